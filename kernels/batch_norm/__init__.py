@@ -1,0 +1,73 @@
+"""Batch normalisation of the columns of a matrix (m, c): m samples (or pixels) of c channels.
+
+    mean[j] = 1/m sum_i x[i, j]                     var[j] = 1/m sum_i (x[i, j] - mean[j])^2
+    z[i, j] = (x[i, j] - mean[j]) / sqrt(var[j] + eps)
+    y[i, j] = weight[j] z[i, j] + bias[j]
+
+    batch_norm(x, weight, bias, eps)                       -> y, mean, var
+    batch_norm_backward(x, grad, weight, mean, var, eps)   -> grad of x, of weight, of bias
+
+    grad_bias[j]   = sum_i grad[i, j]
+    grad_weight[j] = sum_i grad[i, j] z[i, j]
+    grad_x[i, j]   = weight[j] / sqrt(var[j] + eps)
+                     * (grad[i, j] - grad_bias[j] / m - z[i, j] grad_weight[j] / m)
+
+(Ioffe and Szegedy 2015, arXiv:1502.03167, section 3.) Sums are accumulated in float64. m is at
+least 1; mean and var have the dtype of x.
+"""
+
+import numpy as np
+
+from tinygan.kernels.ladder import Ladder
+
+EPS = 1e-5
+_SHAPES = {
+    "1x1": dict(m=1, c=1),
+    "one row": dict(m=1, c=7),
+    "one channel": dict(m=37, c=1),
+    "odd": dict(m=29, c=5),
+    "far from zero": dict(m=50, c=3, shift=100.0),
+    "two tasks": dict(m=3000, c=50),
+}
+_BENCH_SHAPES = {
+    "mnist.g": dict(m=128 * 14 * 14, c=64),
+    "mnist.d": dict(m=128 * 7 * 7, c=128),
+    "dcgan64": dict(m=64 * 32 * 32, c=64),
+}
+
+
+def make(rng, dtype, m, c, shift=0.0):
+    x = rng.standard_normal((m, c)) * 2 + shift
+    weight, bias = rng.uniform(0.5, 1.5, c), rng.standard_normal(c)
+    return (x.astype(dtype), weight.astype(dtype), bias.astype(dtype), EPS), {}
+
+
+def make_backward(rng, dtype, m, c, shift=0.0):
+    (x, weight, _, eps), _ = make(rng, dtype, m, c, shift)
+    grad = rng.standard_normal((m, c)).astype(dtype)
+    mean, var = x.mean(0, dtype=np.float64), x.var(0, dtype=np.float64)
+    return (x, grad, weight, mean.astype(dtype), var.astype(dtype), eps), {}
+
+
+batch_norm = Ladder(
+    "batch_norm",
+    make=make,
+    flops=lambda x, weight, bias, eps: 6 * x.size,
+    traffic=lambda x, weight, bias, eps: 3 * x.nbytes,
+    shapes=_SHAPES,
+    bench_shapes=_BENCH_SHAPES,
+    peer="batch_norm.peer:batch_norm",
+)
+batch_norm_backward = Ladder(
+    "batch_norm_backward",
+    make=make_backward,
+    flops=lambda x, grad, weight, mean, var, eps: 10 * x.size,
+    traffic=lambda x, grad, weight, mean, var, eps: 5 * x.nbytes,
+    shapes=_SHAPES,
+    bench_shapes=_BENCH_SHAPES,
+    peer="batch_norm.peer:batch_norm_backward",
+)
+for _ladder in (batch_norm, batch_norm_backward):
+    _ladder.rung("reference", f"batch_norm.reference:{_ladder.name}")
+    _ladder.rung("numpy", f"batch_norm.cpu:{_ladder.name}_numpy")
+    _ladder.rung("threads", f"batch_norm.cpu:{_ladder.name}_threads")

@@ -1,0 +1,30 @@
+"""The formulas of the package's docstring, loop by loop."""
+
+import math
+
+import numpy as np
+
+
+def batch_norm(x, weight, bias, eps):
+    m, c = x.shape
+    y, mean, var = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)
+    for j in range(c):
+        mean[j] = math.fsum(x[:, j]) / m
+        var[j] = math.fsum((x[i, j] - mean[j]) ** 2 for i in range(m)) / m
+        for i in range(m):
+            y[i, j] = weight[j] * (x[i, j] - mean[j]) / math.sqrt(var[j] + eps) + bias[j]
+    return y, mean, var
+
+
+def batch_norm_backward(x, grad, weight, mean, var, eps):
+    m, c = x.shape
+    grad_x, grad_weight, grad_bias = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)
+    for j in range(c):
+        deviation = math.sqrt(var[j] + eps)
+        z = [(x[i, j] - mean[j]) / deviation for i in range(m)]
+        grad_bias[j] = math.fsum(grad[:, j])
+        grad_weight[j] = math.fsum(grad[i, j] * z[i] for i in range(m))
+        for i in range(m):
+            centred = grad[i, j] - grad_bias[j] / m - z[i] * grad_weight[j] / m
+            grad_x[i, j] = weight[j] / deviation * centred
+    return grad_x, grad_weight, grad_bias

@@ -1,0 +1,122 @@
+"""One ladder on one shape: its rungs and its peer are checked, then timed in turns."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygan.kernels.checking import SEED, Standard, WrongResultError, checked_error, copied
+from tinygan.kernels.ladder import Ladder, Rung
+from tinygan.kernels.roofline import Roofline
+from tinygan.kernels.table import Row
+from tinygan.kernels.timing import interleaved
+
+TIMED_REFERENCE_SECONDS = 0.1  # a reference slower than this is not timed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all shapes of a run."""
+
+    device: str
+    dtype: str
+    rung: str | None  # only this one
+    peer: str | None
+    repeats: int
+    roofline: Roofline
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A rung or a mode of the peer, with its arguments.
+
+    `checked` and `timed` compute the same; `checked` has arguments that no call has changed yet.
+    `excuse` says why it is not timed, if it is not.
+    """
+
+    name: str
+    kind: str
+    checked: Callable[[], Any]
+    timed: Callable[[], Any]
+    excuse: str = ""
+
+
+def bench_shape(ladder: Ladder, shape: str, standard: Standard, settings: Settings) -> list[Row]:
+    """Checks and times the rungs of a ladder, and its peer, on one of its bench shapes."""
+    args, options = ladder.make(
+        np.random.default_rng(SEED), settings.dtype, **ladder.bench_shapes[shape]
+    )
+    flops, traffic = ladder.flops(*args, **options), ladder.traffic(*args, **options)
+    attainable = settings.roofline.attainable(flops, traffic)
+    try:
+        expected, judge = standard.result(args, options)
+        distrust = ""
+    except WrongResultError as problem:
+        expected, judge, distrust = None, "nothing", str(problem)
+
+    rows, calls = [], {}
+    for contender in _contenders(ladder, args, options, standard, settings):
+        row = Row(
+            ladder.name, shape, contender.name, contender.kind, settings.device, settings.dtype,
+            flops, traffic, attainable, judge,
+        )  # fmt: skip
+        rows.append(row)
+        if contender.excuse:
+            row.status, row.note = "not timed", contender.excuse
+        elif distrust:
+            row.status, row.note = "refused", distrust
+        else:
+            try:
+                row.relative_error = checked_error(contender.checked, expected, settings.dtype)
+                calls[contender.name] = contender.timed
+            except WrongResultError as problem:
+                row.status, row.note = "refused", str(problem)
+
+    durations = interleaved(calls, settings.device, settings.repeats)
+    for row in rows:
+        row.seconds = durations.get(row.name, [])
+    _compare_with_peer(rows)
+    return rows
+
+
+def _contenders(
+    ladder: Ladder, args: tuple, options: dict, standard: Standard, settings: Settings
+) -> Iterator[Contender]:
+    for rung in ladder.rungs:
+        if rung.device == settings.device and settings.rung in (None, rung.name):
+            yield Contender(
+                rung.name,
+                "rung",
+                functools.partial(rung, *copied(args, settings.dtype), **options),
+                functools.partial(rung, *args, **options),
+                _excuse(rung, args, options, standard),
+            )
+    if settings.peer is not None and ladder.peer is not None:
+        module, name = ladder.peer.split(":")
+        prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), name)
+        modes = prepare(*copied(args, settings.dtype), **options)
+        for mode, call in modes.items():
+            yield Contender(f"{settings.peer} {mode}", "peer", call, call)
+
+
+def _excuse(rung: Rung, args: tuple, options: dict, standard: Standard) -> str:
+    if not rung.covers(*args, **options):
+        return "this rung does not cover the shape"
+    if rung is standard.ladder.reference:
+        seconds = standard.reference_seconds(standard.ladder.flops(*args, **options))
+        if seconds > TIMED_REFERENCE_SECONDS:
+            return f"about {seconds:.1f} s for each run"
+    return ""
+
+
+def _compare_with_peer(rows: list[Row]) -> None:
+    """The peer is what its fastest mode is."""
+    peers = [row.median for row in rows if row.kind == "peer" and row.status == "timed"]
+    for row in rows:
+        if peers and row.status == "timed":
+            row.peer_ratio = min(peers) / row.median

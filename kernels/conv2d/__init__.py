@@ -1,0 +1,152 @@
+"""Convolution and its two relatives, on NHWC memory.
+
+With x (n, h, w, c), weight (k, c, r, s) and y (n, p, q, k), all three sum the same products, over
+different indices. The index rule is  h = stride * p + r - top  (and likewise w, with `left`);
+terms whose h or w lies outside x are left out.
+
+    conv2d              y[n, p, q, k]      = sum over c, r, s of x * weight   (+ bias[k])
+    conv_transpose2d    x[n, h, w, c]      = sum over k, p, q of y * weight   (+ bias[c])
+    conv2d_weight_grad  weight[k, c, r, s] = sum over n, p, q of x * y
+
+They are each other's derivatives: conv_transpose2d is the gradient of conv2d by its input and the
+other way round, and conv2d_weight_grad is the gradient of both by their weight. `padding` is
+(top, left) only: what is padded at the bottom and on the right follows from the sizes.
+Weights may have any strides; memory in the order (r, s, c, k) suits conv2d best, and (r, s, k, c)
+conv_transpose2d.
+"""
+
+import numpy as np
+
+from tinygan.kernels.ladder import Ladder
+
+# Edges first: what a rung must survive. Then ordinary small shapes.
+_SHAPES = {
+    "1x1": dict(n=1, c=1, k=1, size=(1, 1), kernel=(1, 1)),
+    "1x1 kernel": dict(n=2, c=5, k=7, size=(4, 3), kernel=(1, 1)),
+    "batch 0": dict(n=0, c=3, k=4, size=(5, 5), kernel=(3, 3)),
+    "odd": dict(n=2, c=3, k=5, size=(7, 9), kernel=(3, 3), padding=(1, 1)),
+    "stride > kernel": dict(n=2, c=3, k=4, size=(8, 9), kernel=(2, 1), stride=(3, 4)),
+    "asymmetric padding": dict(
+        n=1, c=2, k=3, size=(7, 7), kernel=(5, 5), stride=(2, 2), padding=(2, 2), after=(1, 2)
+    ),
+    "same 28": dict(
+        n=2, c=1, k=33, size=(14, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 1), after=(2, 2)
+    ),
+    "one output channel": dict(
+        n=3, c=40, k=1, size=(6, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
+    ),
+    "three input channels": dict(
+        n=2, c=3, k=64, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
+    ),
+    "kernel = input": dict(n=5, c=20, k=6, size=(4, 4), kernel=(4, 4)),
+    "rows left over": dict(n=2, c=6, k=34, size=(10, 9), kernel=(3, 2), stride=(3, 2)),
+    "wide padding": dict(n=1, c=2, k=2, size=(2, 2), kernel=(3, 3), padding=(4, 3), after=(3, 5)),
+    "4x4 stride 2": dict(
+        n=3, c=33, k=37, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
+    ),
+    "unequal": dict(n=2, c=9, k=5, size=(5, 11), kernel=(2, 5), stride=(1, 3), padding=(0, 2)),
+}
+_STRIDED = dict(kernel=(4, 4), stride=(2, 2), padding=(1, 1))
+_BENCH_SHAPES = {
+    "mnist.1": dict(n=128, c=1, k=64, size=(28, 28), **_STRIDED),
+    "mnist.2": dict(n=128, c=64, k=128, size=(14, 14), **_STRIDED),
+    "dcgan64.1": dict(n=64, c=3, k=64, size=(64, 64), **_STRIDED),
+    "dcgan64.2": dict(n=64, c=64, k=128, size=(32, 32), **_STRIDED),
+    "dcgan64.3": dict(n=64, c=128, k=256, size=(16, 16), **_STRIDED),
+    "dcgan64.4": dict(n=64, c=256, k=512, size=(8, 8), **_STRIDED),
+    "3x3": dict(n=64, c=64, k=64, size=(28, 28), kernel=(3, 3), padding=(1, 1)),
+    "5x5 stride 2": dict(
+        n=64, c=64, k=128, size=(14, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 1), after=(2, 2)
+    ),
+}
+
+
+def _arrays(rng, dtype, n, c, k, size, kernel, stride=(1, 1), padding=(0, 0), after=None):
+    """Random x, weight, y, bias of k and of c, and the options that connect their shapes."""
+    after = padding if after is None else after
+    p, q = (
+        (size[i] + padding[i] + after[i] - kernel[i]) // stride[i] + 1 for i in range(2)
+    )
+    draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
+    weight = draw(*kernel, c, k).transpose(3, 2, 0, 1)
+    return draw(n, *size, c), weight, draw(n, p, q, k), draw(k), draw(c), stride, padding
+
+
+def make_forward(rng, dtype, **case):
+    x, weight, y, bias, _, stride, padding = _arrays(rng, dtype, **case)
+    options = dict(stride=stride, padding=padding, output_size=y.shape[1:3])
+    return (x, weight, bias), options
+
+
+def make_transposed(rng, dtype, **case):
+    x, weight, y, _, bias, stride, padding = _arrays(rng, dtype, **case)
+    options = dict(stride=stride, padding=padding, output_size=x.shape[1:3])
+    weight = np.ascontiguousarray(weight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
+    return (y, weight, bias), options
+
+
+def make_weight_grad(rng, dtype, **case):
+    x, weight, y, _, _, stride, padding = _arrays(rng, dtype, **case)
+    return (x, y), dict(stride=stride, padding=padding, kernel_size=weight.shape[2:])
+
+
+# Counted without padding: every tap of every y. A transposed convolution that multiplies inserted
+# zeros does more work for the same count.
+def flops_forward(x, weight, bias, *, stride, padding, output_size):
+    return 2 * x.shape[0] * output_size[0] * output_size[1] * weight.size
+
+
+def flops_transposed(y, weight, bias, *, stride, padding, output_size):
+    return 2 * y.shape[0] * y.shape[1] * y.shape[2] * weight.size
+
+
+def flops_weight_grad(x, y, *, stride, padding, kernel_size):
+    return 2 * y.size * x.shape[3] * kernel_size[0] * kernel_size[1]
+
+
+def traffic_forward(x, weight, bias, *, stride, padding, output_size):
+    outputs = x.shape[0] * output_size[0] * output_size[1] * weight.shape[0]
+    return (x.size + weight.size + outputs) * x.itemsize
+
+
+def traffic_transposed(y, weight, bias, *, stride, padding, output_size):
+    outputs = y.shape[0] * output_size[0] * output_size[1] * weight.shape[1]
+    return (y.size + weight.size + outputs) * y.itemsize
+
+
+def traffic_weight_grad(x, y, *, stride, padding, kernel_size):
+    weights = x.shape[3] * y.shape[3] * kernel_size[0] * kernel_size[1]
+    return (x.size + y.size + weights) * x.itemsize
+
+
+conv2d = Ladder(
+    "conv2d",
+    make=make_forward,
+    flops=flops_forward,
+    traffic=traffic_forward,
+    shapes=_SHAPES,
+    bench_shapes=_BENCH_SHAPES,
+    peer="conv2d.peer:conv2d",
+)
+conv_transpose2d = Ladder(
+    "conv_transpose2d",
+    make=make_transposed,
+    flops=flops_transposed,
+    traffic=traffic_transposed,
+    shapes=_SHAPES,
+    bench_shapes=_BENCH_SHAPES,
+    peer="conv2d.peer:conv_transpose2d",
+)
+conv2d_weight_grad = Ladder(
+    "conv2d_weight_grad",
+    make=make_weight_grad,
+    flops=flops_weight_grad,
+    traffic=traffic_weight_grad,
+    shapes=_SHAPES,
+    bench_shapes=_BENCH_SHAPES,
+    peer="conv2d.peer:conv2d_weight_grad",
+)
+for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
+    _ladder.rung("reference", f"conv2d.reference:{_ladder.name}")
+    _ladder.rung("numpy", f"conv2d.numpy_rungs:{_ladder.name}")
+    _ladder.rung("panels", f"conv2d.panels:{_ladder.name}")

@@ -1,0 +1,65 @@
+"""The three sums of the convolution, as they are written in the package's docstring."""
+
+import numpy as np
+
+from tinygan.kernels.jit import jit
+
+
+def conv2d(x, weight, bias, *, stride, padding, output_size):
+    y = np.zeros((x.shape[0], *output_size, weight.shape[0]), x.dtype)
+    _conv2d(x, weight, y, *stride, *padding)
+    return y if bias is None else y + bias
+
+
+def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
+    x = np.zeros((y.shape[0], *output_size, weight.shape[1]), y.dtype)
+    _conv_transpose2d(y, weight, x, *stride, *padding)
+    return x if bias is None else x + bias
+
+
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
+    weight = np.zeros((y.shape[3], x.shape[3], *kernel_size), x.dtype)
+    _conv2d_weight_grad(x, y, weight, *stride, *padding)
+    return weight
+
+
+@jit
+def _conv2d(x, weight, y, stride_h, stride_w, top, left):
+    for n in range(y.shape[0]):
+        for p in range(y.shape[1]):
+            for q in range(y.shape[2]):
+                for k in range(y.shape[3]):
+                    for r in range(weight.shape[2]):
+                        for s in range(weight.shape[3]):
+                            h, w = stride_h * p + r - top, stride_w * q + s - left
+                            if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
+                                for c in range(x.shape[3]):
+                                    y[n, p, q, k] += x[n, h, w, c] * weight[k, c, r, s]
+
+
+@jit
+def _conv_transpose2d(y, weight, x, stride_h, stride_w, top, left):
+    for n in range(y.shape[0]):
+        for p in range(y.shape[1]):
+            for q in range(y.shape[2]):
+                for k in range(y.shape[3]):
+                    for r in range(weight.shape[2]):
+                        for s in range(weight.shape[3]):
+                            h, w = stride_h * p + r - top, stride_w * q + s - left
+                            if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
+                                for c in range(x.shape[3]):
+                                    x[n, h, w, c] += y[n, p, q, k] * weight[k, c, r, s]
+
+
+@jit
+def _conv2d_weight_grad(x, y, weight, stride_h, stride_w, top, left):
+    for n in range(y.shape[0]):
+        for p in range(y.shape[1]):
+            for q in range(y.shape[2]):
+                for k in range(y.shape[3]):
+                    for r in range(weight.shape[2]):
+                        for s in range(weight.shape[3]):
+                            h, w = stride_h * p + r - top, stride_w * q + s - left
+                            if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
+                                for c in range(x.shape[3]):
+                                    weight[k, c, r, s] += x[n, h, w, c] * y[n, p, q, k]

@@ -1,0 +1,45 @@
+"""`jit`: Numba's compiler with the options that all CPU kernels share.
+
+The GIL is released, so that a plain thread pool runs kernels in parallel, and machine code is
+cached on disk. Numba's cache notices an edit of the file that holds a function, but not of another
+file whose function it calls; here the cache is keyed by a digest of all kernel sources instead, so
+that stale machine code is never run.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+import numba
+
+from tinygan.kernels.memory import keep_freed_memory
+
+# Sums may be reordered into vector lanes and a * b + c may be one instruction. NaN and infinity
+# keep their meaning (no "nnan", no "ninf"): a diverged training must show as NaN.
+FAST_MATH = {"reassoc", "contract", "nsz"}
+
+
+keep_freed_memory()  # here, because every module of compiled kernels imports this one
+
+
+@functools.cache
+def source_digest() -> str:
+    """A digest of the text of every Python file of the kernels."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).resolve().parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def jit(function):
+    """Compiles `function` at its first call, once per combination of argument types."""
+    dispatcher = numba.njit(nogil=True, cache=True, fastmath=FAST_MATH, error_model="numpy")(
+        function
+    )
+    cache_file = getattr(dispatcher._cache, "_cache_file", None)
+    if cache_file is not None:
+        cache_file._source_stamp = source_digest()
+    return dispatcher

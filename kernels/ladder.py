@@ -1,0 +1,168 @@
+"""Ladders: one computation, several versions of it, from the obvious to the fast.
+
+A `Ladder` knows what is computed (its FLOPs, its memory traffic, example inputs); its `rungs` are
+the versions, slowest and plainest first. A rung is registered once, here is all that refers to it:
+
+- calling the ladder runs the highest rung of the array's device that covers the arguments;
+- the tests compare every rung with rung 0, the reference, over ``ladder.shapes``;
+- ``python -m tinygan.kernels.bench`` times every rung over ``ladder.bench_shapes``.
+
+A rung's function is named by a string and imported at its first use, so that importing a ladder
+needs neither Numba nor CuPy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+Array = Any
+Case = Mapping[str, Any]
+
+
+def always(*args: Any, **options: Any) -> bool:
+    """The `covers` of a rung that works for every input."""
+    return True
+
+
+class Rung:
+    """One version of a ladder's computation.
+
+    Attributes:
+        name: short and unique within the ladder and device, as ``"numpy"``.
+        device: ``"cpu"`` or ``"cuda"``.
+        target: ``"module:function"`` below ``tinygan.kernels``.
+        covers: called with the ladder's arguments; whether this rung can compute them.
+    """
+
+    def __init__(self, name: str, device: str, target: str, covers: Callable[..., bool]):
+        self.name, self.device, self.target, self.covers = name, device, target, covers
+        self._function: Callable[..., Any] | None = None
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        if self._function is None:
+            module, name = self.target.split(":")
+            self._function = getattr(importlib.import_module(f"tinygan.kernels.{module}"), name)
+        return self._function
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.function(*args, **options)
+
+    def __repr__(self) -> str:
+        return f"<Rung {self.name} on {self.device}>"
+
+
+class Ladder:
+    """One computation and its rungs.
+
+    Args:
+        name: as the benchmark prints it.
+        make: ``make(rng, dtype, **case) -> (args, options)``, random inputs for a case.
+        flops: ``flops(*args, **options) -> int``, the additions and multiplications needed.
+        traffic: likewise, the bytes that must be read and written at least.
+        shapes: named cases for the tests, small and awkward.
+        bench_shapes: named cases for the benchmark, as they occur in training.
+        peer: ``"module:function"``; called with the arguments, it returns {name of a mode:
+            function without arguments that computes the same with PyTorch} (None: no peer).
+    """
+
+    registry: ClassVar[dict[str, Ladder]] = {}
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        make: Callable[..., tuple[tuple, dict]],
+        flops: Callable[..., int],
+        traffic: Callable[..., int],
+        shapes: Mapping[str, Case],
+        bench_shapes: Mapping[str, Case],
+        peer: str | None = None,
+    ):
+        if name in self.registry:
+            raise ValueError(f"a ladder named {name!r} is registered already")
+        self.name, self.make, self.flops, self.traffic = name, make, flops, traffic
+        self.shapes, self.bench_shapes, self.peer = shapes, bench_shapes, peer
+        self.rungs: list[Rung] = []
+        self._forced: str | None = None
+        self.registry[name] = self
+
+    def rung(
+        self, name: str, target: str, *, device: str = "cpu", covers: Callable[..., bool] = always
+    ) -> Rung:
+        """Registers the next rung, faster than those before it on the same device."""
+        if any(rung.name == name and rung.device == device for rung in self.rungs):
+            raise ValueError(f"{self.name}: a rung {name!r} for {device} is registered already")
+        rung = Rung(name, device, target, covers)
+        self.rungs.append(rung)
+        return rung
+
+    @property
+    def reference(self) -> Rung:
+        return self.rungs[0]
+
+    def pick(self, *args: Any, **options: Any) -> Rung:
+        """The highest rung of the arguments' device that covers them."""
+        device = _device(args)
+        for rung in reversed(self.rungs):
+            allowed = rung.device == device and self._forced in (None, rung.name)
+            if allowed and rung.covers(*args, **options):
+                return rung
+        wanted = "no rung" if self._forced is None else f"no rung {self._forced!r}"
+        raise RuntimeError(f"{self.name}: {wanted} on {device} covers these arguments")
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.pick(*args, **options)(*args, **options)
+
+    @contextlib.contextmanager
+    def use(self, name: str):
+        """``with ladder.use("numpy"):`` runs only that rung inside the block."""
+        if all(rung.name != name for rung in self.rungs):
+            raise ValueError(
+                f"{self.name} has no rung {name!r}; it has {[rung.name for rung in self.rungs]}"
+            )
+        outer, self._forced = self._forced, name
+        try:
+            yield self
+        finally:
+            self._forced = outer
+
+    def __repr__(self) -> str:
+        return f"<Ladder {self.name}: {' -> '.join(rung.name for rung in self.rungs)}>"
+
+
+def _device(args: tuple) -> str:
+    first = args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
+    return "cpu" if isinstance(first, np.ndarray) else "cuda"
+
+
+def relative_error(result: Any, reference: Any) -> float:
+    """max |result - reference| / max |reference|, the largest over all outputs.
+
+    Raises:
+        ValueError: shapes differ, or a value is not finite where the reference is: a comparison
+            that NaN passes is no comparison.
+    """
+    if isinstance(reference, (tuple, list)):
+        if len(result) != len(reference):
+            raise ValueError(f"{len(result)} outputs, the reference has {len(reference)}")
+        return max(
+            (relative_error(a, b) for a, b in zip(result, reference, strict=True)), default=0.0
+        )
+    result = np.asarray(result.get() if hasattr(result, "get") else result, np.float64)
+    reference = np.asarray(reference, np.float64)
+    if result.shape != reference.shape:
+        raise ValueError(f"shape {result.shape}, the reference has {reference.shape}")
+    if not np.isfinite(reference).all():
+        raise ValueError("the reference itself is not finite")
+    if not np.isfinite(result).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(result))} values are not finite")
+    if result.size == 0:
+        return 0.0
+    scale = np.abs(reference).max()
+    return float(np.abs(result - reference).max() / (scale if scale > 0 else 1.0))

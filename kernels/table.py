@@ -1,0 +1,227 @@
+"""The benchmark's results: as numbers, as text, as JSON, and as a table in a README."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygan.kernels.roofline import Roofline
+from tinygan.kernels.threads import get_num_threads
+
+BEGIN, END = "<!-- kernels:begin -->", "<!-- kernels:end -->"
+
+
+@dataclass
+class Row:
+    """What was found out about one rung, or one mode of the peer, on one shape.
+
+    Attributes:
+        kind: ``"rung"`` or ``"peer"``.
+        flops, traffic: what the computation needs at least, by the ladder's count.
+        attainable: FLOP/s that the roofline allows.
+        status: ``"timed"``, ``"not timed"`` or ``"refused"`` (a wrong result); `note` says why.
+        relative_error: of the result, None before it was checked.
+        seconds: the duration of every timed run.
+        peer_ratio: the peer's median time divided by this one's; above 1 is faster than the peer.
+    """
+
+    ladder: str
+    shape: str
+    name: str
+    kind: str
+    device: str
+    dtype: str
+    flops: int
+    traffic: int
+    attainable: float
+    checked_against: str
+    status: str = "timed"
+    note: str = ""
+    relative_error: float | None = None
+    seconds: list[float] = field(default_factory=list)
+    peer_ratio: float | None = None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """The distance between the quartiles, as a fraction of the median."""
+        low, high = np.percentile(self.seconds, [25, 75])
+        return float(high - low) / self.median
+
+    @property
+    def gflops(self) -> float:
+        return self.flops / self.median / 1e9
+
+    @property
+    def gbytes(self) -> float:
+        return self.traffic / self.median / 1e9
+
+    @property
+    def fraction(self) -> float:
+        """The achieved FLOP/s as a fraction of the attainable."""
+        return self.flops / self.median / self.attainable
+
+    def as_json(self) -> dict[str, Any]:
+        timed = self.status == "timed"
+        return {
+            "ladder": self.ladder,
+            "shape": self.shape,
+            "name": self.name,
+            "kind": self.kind,
+            "device": self.device,
+            "dtype": self.dtype,
+            "status": self.status,
+            "note": self.note,
+            "checked_against": self.checked_against,
+            "relative_error": self.relative_error,
+            "flops": self.flops,
+            "bytes": self.traffic,
+            "attainable_gflop_per_second": self.attainable / 1e9,
+            "median_seconds": self.median if timed else None,
+            "spread_percent": 100 * self.spread if timed else None,
+            "gflop_per_second": self.gflops if timed else None,
+            "gbyte_per_second": self.gbytes if timed else None,
+            "roofline_fraction": self.fraction if timed else None,
+            "peer_ratio": self.peer_ratio,
+            "seconds": self.seconds,
+        }
+
+
+def machine(roofline: Roofline) -> dict[str, Any]:
+    """What the numbers depend on, for the JSON document."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": get_num_threads(),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("numpy", "numba", "torch")},
+        "roofline": {
+            "gflop_per_second": roofline.flops_per_second / 1e9,
+            "gbyte_per_second": roofline.bytes_per_second / 1e9,
+            "bytes_counted": "read and written",
+        },
+    }
+
+
+def machine_line(dtype: str, roofline: Roofline) -> str:
+    return (
+        f"{_cpu_model()}, {os.cpu_count()} cores, {get_num_threads()} threads, {dtype}; "
+        f"measured roofline {rounded(roofline.flops_per_second / 1e9)} GFLOP/s, "
+        f"{rounded(roofline.bytes_per_second / 1e9)} GB/s (read and written)"
+    )
+
+
+def _cpu_model() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    models = (line.partition(":")[2] for line in text.splitlines() if line.startswith("model name"))
+    return next(models, "").strip() or platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def rounded(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    if value <= 0:
+        return "0"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
+
+
+def block(rows: Sequence[Row], roofline: Roofline) -> str:
+    """The rows of one ladder and shape as text."""
+    first = rows[0]
+    bound = "memory" if roofline.is_memory_bound(first.flops, first.traffic) else "arithmetic"
+    lines = [
+        f"{first.ladder}, {first.shape}: {rounded(first.flops / 1e9)} GFLOP, "
+        f"{rounded(first.traffic / 1e6)} MB at least; bound by {bound}, attainable "
+        f"{rounded(first.attainable / 1e9)} GFLOP/s; checked against {first.checked_against}",
+        f"  {'':<22}{'median ms':>11}{'spread':>8}{'GFLOP/s':>10}{'GB/s':>8}"
+        f"{'roofline':>10}{'vs peer':>9}",
+    ]
+    for row in rows:
+        if row.status == "timed":
+            ratio = "" if row.peer_ratio is None else f"{row.peer_ratio:.2f}"
+            lines.append(
+                f"  {row.name:<22}{rounded(row.median * 1e3):>11}{row.spread:>8.0%}"
+                f"{rounded(row.gflops):>10}{rounded(row.gbytes):>8}{row.fraction:>10.0%}{ratio:>9}"
+            )
+        else:
+            lines.append(f"  {row.name:<22}{row.status.upper()}: {row.note}")
+    return "\n".join(lines)
+
+
+def markdown(rows: Sequence[Row], machine_text: str, command: str) -> str:
+    """One line per ladder and shape; the numbers are those of its highest rung."""
+    lines = [
+        "| kernel | shape | rungs, median ms | peer, median ms | spread | GFLOP/s | GB/s "
+        "| of roofline | vs peer |",
+        "| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    timed = (row for row in rows if row.status == "timed")
+    for (ladder, shape), group in groupby(timed, key=lambda row: (row.ladder, row.shape)):
+        members = list(group)
+        rungs = [row for row in members if row.kind == "rung"]
+        peers = [row for row in members if row.kind == "peer"]
+        if not rungs:
+            continue
+        top = rungs[-1]
+        climb = " → ".join(f"{row.name} {rounded(row.median * 1e3)}" for row in rungs)
+        peer = min(peers, key=lambda row: row.median, default=None)
+        peer_text = "" if peer is None else f"{peer.name} {rounded(peer.median * 1e3)}"
+        ratio = "" if top.peer_ratio is None else f"{top.peer_ratio:.2f}"
+        lines.append(
+            f"| {ladder} | {shape} | {climb} | {peer_text} | {top.spread:.0%} "
+            f"| {rounded(top.gflops)} | {rounded(top.gbytes)} | {top.fraction:.0%} | {ratio} |"
+        )
+    return "\n".join([*lines, "", f"{machine_text}. Measured by `{command}`."])
+
+
+def check_markers(path: Path) -> None:
+    """Raises what `replace_between_markers` would raise."""
+    _split_at_markers(path)
+
+
+def replace_between_markers(path: Path, table: str) -> None:
+    """Puts `table` between the two marker lines of the file, at once or not at all.
+
+    Raises:
+        OSError: the file cannot be read or written.
+        ValueError: it does not hold `BEGIN` and, behind it, `END`, each exactly once.
+    """
+    before, behind = _split_at_markers(path)
+    target = path.resolve()  # a link stays a link
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(f"{before}{BEGIN}\n{table}\n{END}{behind}".encode())
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _split_at_markers(path: Path) -> tuple[str, str]:
+    text = path.read_bytes().decode()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, behind = rest.partition(END)
+    if not (begin and end) or text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"{path} needs one line {BEGIN} and behind it one line {END}")
+    return before, behind

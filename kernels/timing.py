@@ -1,0 +1,63 @@
+"""Timing several computations side by side, so that they can be compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tinygan.kernels.roofline import LARGE_BYTES
+from tinygan.kernels.threads import get_num_threads, run_tasks
+
+# Worker threads of a BLAS or of OpenMP spin for tens of milliseconds after their last work and
+# take the cores from whatever runs next. After this pause they sleep, as all threads of all
+# contenders then do: each timed run starts from the same state, whoever ran before it.
+SETTLE_SECONDS = 0.04
+
+Call = Callable[[], object]
+
+
+def timer(device: str) -> Callable[[Call], float]:
+    """The function that runs a call on `device` and returns its duration in seconds.
+
+    Raises:
+        ValueError: there is no clock for the device.
+    """
+    if device == "cpu":
+        return _cpu_seconds
+    raise ValueError(f"the benchmark has no clock for device {device!r}")
+
+
+def _cpu_seconds(call: Call) -> float:
+    start = time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - start
+    del result  # not before the clock is read: giving memory back is not the kernel's work
+    return seconds
+
+
+def interleaved(calls: Mapping[str, Call], device: str, repeats: int) -> dict[str, list[float]]:
+    """The durations, in seconds, of `repeats` runs of every call.
+
+    The calls take turns, so that noise hits all alike. A first round warms up and is not counted.
+    Before every run the machine settles and the caches are filled with something else.
+    """
+    seconds_of = timer(device)
+    flush = _cache_flush()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(1 + repeats):
+        for name, call in calls.items():
+            time.sleep(SETTLE_SECONDS)
+            flush()  # after the pause, so that all cores are awake when the clock starts
+            seconds[name].append(seconds_of(call))
+    return {name: durations[1:] for name, durations in seconds.items()}
+
+
+def _cache_flush() -> Call:
+    """A function that reads more memory than the caches hold, on all cores.
+
+    It only reads: written lines would still have to leave the cache while the next run is timed.
+    """
+    parts = np.array_split(np.ones(LARGE_BYTES // 8), get_num_threads())
+    return lambda: run_tasks(lambda index: parts[index].sum(), len(parts))
