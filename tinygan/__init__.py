@@ -1,0 +1,71 @@
+"""tinygan: a small deep-learning core made for GANs, written to be read."""
+
+from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's module imports it)
+    Function,
+    enable_grad,
+    grad,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tinygan import functional, nn, optim
+from tinygan.device import Generator, manual_seed
+from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygan.graph import draw, print_graph
+from tinygan.kernels.threads import get_num_threads, set_num_threads
+from tinygan.ops.math import where
+from tinygan.ops.shape import cat, stack
+from tinygan.serialization import load, save
+from tinygan.tensor import (
+    Tensor,
+    arange,
+    float32,
+    float64,
+    int64,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
+
+__version__ = "0.1.0"
+__all__ = [
+    "Function",
+    "Generator",
+    "GradcheckError",
+    "Tensor",
+    "arange",
+    "cat",
+    "draw",
+    "enable_grad",
+    "float32",
+    "float64",
+    "functional",
+    "get_num_threads",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "int64",
+    "is_grad_enabled",
+    "load",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "print_graph",
+    "rand",
+    "randn",
+    "save",
+    "set_grad_enabled",
+    "set_num_threads",
+    "stack",
+    "tensor",
+    "where",
+    "zeros",
+    "zeros_like",
+]

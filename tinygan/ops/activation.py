@@ -1,0 +1,198 @@
+"""Activations. Their derivatives are ops of their own, so that they can be differentiated again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import tinygan.kernels.activation as kernels
+from tinygan.autograd import Function
+from tinygan.device import array_module
+from tinygan.ops.math import amax, exp, floating, sum
+from tinygan.tensor import Tensor
+
+
+class ReLU(Function):
+    """max(x, 0);  g where the output is positive, 0 elsewhere"""
+
+    saves_output = True
+
+    def forward(self, x):
+        return kernels.relu(x)
+
+    def backward(self, grad_output):
+        return (ReLUBackward(self._output)(grad_output),)
+
+
+class ReLUBackward(Function):
+    """g where y > 0, 0 elsewhere: linear in g, so its derivative is itself"""
+
+    def __init__(self, y):
+        self.y = y
+
+    def forward(self, grad):
+        return kernels.relu_backward(grad, self.y)
+
+    def backward(self, grad_output):
+        return (ReLUBackward(self.y)(grad_output),)
+
+
+class LeakyReLU(Function):
+    """x where x > 0, slope x elsewhere;  g where the output is positive, slope g elsewhere"""
+
+    saves_output = True
+
+    def __init__(self, slope: float):
+        self.slope = slope
+
+    def forward(self, x):
+        return kernels.leaky_relu(x, self.slope)
+
+    def backward(self, grad_output):
+        return (LeakyReLUBackward(self._output, self.slope)(grad_output),)
+
+
+class LeakyReLUBackward(Function):
+    """g where y > 0, slope g elsewhere: linear in g, so its derivative is itself"""
+
+    def __init__(self, y, slope: float):
+        self.y, self.slope = y, slope
+
+    def forward(self, grad):
+        return kernels.leaky_relu_backward(grad, self.y, self.slope)
+
+    def backward(self, grad_output):
+        return (LeakyReLUBackward(self.y, self.slope)(grad_output),)
+
+
+class Tanh(Function):
+    """tanh(x);  g (1 - y^2) with y the output"""
+
+    saves_output = True
+
+    def forward(self, x):
+        return kernels.tanh(x)
+
+    def backward(self, grad_output):
+        return (TanhBackward()(grad_output, self.output),)
+
+
+class TanhBackward(Function):
+    """h (1 - y^2) of h and y;  g (1 - y^2), -2 g h y"""
+
+    saves_inputs = True
+
+    def forward(self, grad, y):
+        return kernels.tanh_backward(grad, y)
+
+    def backward(self, grad_output):
+        grad, y = self.inputs
+        return TanhBackward()(grad_output, y), grad_output * grad * y * -2.0
+
+
+def _softplus(x):
+    """ln(1 + e^x) of an array. NaN gives NaN, in silence as everywhere: logaddexp would warn."""
+    with np.errstate(invalid="ignore"):
+        return array_module(x).logaddexp(x.dtype.type(0), x)
+
+
+class Sigmoid(Function):
+    """1 / (1 + e^-x);  g y (1 - y) with y the output"""
+
+    saves_output = True
+
+    def forward(self, x):
+        return array_module(x).exp(-_softplus(-x))  # never overflows, exact in both tails
+
+    def backward(self, grad_output):
+        y = self.output
+        return (grad_output * y * (1.0 - y),)
+
+
+class Softplus(Function):
+    """ln(1 + e^x);  g sigmoid(x)"""
+
+    saves_inputs = True
+
+    def forward(self, x):
+        return _softplus(x)
+
+    def backward(self, grad_output):
+        return (grad_output * sigmoid(self.inputs[0]),)
+
+
+class LogSoftmax(Function):
+    """x - ln sum_j e^(x_j) along dim;  g - softmax(x) sum(g)"""
+
+    saves_output = True
+
+    def __init__(self, dim: int):
+        self.dim = dim
+
+    def forward(self, x):
+        xp = array_module(x)
+        shifted = x - x.max(axis=self.dim, keepdims=True)
+        total = xp.exp(shifted).sum(axis=self.dim, keepdims=True, dtype=np.float64)
+        return shifted - xp.log(total).astype(x.dtype)
+
+    def backward(self, grad_output):
+        return (grad_output - exp(self.output) * sum(grad_output, self.dim, keepdim=True),)
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0), any shape."""
+    return ReLU()(x)
+
+
+def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x where x > 0, negative_slope * x elsewhere; any shape.
+
+    Raises:
+        ValueError: negative_slope is negative (the sign of the output would not tell the branch).
+    """
+    if negative_slope < 0:
+        raise ValueError(f"leaky_relu: negative_slope must be >= 0, got {negative_slope}")
+    return LeakyReLU(negative_slope)(x) if negative_slope > 0 else ReLU()(x)
+
+
+def tanh(x: Tensor) -> Tensor:
+    """(e^x - e^-x) / (e^x + e^-x), any shape."""
+    return Tanh()(floating(x))
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + e^-x), any shape."""
+    return Sigmoid()(floating(x))
+
+
+def softplus(x: Tensor) -> Tensor:
+    """ln(1 + e^x), any shape, without overflow."""
+    return Softplus()(floating(x))
+
+
+def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """x - ln sum_j e^(x_j) along `dim`, without overflow."""
+    if not -x.ndim <= dim < x.ndim:
+        raise ValueError(f"log_softmax: dim {dim} is out of range for {x.ndim} dimensions")
+    return LogSoftmax(dim)(floating(x))
+
+
+def softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """e^(x_i) / sum_j e^(x_j) along `dim`, without overflow."""
+    return exp(log_softmax(x, dim))
+
+
+def maxout(x: Tensor, pieces: int, dim: int = 1) -> Tensor:
+    """The maximum of each group of `pieces` neighbouring channels: size c becomes c / pieces.
+
+    (Goodfellow 2013, arXiv:1302.4389.)
+
+    Raises:
+        ValueError: the size of `dim` is not a multiple of `pieces`, or there is no such `dim`.
+    """
+    if not -x.ndim <= dim < x.ndim:
+        raise ValueError(f"maxout: dim {dim} is out of range for {x.ndim} dimensions")
+    dim = dim % x.ndim
+    if pieces < 1 or x.shape[dim] % pieces:
+        raise ValueError(f"maxout: {x.shape[dim]} channels are no multiple of pieces={pieces}")
+    groups = (*x.shape[:dim], x.shape[dim] // pieces, pieces, *x.shape[dim + 1 :])
+    return amax(x.reshape(groups), dim + 1)

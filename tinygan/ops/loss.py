@@ -1,0 +1,164 @@
+"""Losses: of classification and regression, and of the two players of a GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from tinygan.autograd import Function
+from tinygan.device import array_module
+from tinygan.ops.activation import log_softmax, relu, softplus
+from tinygan.ops.math import clip, mean, sum
+from tinygan.ops.shape import check_range, gather
+from tinygan.tensor import Tensor
+
+
+def _reduce(name: str, values: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return mean(values)
+    if reduction == "sum":
+        return sum(values)
+    if reduction == "none":
+        return values
+    raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def _matching(name: str, input: Tensor, target: Tensor) -> Tensor:
+    """`target`, of input's shape; integers and bools become input's floating dtype."""
+    if input.shape != target.shape:
+        raise ValueError(f"{name}: input has shape {input.shape}, target has {target.shape}")
+    return target if target.dtype.kind == "f" else target.to(input.dtype)
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(input - target)^2, averaged."""
+    difference = input - _matching("mse_loss", input, target)
+    return _reduce("mse_loss", difference * difference, reduction)
+
+
+def cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """-log softmax(input)[target], averaged.
+
+    Args:
+        input: (n, classes), logits.
+        target: (n,) class indices, integers.
+
+    Raises:
+        ValueError: shapes do not fit, or a class index is out of range.
+        TypeError: target is not of integers.
+    """
+    if input.ndim != 2 or target.shape != input.shape[:1]:
+        raise ValueError(
+            f"cross_entropy: expected input (n, classes) and target (n,), got {input.shape} and "
+            f"{target.shape}"
+        )
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: target must be of integers, got {target.dtype}")
+    check_range("cross_entropy: a class index", target, input.shape[1])
+    chosen = gather(log_softmax(input, 1), 1, target.reshape(-1, 1)).reshape(-1)
+    return _reduce("cross_entropy", -chosen, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, reduction: str = "mean"
+) -> Tensor:
+    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), averaged; x logits, t in [0, 1].
+
+    Computed as t softplus(-x) + (1 - t) softplus(x): exact in both tails, nothing overflows.
+    """
+    target = _matching("binary_cross_entropy_with_logits", input, target)
+    losses = target * softplus(-input) + (1.0 - target) * softplus(input)
+    return _reduce("binary_cross_entropy_with_logits", losses, reduction)
+
+
+class BinaryCrossEntropy(Function):
+    """-t max(ln p, -100) - (1 - t) max(ln(1 - p), -100);  g (p - t) / max(p (1 - p), 1e-12)"""
+
+    saves_inputs = True
+
+    def forward(self, p, target):
+        xp = array_module(p)
+        floor = p.dtype.type(-100)
+        with np.errstate(divide="ignore"):  # CuPy has none, and does not warn
+            log_p, log_not_p = xp.log(p), xp.log1p(-p)
+        return -(target * xp.maximum(log_p, floor) + (1 - target) * xp.maximum(log_not_p, floor))
+
+    def backward(self, grad_output):
+        p, target = self.inputs
+        need_p, need_target = self.needs_input_grad
+        grad_p = grad_target = None
+        if need_p:
+            grad_p = grad_output * (p - target) / clip(p * (1.0 - p), 1e-12, None)
+        if need_target:
+            tiny = 3.8e-44  # ln(tiny) is about -100
+            safe = clip(p.double(), tiny, 1.0), clip(1.0 - p.double(), tiny, 1.0)
+            grad_target = grad_output * (safe[1].log() - safe[0].log()).to(p.dtype)
+        return grad_p, grad_target
+
+
+def binary_cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """-t log p - (1 - t) log(1 - p), averaged; p probabilities, t in [0, 1].
+
+    Logarithms are clamped at -100 as in PyTorch. Where you can, use
+    `binary_cross_entropy_with_logits`: a probability that has rounded to 0 or 1 has no useful
+    gradient left.
+
+    Raises:
+        ValueError: shapes differ, or a probability lies outside [0, 1].
+    """
+    target = _matching("binary_cross_entropy", input, target)
+    if not bool(((input.data >= 0) & (input.data <= 1)).all()):
+        raise ValueError("binary_cross_entropy: input must be probabilities in [0, 1]")
+    return _reduce("binary_cross_entropy", BinaryCrossEntropy()(input, target), reduction)
+
+
+# The losses of the two players. D(x) is the discriminator's output without an activation (logits).
+
+
+class GANLoss(NamedTuple):
+    """Both players' losses: ``discriminator(real, fake)`` and ``generator(fake)``, from D's
+    outputs without an activation, any shape; scalars out."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+
+
+def _cross_entropy_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-E log D(x) - E log(1 - D(G(z))), D = sigmoid(logits)"""
+    return mean(softplus(-real)) + mean(softplus(fake))
+
+
+GAN_LOSSES = {
+    # Goodfellow 2014 (arXiv:1406.2661), eq. 1: G minimises E log(1 - D(G(z))).
+    "minimax": GANLoss(_cross_entropy_discriminator, lambda fake: -mean(softplus(fake))),
+    # The same paper, section 3: G maximises E log D(G(z)), whose gradient does not saturate.
+    "non-saturating": GANLoss(_cross_entropy_discriminator, lambda fake: mean(softplus(-fake))),
+    # Mao 2017 (arXiv:1611.04076), eq. 9 with a = 0, b = c = 1.
+    "least-squares": GANLoss(
+        lambda real, fake: (mean((real - 1.0) ** 2) + mean(fake**2)) * 0.5,
+        lambda fake: mean((fake - 1.0) ** 2) * 0.5,
+    ),
+    # Lim and Ye 2017 (arXiv:1705.02894).
+    "hinge": GANLoss(
+        lambda real, fake: mean(relu(1.0 - real)) + mean(relu(1.0 + fake)),
+        lambda fake: -mean(fake),
+    ),
+    # Arjovsky 2017 (arXiv:1701.07875), eq. 2; D must be kept Lipschitz by other means.
+    "wasserstein": GANLoss(
+        lambda real, fake: mean(fake) - mean(real), lambda fake: -mean(fake)
+    ),
+}
+
+
+def gan_loss(name: str) -> GANLoss:
+    """The losses of both players by name, see `GAN_LOSSES`.
+
+    Raises:
+        ValueError: there is no such loss; the message lists them.
+    """
+    if name not in GAN_LOSSES:
+        raise ValueError(f"gan_loss: no loss {name!r}; there are {', '.join(GAN_LOSSES)}")
+    return GAN_LOSSES[name]
+

@@ -1,0 +1,512 @@
+"""Arithmetic, elementwise functions, reductions and the matrix product.
+
+In the formulas g is the gradient of the loss by the op's output. Where an op broadcast its inputs,
+their gradients are summed back to their shapes (`sum_to`).
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tinygan.autograd import Function
+from tinygan.device import array_module, to_device
+from tinygan.kernels.matmul import matmul as matmul_kernel
+from tinygan.ops.shape import expand, gather, reshape, sum_to, transpose, unsqueeze
+from tinygan.tensor import Dim, Tensor, bool_, float32, int64
+
+
+def as_tensor(value, model: Tensor | None = None) -> Tensor:
+    """A Tensor as it is; a number as a 0-d tensor of `model`'s dtype and device.
+
+    Raises:
+        TypeError: `value` is neither a Tensor, a number nor a NumPy array.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (bool, int, float, np.generic)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    ):
+        if model is None:
+            raise TypeError(f"expected a Tensor, got {type(value).__name__}")
+        dtype = model.dtype
+        if dtype.kind != "f" and isinstance(value, (float, np.floating)):
+            dtype = float32  # as PyTorch: integers meet a float as float32
+        elif dtype == bool_ and not isinstance(value, (bool, np.bool_)):
+            dtype = int64  # a bool array could not hold the number
+        return Tensor(to_device(np.asarray(value, dtype), model.device))
+    if isinstance(value, np.ndarray):
+        return Tensor(value)
+    raise TypeError(f"expected a Tensor, a number or an array, got {type(value).__name__}")
+
+
+def _promoted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Integers and bools become the other operand's floating dtype."""
+    if a.dtype.kind == "f" and b.dtype.kind != "f":
+        b = b.to(a.dtype)
+    elif b.dtype.kind == "f" and a.dtype.kind != "f":
+        a = a.to(b.dtype)
+    return a, b
+
+
+def _pair(name: str, a, b) -> tuple[Tensor, Tensor]:
+    """Both operands of `name` as tensors of one dtype whose shapes broadcast."""
+    model = a if isinstance(a, Tensor) else b if isinstance(b, Tensor) else None
+    a, b = _promoted(as_tensor(a, model), as_tensor(b, model))
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: shapes {a.shape} and {b.shape} do not broadcast together"
+        ) from None
+    return a, b
+
+
+def floating(x: Tensor) -> Tensor:
+    """x itself, or as float32 when it holds integers or bools (NumPy would take float64)."""
+    return x if x.dtype.kind == "f" else x.float()
+
+
+def _number(value):
+    """A NumPy scalar as a Python number: a float64 scalar would turn float32 into float64."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
+# Arithmetic
+
+
+class Add(Function):
+    """a + b;  g, g"""
+
+    def forward(self, a, b):
+        self.shapes = a.shape, b.shape
+        return a + b
+
+    def backward(self, grad_output):
+        return tuple(
+            sum_to(grad_output, shape) if needed else None
+            for needed, shape in zip(self.needs_input_grad, self.shapes, strict=True)
+        )
+
+
+class Sub(Function):
+    """a - b;  g, -g"""
+
+    def forward(self, a, b):
+        self.shapes = a.shape, b.shape
+        return a - b
+
+    def backward(self, grad_output):
+        need_a, need_b = self.needs_input_grad
+        return (
+            sum_to(grad_output, self.shapes[0]) if need_a else None,
+            sum_to(-grad_output, self.shapes[1]) if need_b else None,
+        )
+
+
+class Mul(Function):
+    """a b;  g b, g a"""
+
+    saves_inputs = True
+
+    def forward(self, a, b):
+        return a * b
+
+    def backward(self, grad_output):
+        (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
+        return (
+            sum_to(grad_output * b, a.shape) if need_a else None,
+            sum_to(grad_output * a, b.shape) if need_b else None,
+        )
+
+
+class Div(Function):
+    """a / b;  g / b, -g a / b^2"""
+
+    saves_inputs = True
+
+    def forward(self, a, b):
+        return a / b
+
+    def backward(self, grad_output):
+        (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
+        return (
+            sum_to(grad_output / b, a.shape) if need_a else None,
+            sum_to(-grad_output * a / (b * b), b.shape) if need_b else None,
+        )
+
+
+class Neg(Function):
+    """-x;  -g"""
+
+    def forward(self, x):
+        return -x
+
+    def backward(self, grad_output):
+        return (-grad_output,)
+
+
+class Pow(Function):
+    """x^p for a number p;  g p x^(p - 1)"""
+
+    saves_inputs = True
+
+    def __init__(self, exponent: float):
+        self.exponent = exponent
+
+    def forward(self, x):
+        return x**self.exponent
+
+    def backward(self, grad_output):
+        (x,) = self.inputs
+        if self.exponent == 0:
+            return (grad_output * 0.0,)
+        return (grad_output * (x ** (self.exponent - 1) * self.exponent),)
+
+
+# Elementwise functions
+
+
+class Exp(Function):
+    """e^x;  g e^x"""
+
+    saves_output = True
+
+    def forward(self, x):
+        return array_module(x).exp(x)
+
+    def backward(self, grad_output):
+        return (grad_output * self.output,)
+
+
+class Log(Function):
+    """ln x;  g / x"""
+
+    saves_inputs = True
+
+    def forward(self, x):
+        return array_module(x).log(x)
+
+    def backward(self, grad_output):
+        return (grad_output / self.inputs[0],)
+
+
+class Sqrt(Function):
+    """sqrt(x);  g / (2 sqrt(x))"""
+
+    saves_output = True
+
+    def forward(self, x):
+        return array_module(x).sqrt(x)
+
+    def backward(self, grad_output):
+        return (grad_output / (self.output * 2.0),)
+
+
+class MulConstant(Function):
+    """x c for an array c that needs no gradient;  g c"""
+
+    def __init__(self, constant):
+        self.constant = constant
+
+    def forward(self, x):
+        return x * self.constant
+
+    def backward(self, grad_output):
+        return (MulConstant(self.constant)(grad_output),)
+
+
+class Abs(Function):
+    """|x|;  g sign(x), 0 at the kink"""
+
+    def forward(self, x):
+        xp = array_module(x)
+        if self.needs_input_grad[0]:
+            self.sign = xp.sign(x)
+        return xp.abs(x)
+
+    def backward(self, grad_output):
+        return (MulConstant(self.sign)(grad_output),)
+
+
+class Clip(Function):
+    """min(max(x, low), high);  g inside (bounds included), 0 outside"""
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def forward(self, x):
+        xp = array_module(x)
+        result = xp.clip(x, self.low, self.high)
+        if self.needs_input_grad[0]:
+            self.inside = (result == x).astype(x.dtype)
+        return result
+
+    def backward(self, grad_output):
+        return (MulConstant(self.inside)(grad_output),)
+
+
+class Where(Function):
+    """a where the condition holds, b elsewhere;  g where it holds, g elsewhere"""
+
+    def __init__(self, condition):
+        self.condition = condition
+
+    def forward(self, a, b):
+        self.shapes = a.shape, b.shape
+        return array_module(a).where(self.condition, a, b)
+
+    def backward(self, grad_output):
+        mask = self.condition.astype(grad_output.dtype)
+        (need_a, need_b), (shape_a, shape_b) = self.needs_input_grad, self.shapes
+        return (
+            sum_to(MulConstant(mask)(grad_output), shape_a) if need_a else None,
+            sum_to(MulConstant(1 - mask)(grad_output), shape_b) if need_b else None,
+        )
+
+
+def add(a, b) -> Tensor:
+    return Add()(*_pair("add", a, b))
+
+
+def sub(a, b) -> Tensor:
+    return Sub()(*_pair("sub", a, b))
+
+
+def mul(a, b) -> Tensor:
+    return Mul()(*_pair("mul", a, b))
+
+
+def div(a, b) -> Tensor:
+    a, b = _pair("div", a, b)
+    return Div()(floating(a), floating(b))
+
+
+def neg(x: Tensor) -> Tensor:
+    return Neg()(x)
+
+
+def pow(x, exponent) -> Tensor:
+    """x ** exponent; with a tensor as the exponent, x must be positive."""
+    if isinstance(exponent, Tensor):
+        return exp(exponent * log(as_tensor(x, exponent)))
+    x, exponent = as_tensor(x), _number(exponent)
+    # An integer has no integer power with a negative or a broken exponent.
+    whole = isinstance(exponent, int) and exponent >= 0
+    return Pow(exponent)(x if whole else floating(x))
+
+
+def exp(x: Tensor) -> Tensor:
+    return Exp()(floating(x))
+
+
+def log(x: Tensor) -> Tensor:
+    return Log()(floating(x))
+
+
+def sqrt(x: Tensor) -> Tensor:
+    return Sqrt()(floating(x))
+
+
+def abs(x: Tensor) -> Tensor:
+    return Abs()(x)
+
+
+def clip(x: Tensor, min=None, max=None) -> Tensor:
+    """x limited to [min, max]; either may be None.
+
+    Raises:
+        ValueError: both are None, or min > max.
+    """
+    if min is None and max is None:
+        raise ValueError("clip: at least one of min and max must be given")
+    if min is not None and max is not None and min > max:
+        raise ValueError(f"clip: min {min} is greater than max {max}")
+    min, max = _number(min), _number(max)
+    return Clip(min, max)(floating(x) if isinstance(min, float) or isinstance(max, float) else x)
+
+
+def where(condition: Tensor, a, b) -> Tensor:
+    """a where `condition` (a bool tensor) holds, b elsewhere; all three broadcast.
+
+    Raises:
+        TypeError: `condition` is not a bool tensor, or neither a nor b is a tensor.
+    """
+    if not isinstance(condition, Tensor) or condition.dtype != bool_:
+        raise TypeError("where: condition must be a bool tensor")
+    return Where(condition.data)(*_pair("where", a, b))
+
+
+def compare(a, b, name: str) -> Tensor:
+    """A bool tensor: the NumPy comparison `name` of a and b, element by element."""
+    a, b = _pair(name, a, b)
+    return Tensor(getattr(array_module(a.data), name)(a.data, b.data))
+
+
+# Reductions
+
+
+def _dims(name: str, dim: Dim, ndim: int) -> tuple[int, ...]:
+    """`dim` as a sorted tuple of non-negative dimensions, all of them for None."""
+    if dim is None:
+        return tuple(range(ndim))
+    given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    for d in given:
+        if not -ndim <= d < ndim:
+            raise ValueError(f"{name}: dim {d} is out of range for {ndim} dimensions")
+    result = tuple(sorted({d % ndim for d in given}))
+    if len(result) != len(given):
+        raise ValueError(f"{name}: dim {dim} names a dimension twice")
+    return result
+
+
+def _kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if i in dims else size for i, size in enumerate(shape))
+
+
+class Sum(Function):
+    """The sum over `dims`;  g, repeated. float32 is accumulated in float64."""
+
+    def __init__(self, dims: tuple[int, ...], keepdim: bool):
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        accumulator = np.float64 if x.dtype.kind == "f" else None
+        total = x.sum(axis=self.dims, dtype=accumulator, keepdims=self.keepdim)
+        return total.astype(x.dtype, copy=False) if x.dtype.kind == "f" else total
+
+    def backward(self, grad_output):
+        kept = _kept(self.input_shape, self.dims)
+        return (expand(reshape(grad_output, kept), self.input_shape),)
+
+
+class Amax(Function):
+    """The maximum over `dims`;  g to the largest element, in equal parts to several"""
+
+    def __init__(self, dims: tuple[int, ...], keepdim: bool):
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, x):
+        result = x.max(axis=self.dims, keepdims=True)
+        if self.needs_input_grad[0]:
+            largest = x == result
+            share = largest / largest.sum(axis=self.dims, keepdims=True)
+            self.share = share.astype(x.dtype)
+        return result if self.keepdim else result.reshape(
+            tuple(s for i, s in enumerate(x.shape) if i not in self.dims)
+        )
+
+    def backward(self, grad_output):
+        shape = self.share.shape
+        grad = expand(reshape(grad_output, _kept(shape, self.dims)), shape)
+        return (MulConstant(self.share)(grad),)
+
+
+class ValuesAndIndices(NamedTuple):
+    """What ``x.max(dim)`` returns."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    return Sum(_dims("sum", dim, x.ndim), keepdim)(x)
+
+
+def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """sum / count.
+
+    Raises:
+        ValueError: there is nothing to average, or x is not floating.
+    """
+    dims = _dims("mean", dim, x.ndim)
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean: needs a floating dtype, got {x.dtype}")
+    count = math.prod(x.shape[i] for i in dims)
+    if count == 0:
+        raise ValueError(f"mean: nothing to average over dim {dim} of shape {x.shape}")
+    return Sum(dims, keepdim)(x) * (1.0 / count)
+
+
+def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """sum (x - mean)^2 / (count - correction)."""
+    dims = _dims("var", dim, x.ndim)
+    count = math.prod(x.shape[i] for i in dims) - correction
+    if count <= 0:
+        raise ValueError(f"var: too few elements over dim {dim} of shape {x.shape}")
+    centred = x - mean(x, dims, keepdim=True)
+    return sum(centred * centred, dims, keepdim) * (1.0 / count)
+
+
+def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    dims = _dims("amax", dim, x.ndim)
+    if any(x.shape[i] == 0 for i in dims):
+        raise ValueError(f"amax: nothing to compare over dim {dim} of shape {x.shape}")
+    return Amax(dims, keepdim)(x)
+
+
+def max_along(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices:
+    """The largest elements along one dimension and where they are (the first of equals)."""
+    (dim,) = _dims("max", dim, x.ndim)
+    if x.shape[dim] == 0:
+        raise ValueError(f"max: nothing to compare over dim {dim} of shape {x.shape}")
+    indices = Tensor(array_module(x.data).expand_dims(x.data.argmax(dim), dim))
+    values = gather(x, dim, indices)
+    if keepdim:
+        return ValuesAndIndices(values, indices)
+    shape = tuple(size for i, size in enumerate(x.shape) if i != dim)
+    return ValuesAndIndices(reshape(values, shape), reshape(indices, shape))
+
+
+# The matrix product
+
+
+class MatMul(Function):
+    """a b;  g b^T, a^T g"""
+
+    saves_inputs = True
+
+    def forward(self, a, b):
+        if a.ndim == 2 and b.ndim == 2:
+            return matmul_kernel(a, b)
+        return array_module(a).matmul(a, b)
+
+    def backward(self, grad_output):
+        (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
+        return (
+            sum_to(MatMul()(grad_output, transpose(b, -2, -1)), a.shape) if need_a else None,
+            sum_to(MatMul()(transpose(a, -2, -1), grad_output), b.shape) if need_b else None,
+        )
+
+
+def matmul(a, b) -> Tensor:
+    """a @ b: (..., m, k) @ (..., k, n) -> (..., m, n); leading dimensions broadcast, a vector
+    is a row on the left and a column on the right.
+
+    Raises:
+        ValueError: inner sizes differ, an operand is 0-d, or leading dimensions do not broadcast.
+    """
+    a, b = _promoted(as_tensor(a), as_tensor(b))
+    if builtins.min(a.ndim, b.ndim) == 0:
+        raise ValueError(f"matmul: operands need 1 or more dimensions, got {a.shape}, {b.shape}")
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(f"matmul: inner sizes differ, {a.shape} @ {b.shape}")
+    if a.ndim == 1:
+        product = matmul(unsqueeze(a, 0), b)
+        return reshape(product, product.shape[:-2] + product.shape[-1:]) if b.ndim > 1 else reshape(
+            product, ()
+        )
+    if b.ndim == 1:
+        product = matmul(a, unsqueeze(b, 1))
+        return reshape(product, product.shape[:-1])
+    try:
+        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
+        ) from None
+    return MatMul()(a, b)

@@ -1,0 +1,131 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+import math
+
+from tinygan.autograd import Function, is_grad_enabled
+from tinygan.kernels.batch_norm import batch_norm as forward_kernel
+from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
+from tinygan.ops.math import mean, sum
+from tinygan.tensor import Tensor
+
+
+class BatchNorm(Function):
+    """weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the second.
+
+    After the forward pass ``mean`` and ``var`` (biased) hold the batch's statistics, as arrays.
+    """
+
+    saves_inputs = True
+
+    def __init__(self, eps: float):
+        self.eps = eps
+
+    def forward(self, x, weight, bias):
+        y, self.mean, self.var = forward_kernel(_matrix(x), weight, bias, self.eps)
+        return _image(y, x.shape)
+
+    def backward(self, grad_output):
+        x, weight, _ = self.inputs
+        if is_grad_enabled():
+            return _differentiable_gradients(x, weight, grad_output, self.eps)
+        grad_x, grad_weight, grad_bias = backward_kernel(
+            _matrix(x.data), _matrix(grad_output.data), weight.data, self.mean, self.var, self.eps
+        )
+        return Tensor(_image(grad_x, x.shape)), Tensor(grad_weight), Tensor(grad_bias)
+
+
+def _differentiable_gradients(x, weight, grad, eps):
+    """What the backward kernel computes, spelled out in ops, for derivatives of derivatives."""
+    dims = (0, *range(2, x.ndim))
+    channels = (1, -1, *(1,) * (x.ndim - 2))
+    centred = x - mean(x, dims, keepdim=True)
+    inverse = (mean(centred * centred, dims, keepdim=True) + eps) ** -0.5
+    z = centred * inverse
+    product = grad * z
+    grad_x = (weight.reshape(channels) * inverse) * (
+        grad - mean(grad, dims, keepdim=True) - z * mean(product, dims, keepdim=True)
+    )
+    return grad_x, sum(product, dims), sum(grad, dims)
+
+
+def _matrix(x):
+    """(n, c, ...) as a matrix with a row for each sample and position: a view when channels are
+    last in memory."""
+    order = (0, *range(2, x.ndim), 1)
+    return x.transpose(order).reshape(-1, x.shape[1])
+
+
+def _image(matrix, shape):
+    """The inverse of `_matrix`: (n, c, ...) by name, channels last in memory."""
+    n, c, *spatial = shape
+    order = (0, len(shape) - 1, *range(1, len(shape) - 1))
+    return matrix.reshape(n, *spatial, c).transpose(order)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalises each channel (dimension 1) of `input` (n, c) or (n, c, h, w).
+
+        y = weight (x - mean) / sqrt(var + eps) + bias
+
+    In training, mean and var (biased) are those of the batch, and the running statistics move
+    towards them in place: running = (1 - momentum) running + momentum batch, the variance
+    unbiased, as in PyTorch. Otherwise they are the running ones, and each sample is treated by
+    itself. (Ioffe and Szegedy 2015, arXiv:1502.03167.)
+
+    Args:
+        running_mean, running_var: (c,), or None for none (then `training` must be True).
+        weight, bias: (c,), None for 1 and 0.
+
+    Raises:
+        ValueError: a shape does not fit; no running statistics in evaluation; a single value per
+            channel in training, whose variance would be zero.
+    """
+    if input.ndim < 2:
+        raise ValueError(f"batch_norm: input needs (n, c, ...) dimensions, got shape {input.shape}")
+    channels = input.shape[1]
+    named = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    for name, x in named.items():
+        if x is not None and x.shape != (channels,):
+            raise ValueError(
+                f"batch_norm: {name} has shape {x.shape}, expected ({channels},) for input of "
+                f"shape {input.shape}"
+            )
+    like = input.data[:0].sum(axis=tuple(i for i in range(input.ndim) if i != 1))  # zeros (c,)
+    weight = Tensor(like + 1) if weight is None else weight
+    bias = Tensor(like) if bias is None else bias
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: running_mean and running_var are needed in evaluation")
+        shape = (1, channels, *(1,) * (input.ndim - 2))
+        scale = weight * (running_var + eps) ** -0.5
+        shift = bias - running_mean * scale
+        return input * scale.reshape(shape) + shift.reshape(shape)
+    count = math.prod(input.shape) // max(1, channels)
+    if count <= 1:
+        raise ValueError(
+            f"batch_norm: input of shape {input.shape} has {count} value(s) per channel; training "
+            "needs 2 or more"
+        )
+    node = BatchNorm(eps)
+    # The statistics are read before anyone can walk the graph and release them.
+    output = node(input, weight, bias)
+    if running_mean is not None and running_var is not None:
+        for running, batch in (
+            (running_mean, node.mean),
+            (running_var, node.var * (count / (count - 1))),
+        ):
+            running.data *= 1 - momentum
+            running.data += (momentum * batch).astype(running.dtype)
+            running.version += 1
+    return output

@@ -1,0 +1,375 @@
+"""Ops that move elements and compute nothing: their gradients move them back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinygan.autograd import Function
+from tinygan.device import array_module, device_of, to_device
+from tinygan.tensor import Tensor
+
+
+class Reshape(Function):
+    """The elements in reading order, in another shape;  g in the old shape"""
+
+    def __init__(self, size: tuple[int, ...]):
+        self.size = size
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        return x.reshape(self.size)
+
+    def backward(self, grad_output):
+        return (reshape(grad_output, self.input_shape),)
+
+
+class Permute(Function):
+    """Dimension i of the result is dims[i] of x;  g, permuted back"""
+
+    def __init__(self, dims: tuple[int, ...]):
+        self.dims = dims
+
+    def forward(self, x):
+        return x.transpose(self.dims)
+
+    def backward(self, grad_output):
+        inverse = tuple(self.dims.index(i) for i in range(len(self.dims)))
+        return (Permute(inverse)(grad_output),)
+
+
+class Expand(Function):
+    """x repeated along dimensions of size 1 and new leading ones;  g, summed over them"""
+
+    def __init__(self, size: tuple[int, ...]):
+        self.size = size
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        return array_module(x).broadcast_to(x, self.size)
+
+    def backward(self, grad_output):
+        return (sum_to(grad_output, self.input_shape),)
+
+
+class SumTo(Function):
+    """The transpose of Expand: x summed over what Expand repeats;  g, repeated"""
+
+    def __init__(self, size: tuple[int, ...]):
+        self.size = size
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        leading = x.ndim - len(self.size)
+        dims = [i for i in range(x.ndim)
+                if i < leading or (self.size[i - leading] == 1 and x.shape[i] != 1)]  # fmt: skip
+        total = x.sum(axis=tuple(dims), dtype=np.float64)  # float32 sums of many terms drift
+        return total.astype(x.dtype, copy=False).reshape(self.size)
+
+    def backward(self, grad_output):
+        return (expand(grad_output, self.input_shape),)
+
+
+class GetItem(Function):
+    """x[index];  g at the index, 0 elsewhere"""
+
+    def __init__(self, index):
+        self.index = index
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        return x[self.index]
+
+    def backward(self, grad_output):
+        return (PutItem(self.index, self.input_shape)(grad_output),)
+
+
+class PutItem(Function):
+    """Zeros with x added at the index, once for each time it is named;  g[index]"""
+
+    def __init__(self, index, size: tuple[int, ...]):
+        self.index, self.size = index, size
+
+    def forward(self, x):
+        xp = array_module(x)
+        result = xp.zeros(self.size, x.dtype)
+        if _is_basic(self.index):
+            result[self.index] = x
+        else:
+            xp.add.at(result, self.index, x)
+        return result
+
+    def backward(self, grad_output):
+        return (GetItem(self.index)(grad_output),)
+
+
+class Gather(Function):
+    """result[.., i, ..] = x[.., index[.., i, ..], ..] along dim;  g, added at the index"""
+
+    def __init__(self, dim: int, index):
+        self.dim, self.index = dim, index
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        return array_module(x).take_along_axis(x, self.index, self.dim)
+
+    def backward(self, grad_output):
+        return (ScatterAdd(self.dim, self.index, self.input_shape)(grad_output),)
+
+
+class ScatterAdd(Function):
+    """The transpose of Gather: zeros with x added at the index;  g, gathered"""
+
+    def __init__(self, dim: int, index, size: tuple[int, ...]):
+        self.dim, self.index, self.size = dim, index, size
+
+    def forward(self, x):
+        xp = array_module(x)
+        result = xp.zeros(self.size, x.dtype)
+        where = list(xp.ogrid[tuple(slice(size) for size in self.index.shape)])
+        where[self.dim] = self.index
+        xp.add.at(result, tuple(where), x)
+        return result
+
+    def backward(self, grad_output):
+        return (Gather(self.dim, self.index)(grad_output),)
+
+
+class Cat(Function):
+    """The inputs one behind the other along dim;  the parts of g"""
+
+    def __init__(self, dim: int):
+        self.dim = dim
+
+    def forward(self, *arrays):
+        self.sizes = [array.shape[self.dim] for array in arrays]
+        return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
+
+    def backward(self, grad_output):
+        grads: list[Tensor | None] = []
+        start = 0
+        for size, needed in zip(self.sizes, self.needs_input_grad, strict=True):
+            part = (slice(None),) * self.dim + (slice(start, start + size),)
+            grads.append(GetItem(part)(grad_output) if needed else None)
+            start += size
+        return tuple(grads)
+
+
+class To(Function):
+    """x in another dtype and on another device;  g, taken back"""
+
+    def __init__(self, dtype: np.dtype, device: str):
+        self.dtype, self.device = dtype, device
+
+    def forward(self, x):
+        self.source = x.dtype, device_of(x)
+        return to_device(x.astype(self.dtype, copy=False), self.device)
+
+    def backward(self, grad_output):
+        return (To(*self.source)(grad_output),)
+
+
+class Clone(Function):
+    """A copy of x;  g"""
+
+    def forward(self, x):
+        return x.copy(order="K")
+
+    def backward(self, grad_output):
+        return (grad_output,)
+
+
+def reshape(x: Tensor, size: Sequence[int]) -> Tensor:
+    """x with its elements in reading (row-major) order in another shape; one entry may be -1.
+
+    Raises:
+        ValueError: the number of elements differs.
+    """
+    size = tuple(size)
+    known = math.prod(s for s in size if s != -1)
+    if size.count(-1) == 1 and known and x.numel() % known == 0:
+        size = tuple(x.numel() // known if s == -1 else s for s in size)
+    if -1 in size or math.prod(size) != x.numel():
+        raise ValueError(f"reshape: {x.numel()} elements of shape {x.shape} do not fit {size}")
+    return x if size == x.shape else Reshape(size)(x)
+
+
+def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """x with its dimensions in another order: dimension i of the result is dims[i] of x."""
+    if sorted(d % x.ndim if -x.ndim <= d < x.ndim else -1 for d in dims) != list(range(x.ndim)):
+        raise ValueError(f"permute: {tuple(dims)} is no order of {x.ndim} dimensions")
+    return Permute(tuple(d % x.ndim for d in dims))(x)
+
+
+def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    """x with two dimensions exchanged."""
+    dims = list(range(x.ndim))
+    _check_dim("transpose", dim0, x.ndim)
+    _check_dim("transpose", dim1, x.ndim)
+    dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+    return permute(x, dims)
+
+
+def _check_dim(name: str, dim: int, ndim: int) -> int:
+    if not -ndim <= dim < ndim:
+        raise ValueError(f"{name}: dim {dim} is out of range for {ndim} dimensions")
+    return dim % ndim
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """x with the dimensions start_dim ... end_dim made one."""
+    if x.ndim == 0:
+        return reshape(x, (1,))
+    start = _check_dim("flatten", start_dim, x.ndim)
+    end = _check_dim("flatten", end_dim, x.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
+    middle = math.prod(x.shape[start : end + 1])
+    return reshape(x, (*x.shape[:start], middle, *x.shape[end + 1 :]))
+
+
+def squeeze(x: Tensor, dim: int) -> Tensor:
+    """x without dimension `dim`, when its size is 1; else x."""
+    dim = _check_dim("squeeze", dim, x.ndim)
+    return reshape(x, x.shape[:dim] + x.shape[dim + 1 :]) if x.shape[dim] == 1 else x
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """x with a new dimension of size 1 at `dim`."""
+    dim = _check_dim("unsqueeze", dim, x.ndim + 1)
+    return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+def expand(x: Tensor, size: Sequence[int]) -> Tensor:
+    """x repeated (without a copy) along dimensions of size 1 and new leading ones.
+
+    Raises:
+        ValueError: a size is neither that of x nor stands against a 1.
+    """
+    size = tuple(size)
+    try:
+        fits = np.broadcast_shapes(x.shape, size) == size
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"expand: shape {x.shape} does not expand to {size}")
+    return x if size == x.shape else Expand(size)(x)
+
+
+def sum_to(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """x summed down to `size`: what the gradient of a broadcast input needs."""
+    return x if x.shape == size else SumTo(size)(x)
+
+
+def _is_basic(index) -> bool:
+    """Whether an index names no element twice: integers, slices, None, Ellipsis."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice))
+        for part in parts
+    )
+
+
+def getitem(x: Tensor, index) -> Tensor:
+    """x[index], where index is what NumPy accepts, integer and bool tensors included."""
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(
+        part.data if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, list)
+        else part
+        for part in parts
+    )  # fmt: skip
+    for part in parts:
+        kind = getattr(getattr(part, "dtype", None), "kind", "i")
+        if kind not in "iub":
+            raise TypeError(f"an index must be of integers or bools, got {part.dtype}")
+    return GetItem(parts)(x)
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """result[i][j] = x[i][index[i][j]] for dim 1, and likewise for any dim (torch.gather).
+
+    `index` has as many dimensions as x; other sizes than that of `dim` must be those of x.
+
+    Raises:
+        ValueError: shapes do not fit, or an index is out of range.
+        TypeError: index is not of integers.
+    """
+    dim = _check_dim("gather", dim, x.ndim)
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"gather: index must be of integers, got {index.dtype}")
+    others = [i for i in range(x.ndim) if i != dim]
+    if index.ndim != x.ndim or any(index.shape[i] != x.shape[i] for i in others):
+        raise ValueError(
+            f"gather: index of shape {index.shape} does not fit {x.shape} along dim {dim}"
+        )
+    check_range("gather: an index", index, x.shape[dim])
+    return Gather(dim, index.data)(x)
+
+
+def check_range(what: str, indices: Tensor, count: int) -> None:
+    """Raises a ValueError about `what` unless all `indices` lie in 0 ... count - 1."""
+    if indices.numel():
+        low, high = int(indices.data.min()), int(indices.data.max())
+        if low < 0 or high >= count:
+            got = low if low < 0 else high
+            raise ValueError(f"{what} is {got}, which is outside 0 ... {count - 1}")
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one behind the other along `dim`; all other sizes are equal.
+
+    Raises:
+        ValueError: no tensors, or other sizes differ.
+        TypeError: dtypes differ.
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("cat: needs at least one tensor")
+    dim = _check_dim("cat", dim, tensors[0].ndim)
+    for index, x in enumerate(tensors):
+        if x.ndim != tensors[0].ndim or any(
+            i != dim and a != b
+            for i, (a, b) in enumerate(zip(x.shape, tensors[0].shape, strict=True))
+        ):
+            raise ValueError(
+                f"cat: tensor {index} has shape {x.shape}, which does not fit "
+                f"{tensors[0].shape} along dim {dim}"
+            )
+        if x.dtype != tensors[0].dtype:
+            raise TypeError(
+                f"cat: tensor {index} has dtype {x.dtype}, the first has {tensors[0].dtype}"
+            )
+    return Cat(dim)(*tensors)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors, all of one shape, along a new dimension `dim`.
+
+    Raises:
+        ValueError: no tensors, or shapes differ.
+        TypeError: dtypes differ.
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("stack: needs at least one tensor")
+    for index, x in enumerate(tensors):
+        if x.shape != tensors[0].shape:
+            raise ValueError(
+                f"stack: tensor {index} has shape {x.shape}, the first has {tensors[0].shape}"
+            )
+    return cat([unsqueeze(x, dim) for x in tensors], dim)
+
+
+def to(x: Tensor, dtype: np.dtype, device: str) -> Tensor:
+    """x with another dtype and on another device; x itself when it is so already."""
+    if x.dtype == dtype and x.device == device:
+        return x
+    if dtype.kind != "f":
+        return Tensor(to_device(x.data.astype(dtype), device))
+    return To(dtype, device)(x)
+
+
+def clone(x: Tensor) -> Tensor:
+    return Clone()(x)

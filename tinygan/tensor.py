@@ -1,0 +1,509 @@
+"""Tensor: an array, whether it requires a gradient, and the op that made it.
+
+The methods are PyTorch's, and each hands over to an op in ``tinygan/ops``. How gradients flow is
+in ``tinygan/autograd.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygan import autograd
+from tinygan.device import (
+    Array,
+    Generator,
+    array_module,
+    check_device,
+    device_of,
+    generator,
+    reject_non_host,
+    to_device,
+)
+
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+int64 = np.dtype(np.int64)
+bool_ = np.dtype(np.bool_)
+
+Scalar = int | float
+Dim = int | Sequence[int] | None
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was computed.
+
+    Attributes:
+        data: the NumPy (or CuPy) array; its shape is NCHW for images, whatever its memory order.
+        grad: the accumulated gradient (a Tensor of the same shape), or None.
+        grad_fn: the op that made this tensor, or None for a leaf.
+        requires_grad: whether ops on this tensor are recorded.
+        version: counts changes in place, so that backward can refuse stale values; to be
+            increased after each. Tensors that view one memory share the count.
+    """
+
+    __slots__ = ("__weakref__", "_changes", "data", "grad", "grad_fn", "requires_grad")
+    __array_ufunc__ = None  # numpy_array + tensor must call Tensor.__radd__
+
+    def __init__(self, data: Array, requires_grad: bool = False):
+        self.data: Array = np.asarray(data) if isinstance(data, np.generic) else data
+        self.grad: Tensor | None = None
+        self.grad_fn: autograd.Function | None = None
+        self.requires_grad = requires_grad
+        self._changes = [0]
+
+    # What it is
+
+    @property
+    def version(self) -> int:
+        return self._changes[0]
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self._changes[0] = version
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def device(self) -> str:
+        return device_of(self.data)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.grad_fn is None
+
+    def size(self, dim: int | None = None):
+        """The shape, or its entry `dim`."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        body = np.array2string(to_device(self.data, "cpu"), separator=", ", prefix="tensor(")
+        notes = [body]
+        if self.dtype not in (float32, int64, bool_):
+            notes.append(f"dtype={self.dtype}")
+        if self.device != "cpu":
+            notes.append(f"device={self.device!r}")
+        if self.grad_fn is not None:
+            notes.append(f"grad_fn={self.grad_fn!r}")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join(notes)})"
+
+    def __bool__(self) -> bool:
+        if self.numel() != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous")
+        return bool(self.data.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    # Out of the graph
+
+    def item(self):
+        """The value of a tensor of one element, as a Python number."""
+        if self.numel() != 1:
+            raise ValueError(f"item: a tensor of shape {self.shape} has not exactly one element")
+        return self.data.item()
+
+    def tolist(self):
+        """The values as nested Python lists."""
+        return self.data.tolist()
+
+    def numpy(self) -> np.ndarray:
+        """The NumPy array itself (not a copy), of a tensor on the CPU that needs no gradient."""
+        if self.requires_grad:
+            raise RuntimeError("numpy: the tensor requires a gradient; use .detach().numpy()")
+        reject_non_host(self.data, "numpy")
+        return self.data
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=True if copy is None else copy)
+
+    def detach(self) -> Tensor:
+        """The same array, cut off from the graph."""
+        result = Tensor(self.data)
+        result._changes = self._changes
+        return result
+
+    # Gradients
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets `requires_grad` of a leaf and returns it."""
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad_: only a leaf can change; use .detach() first")
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(f"requires_grad needs a floating dtype, got {self.dtype}")
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Adds the gradient of this tensor to ``.grad`` of every leaf it depends on.
+
+        Args:
+            gradient: d(loss)/d(self), of this tensor's shape and dtype; 1 for a scalar.
+            retain_graph: keep what backward needs, for a second walk; by default as create_graph.
+            create_graph: record the walk itself, so that ``.grad`` can be differentiated.
+
+        Raises:
+            RuntimeError: nothing requires a gradient; the tensor is no scalar and `gradient` is
+                missing; the graph was released by an earlier walk; an input was changed in place.
+        """
+        autograd.backward(self, gradient, retain_graph, create_graph)
+
+    # Arithmetic
+
+    def __add__(self, other) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other) -> Tensor:
+        return ops.sub(self, other)
+
+    def __rsub__(self, other) -> Tensor:
+        return ops.sub(other, self)
+
+    def __mul__(self, other) -> Tensor:
+        return ops.mul(self, other)
+
+    def __rmul__(self, other) -> Tensor:
+        return ops.mul(other, self)
+
+    def __truediv__(self, other) -> Tensor:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other) -> Tensor:
+        return ops.div(other, self)
+
+    def __pow__(self, exponent) -> Tensor:
+        return ops.pow(self, exponent)
+
+    def __rpow__(self, base) -> Tensor:
+        return ops.pow(base, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.neg(self)
+
+    def __matmul__(self, other) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    # Comparisons: boolean tensors, no gradient
+
+    def __eq__(self, other) -> Tensor:  # type: ignore[override]
+        return ops.compare(self, other, "equal")
+
+    def __ne__(self, other) -> Tensor:  # type: ignore[override]
+        return ops.compare(self, other, "not_equal")
+
+    def __lt__(self, other) -> Tensor:
+        return ops.compare(self, other, "less")
+
+    def __le__(self, other) -> Tensor:
+        return ops.compare(self, other, "less_equal")
+
+    def __gt__(self, other) -> Tensor:
+        return ops.compare(self, other, "greater")
+
+    def __ge__(self, other) -> Tensor:
+        return ops.compare(self, other, "greater_equal")
+
+    def __invert__(self) -> Tensor:
+        if self.dtype != bool_:
+            raise TypeError(f"~ needs a bool tensor, got {self.dtype}")
+        return Tensor(~self.data)
+
+    __hash__ = object.__hash__  # by identity, although == compares elements
+
+    # Elementwise
+
+    def abs(self) -> Tensor:
+        return ops.abs(self)
+
+    def exp(self) -> Tensor:
+        return ops.exp(self)
+
+    def log(self) -> Tensor:
+        return ops.log(self)
+
+    def sqrt(self) -> Tensor:
+        return ops.sqrt(self)
+
+    def pow(self, exponent) -> Tensor:
+        return ops.pow(self, exponent)
+
+    def clip(self, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
+        return ops.clip(self, min, max)
+
+    clamp = clip
+
+    def tanh(self) -> Tensor:
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Tensor:
+        return ops.sigmoid(self)
+
+    def relu(self) -> Tensor:
+        return ops.relu(self)
+
+    # Reductions; `dim` is an int, several, or None for all
+
+    def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        return ops.sum(self, dim, keepdim)
+
+    def mean(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        return ops.mean(self, dim, keepdim)
+
+    def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+        return ops.var(self, dim, correction, keepdim)
+
+    def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+        return ops.sqrt(ops.var(self, dim, correction, keepdim))
+
+    def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        return ops.amax(self, dim, keepdim)
+
+    def amin(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        return -ops.amax(-self, dim, keepdim)
+
+    def max(self, dim: int | None = None, keepdim: bool = False):
+        """The largest element; with `dim`, a named tuple (values, indices) along it."""
+        return self.amax() if dim is None else ops.max_along(self, dim, keepdim)
+
+    def min(self, dim: int | None = None, keepdim: bool = False):
+        """The smallest element; with `dim`, a named tuple (values, indices) along it."""
+        if dim is None:
+            return self.amin()
+        values, indices = ops.max_along(-self, dim, keepdim)
+        return ops.ValuesAndIndices(-values, indices)
+
+    def argmax(self, dim: int | None = None) -> Tensor:
+        return Tensor(array_module(self.data).asarray(self.data.argmax(dim)))
+
+    def argmin(self, dim: int | None = None) -> Tensor:
+        return Tensor(array_module(self.data).asarray(self.data.argmin(dim)))
+
+    def any(self) -> Tensor:
+        return Tensor(array_module(self.data).asarray(self.data.any()))
+
+    def all(self) -> Tensor:
+        return Tensor(array_module(self.data).asarray(self.data.all()))
+
+    # Shapes
+
+    def reshape(self, *shape) -> Tensor:
+        return ops.reshape(self, _sizes(shape))
+
+    view = reshape
+
+    def permute(self, *dims) -> Tensor:
+        return ops.permute(self, _sizes(dims))
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        return ops.transpose(self, dim0, dim1)
+
+    @property
+    def T(self) -> Tensor:
+        if self.ndim > 2:
+            raise ValueError(f"T needs at most 2 dimensions, got shape {self.shape}")
+        return self if self.ndim < 2 else ops.transpose(self, 0, 1)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        return ops.flatten(self, start_dim, end_dim)
+
+    def squeeze(self, dim: int) -> Tensor:
+        return ops.squeeze(self, dim)
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        return ops.unsqueeze(self, dim)
+
+    def expand(self, *shape) -> Tensor:
+        return ops.expand(self, _sizes(shape))
+
+    def gather(self, dim: int, index: Tensor) -> Tensor:
+        return ops.gather(self, dim, index)
+
+    def __getitem__(self, index) -> Tensor:
+        return ops.getitem(self, index)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    # Dtype and device
+
+    def to(self, *targets, dtype=None, device: str | None = None) -> Tensor:
+        """The tensor in another dtype, on another device, or both; gradients flow through.
+
+        ``x.to("float64")``, ``x.to("cuda")``, ``x.to(dtype=..., device=...)``.
+        """
+        for target in targets:
+            if isinstance(target, str) and (target == "cpu" or target.startswith("cuda")):
+                device = target
+            else:
+                dtype = target
+        device = self.device if device is None else check_device(device)
+        return ops.to(self, check_dtype(dtype, self.dtype), device)
+
+    def float(self) -> Tensor:
+        return self.to(float32)
+
+    def double(self) -> Tensor:
+        return self.to(float64)
+
+    def cpu(self) -> Tensor:
+        return self.to("cpu")
+
+    def clone(self) -> Tensor:
+        """A copy that gradients flow through."""
+        return ops.clone(self)
+
+
+def _sizes(arguments: tuple) -> tuple[int, ...]:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
+    if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
+        arguments = tuple(arguments[0])
+    for size in arguments:
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
+            raise TypeError(f"sizes and dimensions must be integers, got {size!r}")
+    return tuple(int(size) for size in arguments)
+
+
+def check_dtype(dtype: Any, default: np.dtype = float32) -> np.dtype:
+    """`dtype` as a NumPy dtype that tinygan computes with, `default` for None.
+
+    Raises:
+        TypeError: it is none of float32, float64, bool and the integers.
+    """
+    if dtype is None:
+        return default
+    try:
+        result = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must name a dtype such as 'float32', got {dtype!r}") from None
+    if result not in (float32, float64, bool_) and result.kind not in "iu":
+        raise TypeError(f"dtype must be float32, float64, bool or an integer type, got {result}")
+    return result
+
+
+# Creation
+
+
+def tensor(data, dtype=None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`: a number, nested lists, an array or a Tensor.
+
+    Python floats become float32, Python integers int64; arrays keep their dtype.
+
+    Raises:
+        TypeError: the data is not numeric, the dtype is not supported, or requires_grad is asked
+            of integers.
+        ValueError: nested lists of unequal lengths, or an unknown device.
+    """
+    if isinstance(data, Tensor):
+        data = data.data
+    is_array = hasattr(data, "dtype") and hasattr(data, "ndim")
+    try:
+        array = data if is_array else np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: the nested lists are not rectangular ({error})") from None
+    if not is_array and array.dtype == float64:
+        array = array.astype(float32) if dtype is None else array
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: data must be numbers, got {array.dtype}")
+    dtype = check_dtype(dtype, check_dtype(array.dtype))
+    array = to_device(array.astype(dtype, order="K", copy=True), check_device(device))
+    return Tensor(array).requires_grad_(requires_grad)
+
+
+def _filled(value, size, dtype, device, requires_grad) -> Tensor:
+    array = np.full(_sizes(size), value, check_dtype(dtype))
+    return Tensor(to_device(array, device)).requires_grad_(requires_grad)
+
+
+def zeros(*size, dtype=None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros, float32 unless `dtype` says otherwise."""
+    return _filled(0, size, dtype, device, requires_grad)
+
+
+def ones(*size, dtype=None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones, float32 unless `dtype` says otherwise."""
+    return _filled(1, size, dtype, device, requires_grad)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """Zeros of the shape, dtype and device of `x`."""
+    return Tensor(array_module(x.data).zeros_like(x.data))
+
+
+def ones_like(x: Tensor) -> Tensor:
+    """Ones of the shape, dtype and device of `x`."""
+    return Tensor(array_module(x.data).ones_like(x.data))
+
+
+def arange(start: Scalar, end: Scalar | None = None, step: Scalar = 1, dtype=None) -> Tensor:
+    """The numbers start, start + step, ... below end (``arange(end)`` starts at 0)."""
+    start, end = (0, start) if end is None else (start, end)
+    return tensor(np.arange(start, end, step).tolist(), dtype)
+
+
+def randn(
+    *size,
+    generator: Generator = generator,
+    dtype=None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Samples of N(0, 1)."""
+    array = generator.normal(_sizes(size), check_dtype(dtype))
+    return Tensor(to_device(array, device)).requires_grad_(requires_grad)
+
+
+def rand(
+    *size,
+    generator: Generator = generator,
+    dtype=None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Samples uniform in [0, 1)."""
+    array = generator.uniform(_sizes(size), check_dtype(dtype))
+    return Tensor(to_device(array, device)).requires_grad_(requires_grad)
+
+
+# At the end, because the ops import Tensor.
+from tinygan import ops  # noqa: E402
