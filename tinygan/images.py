@@ -1,0 +1,100 @@
+"""Pictures: grids of samples, GIFs of grids, plots of losses.
+
+Pillow and matplotlib come with ``pip install 'tinygan[examples]'``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinygan.files import atomic_write
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Images in [-1, 1], any shape, as uint8 from 0 to 255; values outside are clipped.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    if not np.isfinite(images).all():
+        raise ValueError("to_uint8: the images have values that are not finite")
+    return np.clip(np.round((np.asarray(images) + 1) * 127.5), 0, 255).astype(np.uint8)
+
+
+def grid(images: np.ndarray, columns: int | None = None, space: int = 2) -> np.ndarray:
+    """One picture of many: (n, c, h, w) in [-1, 1] -> uint8 (H, W, 3).
+
+    Args:
+        columns: images side by side; by default so that the grid is about square.
+        space: pixels between neighbours.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
+        raise ValueError(f"grid: expected (n, 1 or 3, h, w) with n >= 1, got {images.shape}")
+    n, _, h, w = images.shape
+    columns = min(n, columns or int(np.ceil(np.sqrt(n))))
+    rows = -(-n // columns)
+    pixels = to_uint8(images).transpose(0, 2, 3, 1)
+    picture = np.full((rows * (h + space) - space, columns * (w + space) - space, 3), 32, np.uint8)
+    for index, image in enumerate(pixels):
+        top, left = (index // columns) * (h + space), (index % columns) * (w + space)
+        picture[top : top + h, left : left + w] = image
+    return picture
+
+
+def save_png(picture: np.ndarray, path: str | os.PathLike, zoom: int = 1) -> None:
+    """Writes a picture (h, w, 3) as a PNG, each pixel `zoom` times as large."""
+    from PIL import Image
+
+    enlarged = picture.repeat(zoom, 0).repeat(zoom, 1)
+    with atomic_write(path) as file:
+        Image.fromarray(enlarged).save(file, format="PNG", optimize=True)
+
+
+def save_gif(
+    pictures: Sequence[str | os.PathLike], path: str | os.PathLike, seconds: float = 0.4
+) -> None:
+    """Makes a GIF of picture files, each shown for `seconds`, the last one five times as long."""
+    from PIL import Image
+
+    if not pictures:
+        raise ValueError("save_gif: no pictures")
+    frames = []
+    for picture in pictures:
+        with Image.open(picture) as image:
+            frames.append(image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64))
+    durations = [round(1000 * seconds)] * (len(frames) - 1) + [round(5000 * seconds)]
+    with atomic_write(path) as file:
+        frames[0].save(
+            file, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
+        )
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[float]], path: str | os.PathLike, xlabel: str = "step"
+) -> None:
+    """Draws named curves over a common x = 0, 1, ... into a PNG; long ones also smoothed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    FigureCanvasAgg(figure)  # no window, no global state
+    axes = figure.add_subplot()
+    for index, (name, values) in enumerate(curves.items()):
+        heights = np.asarray(values, float)
+        width = max(1, len(heights) // 100)
+        color = f"C{index}"
+        if width > 1:
+            axes.plot(heights, color=color, alpha=0.2, linewidth=0.5)
+            smooth = np.convolve(heights, np.ones(width) / width, "valid")
+            axes.plot(np.arange(len(smooth)) + width // 2, smooth, color=color, label=name)
+        else:
+            axes.plot(heights, color=color, label=name)
+    axes.set_xlabel(xlabel)
+    axes.legend()
+    axes.grid(alpha=0.3)
+    with atomic_write(Path(path)) as file:
+        figure.savefig(file, format="png", dpi=110)
