@@ -1,0 +1,124 @@
+"""The recipe of dcgan_mnist.py in PyTorch, scored by the same classifier: is ours as good?
+
+    pip install torch
+    python examples/compare_torch.py --epochs 8 --out runs/torch_mnist
+
+Same nets, initialisation, data order, losses, Adam and moving average; other random numbers.
+Prints the scores after each epoch, from the averaged weights and from the last ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tinygan.data import BatchSampler, load_dataset
+from tinygan.images import grid, save_png
+from tinygan.metrics import Scorer, classifier_for, format_scores
+
+
+def nets(width: int) -> tuple[nn.Module, nn.Module]:
+    """tinygan's DCGAN for 28x28 grey images (tinygan/models/dcgan.py)."""
+    generator = nn.Sequential(
+        nn.Linear(100, 2 * width * 49, bias=False),
+        nn.Unflatten(1, (2 * width, 7, 7)),
+        nn.BatchNorm2d(2 * width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, 4, 2, 1),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, width, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * width),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(2 * width * 49, 1),
+    )
+    for part in [*generator, *discriminator]:
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1.0, 0.02)
+        elif hasattr(part, "weight"):
+            nn.init.normal_(part.weight, 0.0, 0.02)
+        if getattr(part, "bias", None) is not None:
+            nn.init.zeros_(part.bias)
+    return generator, discriminator
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, source: nn.Module, updates: int) -> None:
+    """tinygan.optim.ExponentialMovingAverage: parameters and running statistics."""
+    decay = min(0.999, (1 + updates) / (10 + updates))
+    for mean, value in zip(
+        average.state_dict().values(), source.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+
+
+@torch.no_grad()
+def generate(net: nn.Module, latent: torch.Tensor) -> np.ndarray:
+    mode = net.training
+    net.eval()
+    images = torch.cat([net(part) for part in latent.split(250)]).numpy()
+    net.train(mode)
+    return images
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("epochs", 8), ("batch-size", 64), ("width", 64), ("seed", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--samples", type=int, default=10_000, help="images per score")
+    parser.add_argument("--out", type=Path, default=Path("runs/torch_mnist"))
+    options = parser.parse_args()
+    train, test = load_dataset("mnist"), load_dataset("mnist", "test")
+    scorer = Scorer(classifier_for(train, progress=print), train, test)
+    torch.manual_seed(options.seed)
+    generator, discriminator = nets(options.width)
+    average = copy.deepcopy(generator)
+    adam = dict(lr=options.lr, betas=(0.5, 0.999), fused=True)
+    optimizer_g = torch.optim.Adam(generator.parameters(), **adam)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), **adam)
+    sampler = BatchSampler(len(train), options.batch_size, options.seed)
+    latents = torch.rand(options.samples, 100) * 2 - 1
+    updates, start = 0, time.monotonic()
+    for epoch in range(1, options.epochs + 1):
+        for indices in sampler:
+            real = torch.from_numpy(train.batch(indices))
+            fake = generator(torch.rand(len(indices), 100) * 2 - 1)
+            loss_d = F.softplus(-discriminator(real)).mean()
+            loss_d = loss_d + F.softplus(discriminator(fake.detach())).mean()
+            optimizer_d.zero_grad()
+            loss_d.backward()
+            optimizer_d.step()
+            discriminator.requires_grad_(False)
+            optimizer_g.zero_grad()
+            F.softplus(-discriminator(fake)).mean().backward()
+            optimizer_g.step()
+            discriminator.requires_grad_(True)
+            updates += 1
+            update_average(average, generator, updates)
+        minutes = (time.monotonic() - start) / 60
+        scores = {"averaged": scorer(generate(average, latents))}
+        scores["last"] = scorer(generate(generator, latents))
+        text = ", ".join(f"{k}: FID {s['fid']:.3f} KL {s['kl']:.4f}" for k, s in scores.items())
+        print(f"epoch {epoch}, {minutes:.1f} minutes; {text}", flush=True)
+    save_png(grid(generate(average, latents[:64])), options.out / "samples.png", zoom=2)
+    print(format_scores(scores["averaged"], scorer.floor))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What all tests share: the devices, a fresh random stream, and no state left behind."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+
+import tinygan
+from tinygan.device import check_device
+
+
+def _devices() -> list[str]:
+    try:
+        check_device("cuda")
+    except RuntimeError:  # no CuPy, or no GPU that it can use
+        return ["cpu"]
+    return ["cpu", "cuda"]
+
+
+@pytest.fixture(params=_devices())
+def device(request) -> str:
+    """Each device that this machine has: a test that takes it runs on all of them."""
+    return request.param
+
+
+@pytest.fixture
+def rng(request) -> np.random.Generator:
+    """Random numbers that depend on the test's name alone, not on the order of the tests."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(autouse=True)
+def _clean_state():
+    """Seeds tinygan's own stream; afterwards the global switches must be where they were."""
+    threads = tinygan.get_num_threads()
+    tinygan.manual_seed(0)
+    yield
+    recording, threads_after = tinygan.is_grad_enabled(), tinygan.get_num_threads()
+    tinygan.set_grad_enabled(True).__enter__()  # so that only this test fails
+    if threads_after != threads:
+        tinygan.set_num_threads(threads)
+    assert recording, "the test left the recording of gradients off"
+    assert threads_after == threads, "the test changed the number of threads"

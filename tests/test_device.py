@@ -1,0 +1,110 @@
+"""Device names, and the random stream: seeds, positions, and going back to them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+import tinygan
+from tinygan import Generator, randn
+from tinygan.device import array_module, check_device, device_of, temporary_seed, to_device
+
+
+def test_names_of_devices():
+    assert check_device(None) == check_device("cpu") == "cpu"
+    for name in ("gpu", "cuda:", "cuda:one", "cuda:-1", 0):
+        with pytest.raises(ValueError, match=r"device must be 'cpu', 'cuda' or 'cuda:<index>'"):
+            check_device(name)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is not None, reason="CuPy is installed")
+def test_cuda_without_cupy_says_what_to_install():
+    with pytest.raises(RuntimeError, match=r"device 'cuda:1' needs CuPy: pip install .*cuda12"):
+        tinygan.zeros(2, device="cuda:1")
+
+
+def test_arrays_stay_where_they_are(device):
+    x = tinygan.ones(3, device=device)
+    assert device_of(x.data) == x.device == check_device(device)
+    assert to_device(x.data, device) is x.data
+    assert array_module(x.data).__name__ == ("numpy" if device == "cpu" else "cupy")
+    assert isinstance(x.cpu().numpy(), np.ndarray)
+
+
+def test_manual_seed_repeats_the_stream():
+    tinygan.manual_seed(3)
+    first = [randn(5).tolist(), tinygan.rand(2).tolist()]
+    tinygan.manual_seed(3)
+    assert [randn(5).tolist(), tinygan.rand(2).tolist()] == first
+    tinygan.manual_seed(4)
+    assert randn(5).tolist() != first[0]
+
+
+def test_the_stream_is_the_same_on_every_device(device):
+    on_device = randn(7, device=device).cpu().tolist()
+    tinygan.manual_seed(0)
+    assert randn(7).tolist() == on_device
+
+
+def test_the_stream_is_that_of_numpys_philox():
+    generator = Generator(2024)
+    reference = np.random.Generator(np.random.Philox(2024))
+    assert randn(4, generator=generator).tolist() == reference.standard_normal(
+        4, dtype=np.float32
+    ).tolist()
+    assert tinygan.rand(3, generator=generator).tolist() == reference.random(
+        3, dtype=np.float32
+    ).tolist()
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 5])
+def test_a_state_survives_json(drawn):
+    generator = Generator(7)
+    generator.uniform((drawn,), "float32")  # 32-bit draws leave half a number behind
+    state = json.loads(json.dumps(generator.get_state()))
+    expected = [generator.uniform((5,), "float32").tolist(), generator.normal((3,), "float64")]
+    other = Generator(1)
+    other.set_state(state)
+    found = [other.uniform((5,), "float32").tolist(), other.normal((3,), "float64")]
+    assert found[0] == expected[0]
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_a_state_is_a_snapshot():
+    generator = Generator(7)
+    state = generator.get_state()
+    before = json.dumps(state)
+    generator.normal((9,), "float64")
+    assert before == json.dumps(state)
+    assert generator.get_state() != state
+
+
+def test_temporary_seed_gives_the_old_stream_back():
+    expected = [randn(3).tolist(), randn(3).tolist()]
+    tinygan.manual_seed(0)
+    found = [randn(3).tolist()]
+    with temporary_seed(9):
+        inside = randn(3).tolist()
+    with pytest.raises(KeyError), temporary_seed(9):
+        assert randn(3).tolist() == inside
+        raise KeyError
+    found.append(randn(3).tolist())
+    assert found == expected
+    assert inside not in expected
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, True, None, "1"])
+def test_seeds_are_non_negative_integers(seed):
+    with pytest.raises(ValueError, match="seed must be a non-negative integer, got"):
+        tinygan.manual_seed(seed)
+
+
+def test_samples_have_the_right_moments():
+    normal, uniform = randn(20_000).numpy(), tinygan.rand(20_000).numpy()
+    # The standard errors are 0.007, 0.005 and 0.002; five of them almost never happen by chance.
+    assert abs(normal.mean()) < 0.035 and abs(normal.std() - 1) < 0.025
+    assert abs(uniform.mean() - 0.5) < 0.01
+    assert uniform.min() >= 0 and uniform.max() < 1

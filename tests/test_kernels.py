@@ -1,0 +1,250 @@
+"""Every rung of every ladder against its reference: values, strides, purity, threads."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+import tinygan.kernels
+from tinygan.device import to_device
+from tinygan.kernels import threads
+from tinygan.kernels.ladder import Ladder, relative_error
+
+for package in pkgutil.iter_modules(tinygan.kernels.__path__):
+    if package.ispkg:  # a ladder's folder registers its ladders when it is imported
+        importlib.import_module(f"tinygan.kernels.{package.name}")
+
+LADDERS = dict(sorted(Ladder.registry.items()))
+RUNGS = [pytest.param(ladder, rung, id=f"{name}-{rung.device}-{rung.name}")
+         for name, ladder in LADDERS.items() for rung in ladder.rungs]  # fmt: skip
+CASES = [
+    pytest.param(ladder, rung, case, id=f"{name}-{rung.device}-{rung.name}-{case}")
+    for name, ladder in LADDERS.items()
+    for rung in ladder.rungs
+    for case in ladder.shapes
+]
+# Relative to the largest value of the result. Sums of some hundreds of terms round to less than
+# 1e-6 in float32 (measured) and 1e-15 in float64; a wrong, lost or doubled term is far larger.
+BOUND = {"float32": 1e-5, "float64": 1e-12}
+# These write their results into their arguments.
+IN_PLACE = {"adam"}
+PURE = [rung for rung in RUNGS if rung.values[0].name not in IN_PLACE]
+FASTER = [rung for rung in RUNGS if rung.values[1] is not rung.values[0].reference]
+
+
+def convert(value, function):
+    """`function` of every array in nested lists and tuples."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(convert(v, function) for v in value)
+    return function(value) if isinstance(value, np.ndarray) else value
+
+
+def arrays_in(value) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
+    convert(value, found.append)
+    return found
+
+
+def draw(ladder: Ladder, case: dict, dtype: str):
+    """The same random arguments at each call."""
+    seed = zlib.crc32(f"{ladder.name} {sorted(case.items())}".encode())
+    return ladder.make(np.random.default_rng(seed), np.dtype(dtype), **case)
+
+
+@functools.cache
+def reference(ladder: Ladder, case: str, dtype: str):
+    """Rung 0 in float64, on numbers that `dtype` can hold."""
+    args, options = draw(ladder, ladder.shapes[case], dtype)
+    args = convert(args, lambda array: array.astype(np.float64, order="K"))
+    return ladder.reference(*args, **options)
+
+
+def run(rung, device: str, args, options):
+    if not device.startswith(rung.device):
+        pytest.skip(f"a rung for {rung.device}")
+    if not rung.covers(*args, **options):
+        pytest.skip("not covered by this rung")
+    return rung(*convert(args, lambda array: to_device(array, device)), **options)
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize(("ladder", "rung", "case"), CASES)
+def test_every_rung_computes_what_the_reference_computes(ladder, rung, case, dtype, device):
+    args, options = draw(ladder, ladder.shapes[case], dtype)
+    result = run(rung, device, args, options)
+    assert relative_error(result, reference(ladder, case, dtype)) < BOUND[dtype]
+    for array in arrays_in(result if isinstance(result, (list, tuple)) else [result]):
+        assert array.dtype == dtype
+
+
+@pytest.mark.parametrize(("ladder", "rung"), PURE)
+def test_inputs_are_not_changed(ladder, rung, device):
+    for case in ladder.shapes.values():
+        args, options = draw(ladder, case, "float32")
+        before = [array.tobytes() for array in arrays_in(args)]
+        result = run(rung, device, args, options)
+        assert [array.tobytes() for array in arrays_in(args)] == before
+        for output in arrays_in([result]):
+            assert not any(np.shares_memory(output, array) for array in arrays_in(args))
+
+
+# Strides
+
+
+def every_second(array):
+    """The same values, each followed by a NaN in memory along every dimension."""
+    wide = np.full([2 * size for size in array.shape], np.nan, array.dtype)
+    view = wide[(slice(None, None, 2),) * array.ndim]
+    view[...] = array
+    return view
+
+
+def reversed_in_memory(array):
+    flip = (slice(None, None, -1),) * array.ndim
+    return np.ascontiguousarray(array[flip])[flip]
+
+
+def read_only(array):
+    copy = array.copy(order="K")
+    copy.flags.writeable = False
+    return copy
+
+
+def repeated(array):
+    """One row for all: a stride of zero, as the gradient of a sum has."""
+    return np.broadcast_to(array[:1].copy(), array.shape)
+
+
+MEMORY = [np.asfortranarray, np.ascontiguousarray, every_second, reversed_in_memory, read_only]
+
+
+@pytest.mark.parametrize("layout", MEMORY, ids=lambda function: function.__name__)
+@pytest.mark.parametrize(("ladder", "rung"), FASTER)
+def test_any_strides_are_accepted(ladder, rung, layout, device):
+    for name, case in ladder.shapes.items():
+        args, options = draw(ladder, case, "float32")
+        if ladder.name in IN_PLACE:
+            params, grads, *moments = args
+            args = (params, convert(grads, layout), *moments)
+        else:
+            args = convert(args, layout)
+        result = run(rung, device, args, options)
+        assert relative_error(result, reference(ladder, name, "float32")) < BOUND["float32"], name
+
+
+@pytest.mark.parametrize(("ladder", "rung"), [rung for rung in FASTER if rung in PURE])
+def test_a_stride_of_zero_is_accepted(ladder, rung, device):
+    case = ladder.shapes["odd"]
+    args, options = draw(ladder, case, "float32")
+    args = convert(args, repeated)
+    expected = ladder.reference(*convert(args, lambda a: a.astype(np.float64)), **options)
+    assert relative_error(run(rung, device, args, options), expected) < BOUND["float32"]
+
+
+# Threads
+
+_CONVOLUTIONS = [
+    dict(n=8, c=40, k=70, size=(16, 18), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
+    dict(n=40, c=3, k=1, size=(16, 18), kernel=(3, 3), padding=(1, 1)),
+]
+# Large enough for several tasks, and one case for each way that a rung may go.
+LARGE = {
+    "adam": [dict(shapes=[(150_001,), (300, 400)], step=2)],
+    "batch_norm": [dict(m=9001, c=40)],
+    "batch_norm_backward": [dict(m=9001, c=40)],
+    "matmul": [dict(m=301, k=70, n=300), dict(m=301, k=70, n=300, transposed="a"),
+               dict(m=301, k=70, n=2)],
+    **{name: _CONVOLUTIONS for name in LADDERS if "conv" in name},
+    **{name: [dict(shape=(9, 5, 50, 100))] for name in LADDERS
+       if "relu" in name or "tanh" in name},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("ladder", LADDERS.values(), ids=list(LADDERS))
+def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
+    """Bit for bit, with any number of threads, and in whichever order the tasks are done."""
+    rung = [rung for rung in ladder.rungs if rung.device == "cpu"][-1]
+    calls = []
+
+    def backwards(task, count):
+        calls.append(count)
+        for index in reversed(range(count)):
+            task(index)
+
+    def compute():
+        found = []
+        for case in LARGE[ladder.name]:
+            args, options = draw(ladder, case, dtype)
+            found += [array.tobytes() for array in arrays_in([rung(*args, **options)])]
+        return found
+
+    before = threads.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 3):
+            threads.set_num_threads(count)
+            results.append(compute())
+    finally:
+        threads.set_num_threads(before)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tinygan.kernels.") and hasattr(module, "run_tasks"):
+            monkeypatch.setattr(module, "run_tasks", backwards)
+    results.append(compute())
+    assert max(calls) > 1, "the cases are too small to be cut into tasks"
+    assert all(result == results[0] for result in results[1:])
+
+
+# Relations between ladders
+
+
+def inner(a, b) -> float:
+    return float(np.sum(a.astype(np.float64) * b.astype(np.float64)))
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("rung", [rung.name for rung in LADDERS["conv2d"].rungs])
+def test_convolutions_are_each_others_adjoints(rung, dtype):
+    """<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, conv2d_weight_grad(x, y)>."""
+    conv2d, transposed, weight_grad = (
+        {rung.name: rung for rung in LADDERS[name].rungs}[rung]
+        for name in ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
+    )
+    # Relative to the size of the factors: rounding in the convolutions, float64 in the products.
+    bound = {"float32": 1e-6, "float64": 1e-12}[dtype]
+    for name, case in LADDERS["conv2d"].shapes.items():
+        (x, w, _), options = draw(LADDERS["conv2d"], case, dtype)
+        (_, y), _ = draw(LADDERS["conv2d_weight_grad"], case, dtype)
+        same = dict(stride=options["stride"], padding=options["padding"])
+        products = [
+            inner(conv2d(x, w, None, **options), y),
+            inner(x, transposed(y, w, None, **same, output_size=x.shape[1:3])),
+            inner(w, weight_grad(x, y, **same, kernel_size=w.shape[2:])),
+        ]
+        assert np.isfinite(products).all(), name
+        scale = np.linalg.norm(x) * np.linalg.norm(w) * np.linalg.norm(y)
+        assert np.ptp(products) <= bound * scale, (name, products)
+
+
+def test_adam_refuses_parameters_with_gaps():
+    args, options = draw(LADDERS["adam"], dict(shapes=[(4, 6)], step=1), "float32")
+    gaps = [every_second(array) for array in args[0]]
+    with pytest.raises(ValueError, match=r"adam: .*|array of shape \(4, 6\) .* has gaps"):
+        LADDERS["adam"](gaps, *args[1:], **options)
+
+
+def test_every_ladder_has_several_rungs_counts_and_cases():
+    assert len(LADDERS) >= 13
+    assert set(LARGE) == set(LADDERS), "a new ladder needs a case for the threads"
+    for ladder in LADDERS.values():
+        assert len([rung for rung in ladder.rungs if rung.device == "cpu"]) >= 2, ladder
+        assert ladder.reference.device == "cpu" and ladder.reference.name == "reference"
+        args, options = draw(ladder, LARGE[ladder.name][0], "float32")
+        assert ladder.flops(*args, **options) > 0 < ladder.traffic(*args, **options)
+        assert len(ladder.shapes) >= 4 and ladder.bench_shapes

@@ -1,0 +1,94 @@
+"""The parts of the kernel benchmark: peers, turns, copies, the roofline."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from tinygan.kernels import bench, roofline, timing
+from tinygan.kernels.checking import checked_error, copied
+from tinygan.kernels.ladder import relative_error
+from tinygan.kernels.roofline import Roofline
+from tinygan.kernels.table import rounded
+
+LADDERS = bench.all_ladders()
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_torch_computes_what_the_ladder_does(name):
+    """All modes, all awkward shapes, in float64: up to the order of sums the same numbers."""
+    pytest.importorskip("torch")
+    ladder = LADDERS[name]
+    module, function = ladder.peer.split(":")
+    prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), function)
+    cases = list(ladder.shapes.values())
+    if name.startswith("conv"):  # padding on one side only, and a row that no window reaches
+        cases.append(
+            {"n": 1, "c": 2, "k": 3, "size": (8, 8), "kernel": (3, 3), "stride": (3, 3)}
+            | {"padding": (2, 2), "after": (0, 0)}
+        )
+    for case in cases:
+        args, options = ladder.make(np.random.default_rng(1), "float64", **case)
+        expected = ladder.reference(*copied(args, "float64"), **options)
+        for call in prepare(*copied(args, "float64"), **options).values():
+            assert relative_error(call(), expected) < 1e-12
+
+
+def test_calls_take_turns_and_the_first_round_does_not_count(monkeypatch):
+    monkeypatch.setattr(timing, "SETTLE_SECONDS", 0)
+    calls = []
+    result = timing.interleaved(
+        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, "cpu", 2
+    )
+    assert calls == ["a", "b"] * 3
+    assert {name: len(seconds) for name, seconds in result.items()} == {"a": 2, "b": 2}
+
+
+def test_copies_keep_the_memory_order_and_share_nothing():
+    x = np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)
+    args = copied(([x], x, 3, None), "float32")
+    assert isinstance(args, tuple) and args[2:] == (3, None)
+    assert args[1].dtype == np.float32
+    assert args[1].strides == tuple(stride // 2 for stride in x.strides)
+    assert not np.shares_memory(copied(x, "float64"), x)
+    np.testing.assert_array_equal(args[0][0], x)
+
+
+def test_checked_error_returns_the_error():
+    assert checked_error(lambda: np.array([4.0, 8.000008]), np.array([4.0, 8.0]), "float32") == (
+        pytest.approx(1e-6)
+    )
+
+
+def test_roofline_is_the_lower_of_two_limits():
+    limits = Roofline(flops_per_second=100e9, bytes_per_second=10e9)
+    assert limits.attainable(flops=1000, traffic=4000) == pytest.approx(2.5e9)
+    assert limits.is_memory_bound(1000, 4000)
+    assert limits.attainable(flops=1000, traffic=10) == 100e9
+    assert not limits.is_memory_bound(1000, 10)
+    assert limits.attainable(flops=1000, traffic=0) == 100e9
+
+
+def test_the_measured_tiles_are_products():
+    rng = np.random.default_rng(2)
+    a = rng.standard_normal((2 * roofline.ROWS, 9))
+    panel = rng.standard_normal((9, roofline.COLUMNS))
+    tile = np.empty(roofline.ROWS * roofline.COLUMNS)
+    for count, rows in ((1, slice(0, roofline.ROWS)), (2, slice(roofline.ROWS, None))):
+        roofline._many_tiles(a, panel, tile, count)
+        np.testing.assert_allclose(tile.reshape(roofline.ROWS, -1), a[rows] @ panel, rtol=1e-12)
+
+
+def test_the_measured_sum_covers_the_arrays(monkeypatch):
+    sums = []
+    monkeypatch.setattr(roofline, "LARGE_BYTES", 8 * 1001)
+    monkeypatch.setattr(roofline, "_add", lambda a, b, c: sums.append(a.size))
+    assert roofline._peak_bandwidth("float64") > 0
+    assert sum(sums) == 1001 * (1 + roofline._TRIES)
+
+
+def test_numbers_are_printed_with_three_digits():
+    values = [0, 0.001234, 0.5, 12.345, 123456.7]
+    assert [rounded(value) for value in values] == ["0", "0.00123", "0.500", "12.3", "123457"]

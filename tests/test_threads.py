@@ -1,0 +1,146 @@
+"""The thread pool, and the digest that keeps stale machine code from being run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numba
+import pytest
+
+import tinygan.kernels
+from tinygan.kernels import threads
+from tinygan.kernels.jit import jit, source_digest
+
+
+@pytest.fixture
+def pool():
+    """Sets the number of threads, and gives it back at the end."""
+    before = threads.get_num_threads()
+    yield threads.set_num_threads
+    threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("tasks", [0, 1, 2, 100])
+def test_every_task_is_run_once(count, tasks, pool):
+    pool(count)
+    done = []
+    threads.run_tasks(done.append, tasks)
+    assert sorted(done) == list(range(tasks))
+
+
+def test_tasks_run_in_as_many_threads_as_were_asked_for(pool):
+    pool(3)
+    assert threads.get_num_threads() == 3
+    barrier = threading.Barrier(3, timeout=10)  # broken, and an error, with fewer than three
+    threads.run_tasks(lambda index: barrier.wait(), 3)
+
+
+@pytest.mark.parametrize("failing", range(3))
+def test_an_exception_in_a_task_is_raised_when_all_others_have_ended(failing, pool):
+    pool(3)
+    barrier, ended = threading.Barrier(3, timeout=10), []
+
+    def task(index):
+        barrier.wait()
+        if index == failing:
+            raise KeyError(f"task {index}")
+        time.sleep(0.05)  # long enough for a caller that does not wait to be gone
+        ended.append(index)
+
+    with pytest.raises(KeyError, match=f"task {failing}"):
+        threads.run_tasks(task, 3)
+    assert sorted(ended) == [index for index in range(3) if index != failing]
+    done = []
+    threads.run_tasks(done.append, 5)  # the pool goes on
+    assert sorted(done) == list(range(5))
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.0, True, None, "2"])
+def test_set_num_threads_validates(bad):
+    with pytest.raises(ValueError, match="threads must be a positive integer, got"):
+        threads.set_num_threads(bad)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("3", "3"), ("1", "1"), ("0", None), ("-2", None), ("two", None), ("", None), ("1.5", None)],
+)
+def test_the_environment_variable(text, expected):
+    # The module alone: importing all of tinygan seven times would take seconds.
+    code = (
+        "import importlib.util, sys\n"
+        "spec = importlib.util.spec_from_file_location('threads', sys.argv[1])\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        "print(module.get_num_threads())\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, threads.__file__],
+        env={**os.environ, "TINYGAN_NUM_THREADS": text},
+        capture_output=True,
+        text=True,
+    )
+    if expected is not None:
+        assert result.stdout.strip() == expected, result.stderr
+    else:
+        message = f"TINYGAN_NUM_THREADS must be a positive integer, got {text!r}"
+        assert result.returncode == 1 and message in result.stderr
+
+
+# The digest of the sources
+
+
+def digest_of(folder: Path) -> str:
+    """`source_digest` as a kernel in another folder would see it."""
+    spec = importlib.util.spec_from_file_location("jit_of_a_copy", folder / "jit.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.source_digest()
+
+
+def test_the_digest_changes_with_any_kernel_file(tmp_path):
+    folder = tmp_path / "kernels"
+    source = Path(tinygan.kernels.__path__[0])
+    shutil.copytree(source, folder, ignore=lambda _, names: {n for n in names if "cache" in n})
+    digests = [source_digest(), digest_of(folder)]
+    assert digests[0] == digests[1]
+    gemm = folder / "matmul" / "gemm.py"
+    text = gemm.read_text()
+    gemm.write_text(text + "# a comment\n")
+    digests.append(digest_of(folder))
+    gemm.write_text(text)
+    assert digest_of(folder) == digests[0]
+    gemm.rename(folder / "matmul" / "gemm2.py")
+    digests.append(digest_of(folder))
+    assert len(set(digests)) == 3
+
+
+def test_compiled_code_is_keyed_by_the_digest():
+    @jit
+    def double(x):
+        return x + x
+
+    assert double(2) == 4
+    assert isinstance(double, numba.core.dispatcher.Dispatcher)
+    assert double._cache._cache_file._source_stamp == source_digest()
+    assert double.targetoptions["nogil"] and double.targetoptions["error_model"] == "numpy"
+    fast = double.targetoptions["fastmath"]
+    assert "nnan" not in fast and "ninf" not in fast
+
+
+def test_nan_and_infinity_keep_their_meaning():
+    @jit
+    def classify(x):
+        return (x != x, x * 0.0 == 0.0, 1.0 / (x - x))
+
+    assert classify(float("nan"))[:2] == (True, False)
+    assert classify(float("inf"))[:2] == (False, False)
+    assert classify(1.0)[1] and classify(1.0)[2] == float("inf")

@@ -1,0 +1,305 @@
+"""The loop, its records, its alarms, and the promise that a stopped run loses nothing."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygan
+import tinygan.functional as F
+from tinygan.data import Dataset, synthetic_digits
+from tinygan.models import DCGAN
+from tinygan.optim import Adam
+from tinygan.training import (
+    Settings,
+    Trainer,
+    TrainingDiverged,
+    alarms,
+    gan_step,
+    load_generator,
+    sample,
+    trainer,
+)
+from tinygan.training.log import JsonLines, read_json_lines
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = Settings(batch_size=16, average_decay=0.9, seed=3)
+
+
+def make_trainer(out, resume=False, evaluate=None, settings=SETTINGS, data=None):
+    tinygan.manual_seed(settings.seed)
+    data = synthetic_digits(96, seed=1) if data is None else data
+    return Trainer(DCGAN(width=4), data, out, settings, evaluate=evaluate, resume=resume)
+
+
+def records(out):
+    """All that a run leaves and that does not depend on the clock."""
+    with np.load(out / "checkpoint.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    log = (out / "log.jsonl").read_text()
+    pictures = {path.name: path.read_bytes() for path in (out / "samples").iterdir()}
+    return arrays, log, pictures
+
+
+def assert_same_run(first, second):
+    (arrays, log, pictures), (other_arrays, other_log, other_pictures) = first, second
+    assert arrays.keys() == other_arrays.keys()
+    for name in arrays:
+        assert np.array_equal(arrays[name], other_arrays[name]), name
+    assert log == other_log
+    assert pictures == other_pictures
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """Three epochs of six steps, never stopped."""
+    out = tmp_path_factory.mktemp("whole")
+    assert make_trainer(out).train(3)
+    return out
+
+
+def test_a_run_leaves_its_records(whole_run):
+    log = read_json_lines(whole_run / "log.jsonl")
+    steps = [entry for entry in log if "loss_d" in entry]
+    assert [entry["step"] for entry in steps] == list(range(1, 19))
+    assert all(math.isfinite(entry["loss_d"]) and entry["loss_g"] > 0 for entry in steps)
+    assert [entry["epoch"] for entry in log if "epoch" in entry] == [1, 2, 3]
+    assert sorted(os.listdir(whole_run / "samples")) == [f"epoch_00{i}.png" for i in (1, 2, 3)]
+    assert {"samples.gif", "losses.png"} <= set(os.listdir(whole_run))
+    run = json.loads((whole_run / "run.json").read_text())
+    assert run["settings"] == {
+        "batch_size": 16, "lr": 2e-4, "beta1": 0.5, "loss": "non-saturating",
+        "average_decay": 0.9, "seed": 3, "data": "synthetic",
+    }  # fmt: skip
+    assert run["data"] == {"name": "synthetic", "images": 96, "shape": [1, 28, 28]}
+    assert run["versions"]["numpy"] == np.__version__
+    assert [start["step"] for start in run["starts"]] == [0]
+
+
+def test_the_same_seed_gives_the_same_bits(whole_run, tmp_path):
+    make_trainer(tmp_path).train(3)
+    assert_same_run(records(whole_run), records(tmp_path))
+
+
+def test_two_epochs_and_one_more_equal_three(whole_run, tmp_path):
+    make_trainer(tmp_path).train(2)
+    tinygan.rand(1000)  # the stream is somewhere else when the second part starts
+    make_trainer(tmp_path, resume=True).train(3)
+    assert_same_run(records(whole_run), records(tmp_path))
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert [start["step"] for start in run["starts"]] == [0, 12]
+
+
+CHILD = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from test_training import make_trainer, trainer
+    from pathlib import Path
+    trainer.STEPS_PER_CHECKPOINT = 2
+    out = Path({out!r})
+    sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
+"""
+
+
+def start_child(out):
+    code = textwrap.dedent(CHILD.format(tests=str(ROOT / "tests"), out=str(out)))
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def wait_for_lines(child, log, count):
+    """Until the log has `count` lines, or the child has ended."""
+    deadline = time.monotonic() + 60
+    while child.poll() is None and time.monotonic() < deadline:
+        if log.exists() and log.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.0005)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_run_killed_again_and_again_ends_with_the_same_bits(whole_run, tmp_path):
+    for count in (1, 6, 11, 15):
+        child = start_child(tmp_path)
+        wait_for_lines(child, tmp_path / "log.jsonl", count)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+    assert start_child(tmp_path).wait() == 0
+    assert_same_run(records(whole_run), records(tmp_path))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_interrupt_saves_after_the_step_and_resumes(whole_run, tmp_path):
+    child = start_child(tmp_path)
+    wait_for_lines(child, tmp_path / "log.jsonl", 3)
+    child.send_signal(signal.SIGINT)
+    assert child.wait() == 7
+    steps = [e["step"] for e in read_json_lines(tmp_path / "log.jsonl") if "loss_d" in e]
+    assert 3 <= len(steps) < 18
+    assert start_child(tmp_path).wait() == 0
+    assert_same_run(records(whole_run), records(tmp_path))
+
+
+def test_a_run_is_never_overwritten_and_never_invented(whole_run, tmp_path):
+    with pytest.raises(ValueError, match="holds a run already; resume it"):
+        make_trainer(whole_run)
+    with pytest.raises(ValueError, match="holds no run to resume"):
+        make_trainer(tmp_path, resume=True)
+
+
+def test_resuming_with_other_settings_names_them(whole_run):
+    before = (whole_run / "log.jsonl").read_bytes()
+    other = Settings(batch_size=16, average_decay=0.9, seed=3, lr=1e-3)
+    with pytest.raises(ValueError, match=r"lr: 0.0002 in the checkpoint, 0.001 now"):
+        make_trainer(whole_run, resume=True, settings=other)
+    assert (whole_run / "log.jsonl").read_bytes() == before
+
+
+def test_scores_are_logged_and_missing_classes_raise_an_alarm(tmp_path, capsys):
+    def evaluate(images):
+        assert images.shape == (trainer.EVALUATED, 1, 28, 28)
+        assert np.isfinite(images).all()
+        return {"fid": 1.5, "histogram": [0.0, 0.99] + [0.01 / 8] * 8}
+
+    make_trainer(tmp_path, evaluate=evaluate).train(1)
+    log = read_json_lines(tmp_path / "log.jsonl")
+    assert next(entry for entry in log if "epoch" in entry)["fid"] == 1.5
+    (alarm,) = (entry["alarm"] for entry in log if "class 1" in entry.get("alarm", ""))
+    assert "only 1 of 10 classes are generated, class 1 in 99 % of the samples" in alarm
+    assert "ALARM at step 6" in capsys.readouterr().out
+
+
+# NumPy warns of the NaN that this test puts in.
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):
+    run = make_trainer(tmp_path)
+    run.train(1)
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+    run = make_trainer(tmp_path, resume=True)
+    run.model.discriminator[0].weight.data[0, 0, 0, 0] = np.nan
+    with pytest.raises(TrainingDiverged, match=r"step 7: a loss is not finite \(D nan"):
+        run.train(2)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+
+
+def test_stuck_discriminator_is_named_after_enough_steps():
+    watch = alarms.StuckDiscriminator()
+    results = [watch(0.001) for _ in range(alarms.STUCK_STEPS)]
+    assert results[:-1] == [None] * (alarms.STUCK_STEPS - 1)
+    assert "D tells all samples from real images" in results[-1]
+    assert watch(2 * math.log(2)) is None  # the equilibrium
+    assert watch.steps == 0
+    # A Wasserstein loss is negative when all is well.
+    assert all(watch(-1.0) is None for _ in range(2 * alarms.STUCK_STEPS))
+
+
+def test_collapse_alarm_sees_equal_samples_and_not_one_digit(rng):
+    digits = synthetic_digits(500, seed=0)
+    real = digits.batch(np.arange(500))
+    same = np.repeat(real[:1], 64, axis=0) + rng.normal(0, 0.02, (64, 1, 28, 28))
+    assert "G has collapsed" in alarms.collapse(same, real)
+    assert alarms.collapse(real[:64], real) is None
+    # All the digit 1, but different ones: the class alarm's business, not this one's.
+    ones = digits.batch(np.flatnonzero(digits.labels == 1)[:40])
+    assert alarms.collapse(ones, real) is None
+
+
+def test_divergence_and_class_alarms():
+    assert alarms.divergence(0.5, 2.0) is None
+    for losses in [(math.nan, 1.0), (1.0, math.inf)]:
+        assert "learning rate that is too high" in alarms.divergence(*losses)
+    assert alarms.missing_classes({}) is None
+    assert alarms.missing_classes({"histogram": [0.1] * 10}) is None
+    assert "only 4 of 10" in alarms.missing_classes({"histogram": [0.25] * 4 + [0.0] * 6})
+
+
+def test_samples_do_not_depend_on_batch_mates(device):
+    model = DCGAN(width=4)
+    model.generator.to(device)
+    model.generator(model.latent(32).to(device))  # running statistics that are not the initial ones
+    latent = model.latent(9).to(device)
+    before = model.generator.state_dict()
+    state = tinygan.device.generator.get_state()
+    together = sample(model.generator, latent)
+    alone = np.concatenate([sample(model.generator, latent[i : i + 1]) for i in range(9)])
+    split = sample(model.generator, latent, batch_size=4)
+    assert np.isfinite(together).all()
+    assert np.array_equal(together, alone)
+    assert np.array_equal(together, split)
+    assert all(module.training for module in model.generator.modules())
+    after = model.generator.state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert tinygan.device.generator.get_state() == state
+
+
+def test_step_trains_each_net_by_its_own_loss(device):
+    """Against the same step spelled out without sharing or freezing anything."""
+    tinygan.manual_seed(1)
+    model = DCGAN(width=4)
+    tinygan.manual_seed(1)
+    plain = DCGAN(width=4)
+    real, latent = tinygan.rand(8, 1, 28, 28).to(device) * 2 - 1, model.latent(8).to(device)
+    loss = F.gan_loss("non-saturating")
+    nets = [net.to(device) for m in (model, plain) for net in (m.generator, m.discriminator)]
+    optimizers = [Adam(net.parameters(), 1e-3, (0.5, 0.999)) for net in nets]
+    result = gan_step(nets[0], nets[1], optimizers[0], optimizers[1], loss, real, latent)
+
+    g, d = nets[2:]
+    loss_d = loss.discriminator(d(real), d(g(latent).detach()))
+    loss_d.backward()
+    optimizers[3].step()
+    g.load_state_dict({**g.state_dict(), **{  # the second call of G moved the statistics again
+        name: value for name, value in nets[0].state_dict().items() if "running" in name
+    }})  # fmt: skip
+    loss_g = loss.generator(d(g(latent)))
+    loss_g.backward()
+    optimizers[2].step()
+    assert result.loss_d == pytest.approx(loss_d.item(), rel=1e-6)
+    assert result.loss_g == pytest.approx(loss_g.item(), rel=1e-6)
+    for ours, theirs in ((nets[0], g), (nets[1], d)):
+        for (name, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+            # Adam's first step is lr * sign(gradient): rounding can flip the sign of a zero.
+            close = np.abs(a.detach().numpy() - b.detach().numpy()) < 1e-6
+            assert close.mean() > 0.999, name
+    assert all(p.requires_grad for p in nets[1].parameters())
+
+
+def test_generator_of_a_checkpoint_is_the_average(whole_run):
+    run = make_trainer(whole_run, resume=True)
+    fresh = DCGAN(width=4).generator
+    load_generator(whole_run / "checkpoint.npz", fresh)
+    latent = run.model.latent(3)
+    assert np.array_equal(sample(fresh, latent), run.generate(latent))
+    assert not np.array_equal(sample(fresh, latent), sample(run.model.generator, latent))
+    with pytest.raises(ValueError, match=r"shape of 0.weight: \(392, 100\) given"):
+        load_generator(whole_run / "checkpoint.npz", DCGAN(width=8).generator)
+
+
+def test_json_lines_cut_off_what_the_checkpoint_does_not_know(tmp_path):
+    path = tmp_path / "log.jsonl"
+    log = JsonLines(path)
+    log.write(step=1)
+    position = log.position
+    log.write(step=2)
+    path.write_bytes(path.read_bytes() + b'{"step": 3')  # killed while writing
+    assert [entry["step"] for entry in read_json_lines(path)] == [1, 2]
+    log = JsonLines(path, position)
+    log.write(step=20)
+    assert [entry["step"] for entry in read_json_lines(path)] == [1, 20]
+    with pytest.raises(ValueError, match="the checkpoint expects at least 1000"):
+        JsonLines(path, 1000)
+
+
+def test_too_few_images_for_a_batch(tmp_path):
+    images = np.zeros((3, 1, 28, 28), np.uint8)
+    with pytest.raises(ValueError, match="batch_size is 16"):
+        make_trainer(tmp_path, data=Dataset(images, None, "few"))
