@@ -81,6 +81,7 @@ def test_a_run_leaves_its_records(whole_run):
     }  # fmt: skip
     assert run["data"] == {"name": "synthetic", "images": 96, "shape": [1, 28, 28]}
     assert run["versions"]["numpy"] == np.__version__
+    assert run["machine"]["device"] == "cpu"
     assert [start["step"] for start in run["starts"]] == [0]
 
 

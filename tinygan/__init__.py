@@ -9,19 +9,8 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     set_grad_enabled,
 )
 from tinygan import functional, nn, optim
-from tinygan.device import Generator, manual_seed
-from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from tinygan.graph import draw, print_graph
-from tinygan.kernels.threads import get_num_threads, set_num_threads
-from tinygan.ops.math import where
-from tinygan.ops.shape import cat, stack
-from tinygan.serialization import load, save
-from tinygan.tensor import (
-    Tensor,
+from tinygan.creation import (
     arange,
-    float32,
-    float64,
-    int64,
     ones,
     ones_like,
     rand,
@@ -30,6 +19,14 @@ from tinygan.tensor import (
     zeros,
     zeros_like,
 )
+from tinygan.device import Generator, manual_seed
+from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygan.graph import draw, print_graph
+from tinygan.kernels.threads import get_num_threads, set_num_threads
+from tinygan.ops.math import where
+from tinygan.ops.shape import cat, stack
+from tinygan.serialization import load, save
+from tinygan.tensor import Tensor, float32, float64, int64
 
 __version__ = "0.1.0"
 __all__ = [

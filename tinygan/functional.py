@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinygan.creation import rand
 from tinygan.device import array_module, generator
 from tinygan.ops.activation import (
     leaky_relu,
@@ -25,7 +26,7 @@ from tinygan.ops.loss import (
 )
 from tinygan.ops.norm import batch_norm
 from tinygan.ops.shape import check_range
-from tinygan.tensor import Tensor, float32, rand
+from tinygan.tensor import Tensor, float32
 
 __all__ = [
     "GAN_LOSSES",

@@ -10,11 +10,12 @@ import numpy as np
 import tinygan.functional as F
 from tinygan import nn
 from tinygan.autograd import no_grad
+from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset, cache_dir
 from tinygan.device import temporary_seed
 from tinygan.optim import Adam, LinearLR
 from tinygan.serialization import load, save
-from tinygan.tensor import Tensor, tensor
+from tinygan.tensor import Tensor
 
 # Part of the cache's file name: to be raised whenever the net or its training changes.
 VERSION = 1

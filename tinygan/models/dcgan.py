@@ -15,8 +15,9 @@ and not otherwise changed, latent vectors uniform in [-1, 1].
 from __future__ import annotations
 
 from tinygan import nn
+from tinygan.creation import rand
 from tinygan.device import Generator, generator
-from tinygan.tensor import Tensor, rand
+from tinygan.tensor import Tensor
 
 
 def stages(image_size: int) -> tuple[int, int]:

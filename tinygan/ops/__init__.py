@@ -16,27 +16,22 @@ from tinygan.ops.shape import (  # isort: skip  (the other files build on it)
     unsqueeze,
 )
 from tinygan.ops.math import (
-    ValuesAndIndices,
     abs,
     add,
-    amax,
     clip,
     compare,
     div,
     exp,
     log,
-    matmul,
-    max_along,
-    mean,
     mul,
     neg,
     pow,
     sqrt,
     sub,
-    sum,
-    var,
     where,
 )
+from tinygan.ops.matmul import matmul
+from tinygan.ops.reduction import ValuesAndIndices, amax, max_along, mean, sum, var
 
 from tinygan.ops.activation import relu, sigmoid, tanh  # isort: skip
 

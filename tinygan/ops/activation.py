@@ -7,7 +7,8 @@ import numpy as np
 import tinygan.kernels.activation as kernels
 from tinygan.autograd import Function
 from tinygan.device import array_module
-from tinygan.ops.math import amax, exp, floating, sum
+from tinygan.ops.math import exp, floating
+from tinygan.ops.reduction import amax, sum
 from tinygan.tensor import Tensor
 
 

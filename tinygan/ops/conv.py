@@ -14,7 +14,7 @@ from tinygan.autograd import Function
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
-from tinygan.ops.math import sum
+from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
 from tinygan.tensor import Tensor
 

@@ -10,7 +10,8 @@ import numpy as np
 from tinygan.autograd import Function
 from tinygan.device import array_module
 from tinygan.ops.activation import log_softmax, relu, softplus
-from tinygan.ops.math import clip, mean, sum
+from tinygan.ops.math import clip
+from tinygan.ops.reduction import mean, sum
 from tinygan.ops.shape import check_range, gather
 from tinygan.tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Arithmetic, elementwise functions, reductions and the matrix product.
+"""Arithmetic and elementwise functions.
 
 In the formulas g is the gradient of the loss by the op's output. Where an op broadcast its inputs,
 their gradients are summed back to their shapes (`sum_to`).
@@ -6,17 +6,12 @@ their gradients are summed back to their shapes (`sum_to`).
 
 from __future__ import annotations
 
-import builtins
-import math
-from typing import NamedTuple
-
 import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module, to_device
-from tinygan.kernels.matmul import matmul as matmul_kernel
-from tinygan.ops.shape import expand, gather, reshape, sum_to, transpose, unsqueeze
-from tinygan.tensor import Dim, Tensor, bool_, float32, int64
+from tinygan.ops.shape import sum_to
+from tinygan.tensor import Tensor, bool_, float32, int64
 
 
 def as_tensor(value, model: Tensor | None = None) -> Tensor:
@@ -43,7 +38,7 @@ def as_tensor(value, model: Tensor | None = None) -> Tensor:
     raise TypeError(f"expected a Tensor, a number or an array, got {type(value).__name__}")
 
 
-def _promoted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def promoted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Integers and bools become the other operand's floating dtype."""
     if a.dtype.kind == "f" and b.dtype.kind != "f":
         b = b.to(a.dtype)
@@ -55,7 +50,7 @@ def _promoted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def _pair(name: str, a, b) -> tuple[Tensor, Tensor]:
     """Both operands of `name` as tensors of one dtype whose shapes broadcast."""
     model = a if isinstance(a, Tensor) else b if isinstance(b, Tensor) else None
-    a, b = _promoted(as_tensor(a, model), as_tensor(b, model))
+    a, b = promoted(as_tensor(a, model), as_tensor(b, model))
     try:
         np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
@@ -344,169 +339,3 @@ def compare(a, b, name: str) -> Tensor:
     """A bool tensor: the NumPy comparison `name` of a and b, element by element."""
     a, b = _pair(name, a, b)
     return Tensor(getattr(array_module(a.data), name)(a.data, b.data))
-
-
-# Reductions
-
-
-def _dims(name: str, dim: Dim, ndim: int) -> tuple[int, ...]:
-    """`dim` as a sorted tuple of non-negative dimensions, all of them for None."""
-    if dim is None:
-        return tuple(range(ndim))
-    given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
-    for d in given:
-        if not -ndim <= d < ndim:
-            raise ValueError(f"{name}: dim {d} is out of range for {ndim} dimensions")
-    result = tuple(sorted({d % ndim for d in given}))
-    if len(result) != len(given):
-        raise ValueError(f"{name}: dim {dim} names a dimension twice")
-    return result
-
-
-def _kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(1 if i in dims else size for i, size in enumerate(shape))
-
-
-class Sum(Function):
-    """The sum over `dims`;  g, repeated. float32 is accumulated in float64."""
-
-    def __init__(self, dims: tuple[int, ...], keepdim: bool):
-        self.dims, self.keepdim = dims, keepdim
-
-    def forward(self, x):
-        self.input_shape = x.shape
-        accumulator = np.float64 if x.dtype.kind == "f" else None
-        total = x.sum(axis=self.dims, dtype=accumulator, keepdims=self.keepdim)
-        return total.astype(x.dtype, copy=False) if x.dtype.kind == "f" else total
-
-    def backward(self, grad_output):
-        kept = _kept(self.input_shape, self.dims)
-        return (expand(reshape(grad_output, kept), self.input_shape),)
-
-
-class Amax(Function):
-    """The maximum over `dims`;  g to the largest element, in equal parts to several"""
-
-    def __init__(self, dims: tuple[int, ...], keepdim: bool):
-        self.dims, self.keepdim = dims, keepdim
-
-    def forward(self, x):
-        result = x.max(axis=self.dims, keepdims=True)
-        if self.needs_input_grad[0]:
-            largest = x == result
-            share = largest / largest.sum(axis=self.dims, keepdims=True)
-            self.share = share.astype(x.dtype)
-        return result if self.keepdim else result.reshape(
-            tuple(s for i, s in enumerate(x.shape) if i not in self.dims)
-        )
-
-    def backward(self, grad_output):
-        shape = self.share.shape
-        grad = expand(reshape(grad_output, _kept(shape, self.dims)), shape)
-        return (MulConstant(self.share)(grad),)
-
-
-class ValuesAndIndices(NamedTuple):
-    """What ``x.max(dim)`` returns."""
-
-    values: Tensor
-    indices: Tensor
-
-
-def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    return Sum(_dims("sum", dim, x.ndim), keepdim)(x)
-
-
-def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """sum / count.
-
-    Raises:
-        ValueError: there is nothing to average, or x is not floating.
-    """
-    dims = _dims("mean", dim, x.ndim)
-    if x.dtype.kind != "f":
-        raise TypeError(f"mean: needs a floating dtype, got {x.dtype}")
-    count = math.prod(x.shape[i] for i in dims)
-    if count == 0:
-        raise ValueError(f"mean: nothing to average over dim {dim} of shape {x.shape}")
-    return Sum(dims, keepdim)(x) * (1.0 / count)
-
-
-def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """sum (x - mean)^2 / (count - correction)."""
-    dims = _dims("var", dim, x.ndim)
-    count = math.prod(x.shape[i] for i in dims) - correction
-    if count <= 0:
-        raise ValueError(f"var: too few elements over dim {dim} of shape {x.shape}")
-    centred = x - mean(x, dims, keepdim=True)
-    return sum(centred * centred, dims, keepdim) * (1.0 / count)
-
-
-def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    dims = _dims("amax", dim, x.ndim)
-    if any(x.shape[i] == 0 for i in dims):
-        raise ValueError(f"amax: nothing to compare over dim {dim} of shape {x.shape}")
-    return Amax(dims, keepdim)(x)
-
-
-def max_along(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices:
-    """The largest elements along one dimension and where they are (the first of equals)."""
-    (dim,) = _dims("max", dim, x.ndim)
-    if x.shape[dim] == 0:
-        raise ValueError(f"max: nothing to compare over dim {dim} of shape {x.shape}")
-    indices = Tensor(array_module(x.data).expand_dims(x.data.argmax(dim), dim))
-    values = gather(x, dim, indices)
-    if keepdim:
-        return ValuesAndIndices(values, indices)
-    shape = tuple(size for i, size in enumerate(x.shape) if i != dim)
-    return ValuesAndIndices(reshape(values, shape), reshape(indices, shape))
-
-
-# The matrix product
-
-
-class MatMul(Function):
-    """a b;  g b^T, a^T g"""
-
-    saves_inputs = True
-
-    def forward(self, a, b):
-        if a.ndim == 2 and b.ndim == 2:
-            return matmul_kernel(a, b)
-        return array_module(a).matmul(a, b)
-
-    def backward(self, grad_output):
-        (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
-        return (
-            sum_to(MatMul()(grad_output, transpose(b, -2, -1)), a.shape) if need_a else None,
-            sum_to(MatMul()(transpose(a, -2, -1), grad_output), b.shape) if need_b else None,
-        )
-
-
-def matmul(a, b) -> Tensor:
-    """a @ b: (..., m, k) @ (..., k, n) -> (..., m, n); leading dimensions broadcast, a vector
-    is a row on the left and a column on the right.
-
-    Raises:
-        ValueError: inner sizes differ, an operand is 0-d, or leading dimensions do not broadcast.
-    """
-    a, b = _promoted(as_tensor(a), as_tensor(b))
-    if builtins.min(a.ndim, b.ndim) == 0:
-        raise ValueError(f"matmul: operands need 1 or more dimensions, got {a.shape}, {b.shape}")
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(f"matmul: inner sizes differ, {a.shape} @ {b.shape}")
-    if a.ndim == 1:
-        product = matmul(unsqueeze(a, 0), b)
-        return reshape(product, product.shape[:-2] + product.shape[-1:]) if b.ndim > 1 else reshape(
-            product, ()
-        )
-    if b.ndim == 1:
-        product = matmul(a, unsqueeze(b, 1))
-        return reshape(product, product.shape[:-1])
-    try:
-        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ValueError(
-            f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
-        ) from None
-    return MatMul()(a, b)

@@ -7,7 +7,7 @@ import math
 from tinygan.autograd import Function, is_grad_enabled
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
-from tinygan.ops.math import mean, sum
+from tinygan.ops.reduction import mean, sum
 from tinygan.tensor import Tensor
 
 

@@ -64,7 +64,9 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def write_run_file(path: Path, settings: dict[str, Any], data: dict[str, Any], step: int) -> None:
+def write_run_file(
+    path: Path, settings: dict[str, Any], data: dict[str, Any], device: str, step: int
+) -> None:
     """Writes ``run.json``: settings, versions, data set, machine, and every start of the run."""
     starts: list[dict[str, Any]] = []
     if step and path.exists():
@@ -83,6 +85,7 @@ def write_run_file(path: Path, settings: dict[str, Any], data: dict[str, Any], s
             "numba": numba.__version__,
         },
         "machine": {
+            "device": device,
             "platform": platform.platform(),
             "processor": platform.machine(),
             "threads": get_num_threads(),

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset
 from tinygan.device import Generator, check_device, generator
 from tinygan.images import grid, plot_curves, save_gif, save_png
 from tinygan.models.dcgan import DCGAN
 from tinygan.ops.loss import gan_loss
 from tinygan.optim import Adam, ExponentialMovingAverage
-from tinygan.tensor import Tensor, tensor
+from tinygan.tensor import Tensor
 from tinygan.training import alarms
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
 from tinygan.training.log import JsonLines, read_json_lines, write_run_file
@@ -112,7 +113,7 @@ class Trainer:
         position = self._load() if resume else 0
         self.log = JsonLines(self.out / "log.jsonl", position)
         facts = {"name": data.name, "images": len(data), "shape": list(data.images.shape[1:])}
-        write_run_file(self.out / "run.json", self._facts(), facts, self.step)
+        write_run_file(self.out / "run.json", self._facts(), facts, self.device, self.step)
 
     # Checkpoints
 

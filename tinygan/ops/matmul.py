@@ -1,0 +1,59 @@
+"""The matrix product."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygan.autograd import Function
+from tinygan.device import array_module
+from tinygan.kernels.matmul import matmul as matmul_kernel
+from tinygan.ops.math import as_tensor, promoted
+from tinygan.ops.shape import reshape, sum_to, transpose, unsqueeze
+from tinygan.tensor import Tensor
+
+
+class MatMul(Function):
+    """a b;  g b^T, a^T g"""
+
+    saves_inputs = True
+
+    def forward(self, a, b):
+        if a.ndim == 2 and b.ndim == 2:
+            return matmul_kernel(a, b)
+        return array_module(a).matmul(a, b)
+
+    def backward(self, grad_output):
+        (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
+        return (
+            sum_to(MatMul()(grad_output, transpose(b, -2, -1)), a.shape) if need_a else None,
+            sum_to(MatMul()(transpose(a, -2, -1), grad_output), b.shape) if need_b else None,
+        )
+
+
+def matmul(a, b) -> Tensor:
+    """a @ b: (..., m, k) @ (..., k, n) -> (..., m, n); leading dimensions broadcast, a vector
+    is a row on the left and a column on the right.
+
+    Raises:
+        ValueError: inner sizes differ, an operand is 0-d, or leading dimensions do not broadcast.
+    """
+    a, b = promoted(as_tensor(a), as_tensor(b))
+    if min(a.ndim, b.ndim) == 0:
+        raise ValueError(f"matmul: operands need 1 or more dimensions, got {a.shape}, {b.shape}")
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(f"matmul: inner sizes differ, {a.shape} @ {b.shape}")
+    if a.ndim == 1:
+        product = matmul(unsqueeze(a, 0), b)
+        return reshape(product, product.shape[:-2] + product.shape[-1:]) if b.ndim > 1 else reshape(
+            product, ()
+        )
+    if b.ndim == 1:
+        product = matmul(a, unsqueeze(b, 1))
+        return reshape(product, product.shape[:-1])
+    try:
+        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
+        ) from None
+    return MatMul()(a, b)

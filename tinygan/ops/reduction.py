@@ -1,0 +1,127 @@
+"""Reductions: sums, means, maxima over dimensions."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tinygan.autograd import Function
+from tinygan.device import array_module
+from tinygan.ops.math import MulConstant
+from tinygan.ops.shape import expand, gather, reshape
+from tinygan.tensor import Dim, Tensor
+
+
+def _dims(name: str, dim: Dim, ndim: int) -> tuple[int, ...]:
+    """`dim` as a sorted tuple of non-negative dimensions, all of them for None."""
+    if dim is None:
+        return tuple(range(ndim))
+    given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    for d in given:
+        if not -ndim <= d < ndim:
+            raise ValueError(f"{name}: dim {d} is out of range for {ndim} dimensions")
+    result = tuple(sorted({d % ndim for d in given}))
+    if len(result) != len(given):
+        raise ValueError(f"{name}: dim {dim} names a dimension twice")
+    return result
+
+
+def _kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if i in dims else size for i, size in enumerate(shape))
+
+
+class Sum(Function):
+    """The sum over `dims`;  g, repeated. float32 is accumulated in float64."""
+
+    def __init__(self, dims: tuple[int, ...], keepdim: bool):
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, x):
+        self.input_shape = x.shape
+        accumulator = np.float64 if x.dtype.kind == "f" else None
+        total = x.sum(axis=self.dims, dtype=accumulator, keepdims=self.keepdim)
+        return total.astype(x.dtype, copy=False) if x.dtype.kind == "f" else total
+
+    def backward(self, grad_output):
+        kept = _kept(self.input_shape, self.dims)
+        return (expand(reshape(grad_output, kept), self.input_shape),)
+
+
+class Amax(Function):
+    """The maximum over `dims`;  g to the largest element, in equal parts to several"""
+
+    def __init__(self, dims: tuple[int, ...], keepdim: bool):
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, x):
+        result = x.max(axis=self.dims, keepdims=True)
+        if self.needs_input_grad[0]:
+            largest = x == result
+            share = largest / largest.sum(axis=self.dims, keepdims=True)
+            self.share = share.astype(x.dtype)
+        return result if self.keepdim else result.reshape(
+            tuple(s for i, s in enumerate(x.shape) if i not in self.dims)
+        )
+
+    def backward(self, grad_output):
+        shape = self.share.shape
+        grad = expand(reshape(grad_output, _kept(shape, self.dims)), shape)
+        return (MulConstant(self.share)(grad),)
+
+
+class ValuesAndIndices(NamedTuple):
+    """What ``x.max(dim)`` returns."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    return Sum(_dims("sum", dim, x.ndim), keepdim)(x)
+
+
+def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """sum / count.
+
+    Raises:
+        ValueError: there is nothing to average, or x is not floating.
+    """
+    dims = _dims("mean", dim, x.ndim)
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean: needs a floating dtype, got {x.dtype}")
+    count = math.prod(x.shape[i] for i in dims)
+    if count == 0:
+        raise ValueError(f"mean: nothing to average over dim {dim} of shape {x.shape}")
+    return Sum(dims, keepdim)(x) * (1.0 / count)
+
+
+def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """sum (x - mean)^2 / (count - correction)."""
+    dims = _dims("var", dim, x.ndim)
+    count = math.prod(x.shape[i] for i in dims) - correction
+    if count <= 0:
+        raise ValueError(f"var: too few elements over dim {dim} of shape {x.shape}")
+    centred = x - mean(x, dims, keepdim=True)
+    return sum(centred * centred, dims, keepdim) * (1.0 / count)
+
+
+def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    dims = _dims("amax", dim, x.ndim)
+    if any(x.shape[i] == 0 for i in dims):
+        raise ValueError(f"amax: nothing to compare over dim {dim} of shape {x.shape}")
+    return Amax(dims, keepdim)(x)
+
+
+def max_along(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices:
+    """The largest elements along one dimension and where they are (the first of equals)."""
+    (dim,) = _dims("max", dim, x.ndim)
+    if x.shape[dim] == 0:
+        raise ValueError(f"max: nothing to compare over dim {dim} of shape {x.shape}")
+    indices = Tensor(array_module(x.data).expand_dims(x.data.argmax(dim), dim))
+    values = gather(x, dim, indices)
+    if keepdim:
+        return ValuesAndIndices(values, indices)
+    shape = tuple(size for i, size in enumerate(x.shape) if i != dim)
+    return ValuesAndIndices(reshape(values, shape), reshape(indices, shape))
