@@ -10,6 +10,8 @@ import pytest
 
 import tinygan
 from tinygan import nn
+from tinygan.autograd import graph_nodes
+from tinygan.nn import init
 
 
 class Net(nn.Module):
@@ -328,3 +330,26 @@ def test_a_deep_copy_shares_nothing():
     nn.init.constant_(twin.scale, 7.0)
     assert net.scale.tolist() == [1, 1]
     assert twin.body[0] is not net.body[0]
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.LeakyReLU(0.2)])
+@pytest.mark.parametrize("training", [True, False])
+def test_sequential_computes_batch_norm_and_activation_as_one(activation, training, device, rng):
+    net = nn.Sequential(nn.BatchNorm2d(3), activation).to(device).train(training)
+    init.normal_(net[0].weight, 1.0, 0.5)
+    init.normal_(net[0].bias)
+    plain = copy.deepcopy(net[0])
+    x = tinygan.tensor(rng.standard_normal((5, 3, 4, 4)), dtype="float32", device=device)
+    together, apart = net(x), activation(plain(x))
+    # The same arithmetic in another order of rounding.
+    assert np.abs((together - apart).detach().cpu().numpy()).max() < 1e-6
+    names = [node.name for node in graph_nodes([together])]
+    assert names == ["BatchNorm"] or not training
+    cotangent = tinygan.tensor(rng.standard_normal(x.shape), dtype="float32", device=device)
+    together.backward(cotangent)
+    apart.backward(cotangent)
+    for ours, theirs in zip(net.parameters(), plain.parameters(), strict=True):
+        # Sums of 80 products of order one.
+        assert np.abs((ours.grad - theirs.grad).cpu().numpy()).max() < 1e-4
+    for ours, theirs in zip(net.buffers(), plain.buffers(), strict=True):
+        assert np.array_equal(ours.cpu().numpy(), theirs.cpu().numpy())

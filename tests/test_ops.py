@@ -273,6 +273,13 @@ def normalisations() -> Iterator[Case]:
         yield Case(f"batch_norm evaluation {note}", evaluation, [normal(*shape), *statistics])
     yield Case("batch_norm plain", lambda x: training(x, None, None), [normal(3, 2)])
 
+    def activated(x, weight, bias):
+        return F.batch_norm(x, None, None, weight, bias, training=True, activation_slope=0.3)
+
+    # Three samples have |z| <= sqrt(2): with such weights and biases no u comes near the kink.
+    weight, bias = (lambda rng: rng.uniform(0.3, 0.6, 2)), (lambda rng: np.array([1.0, -1.0]))
+    yield Case("batch_norm with activation", activated, [normal(3, 2), weight, bias])
+
 
 def losses() -> Iterator[Case]:
     for reduction in ("mean", "sum", "none"):

@@ -1,11 +1,15 @@
-"""Batch normalisation of the columns of a matrix (m, c): m samples (or pixels) of c channels.
+"""Batch normalisation and an activation, of the columns of a matrix (m, c): m samples (or pixels)
+of c channels.
 
     mean[j] = 1/m sum_i x[i, j]                     var[j] = 1/m sum_i (x[i, j] - mean[j])^2
     z[i, j] = (x[i, j] - mean[j]) / sqrt(var[j] + eps)
-    y[i, j] = weight[j] z[i, j] + bias[j]
+    u[i, j] = weight[j] z[i, j] + bias[j]
+    y[i, j] = u where u > 0, slope u elsewhere       slope 1 is no activation, 0 is ReLU
 
-    batch_norm(x, weight, bias, eps)                       -> y, mean, var
-    batch_norm_backward(x, grad, weight, mean, var, eps)   -> grad of x, of weight, of bias
+    batch_norm(x, weight, bias, eps, slope)                          -> y, mean, var
+    batch_norm_backward(x, y, grad_y, weight, mean, var, eps, slope) -> grad of x, weight, bias
+
+With grad[i, j] = grad_y[i, j] where y > 0, slope grad_y[i, j] elsewhere:
 
     grad_bias[j]   = sum_i grad[i, j]
     grad_weight[j] = sum_i grad[i, j] z[i, j]
@@ -26,34 +30,36 @@ _SHAPES = {
     "one row": dict(m=1, c=7),
     "one channel": dict(m=37, c=1),
     "odd": dict(m=29, c=5),
+    "leaky": dict(m=31, c=9, slope=0.2),
+    "relu": dict(m=33, c=4, slope=0.0),
     "far from zero": dict(m=50, c=3, shift=100.0),
     "two tasks": dict(m=3000, c=50),
 }
 _BENCH_SHAPES = {
-    "mnist.g": dict(m=128 * 14 * 14, c=64),
-    "mnist.d": dict(m=128 * 7 * 7, c=128),
-    "dcgan64": dict(m=64 * 32 * 32, c=64),
+    "mnist.g": dict(m=128 * 14 * 14, c=64, slope=0.0),
+    "mnist.d": dict(m=128 * 7 * 7, c=128, slope=0.2),
+    "dcgan64": dict(m=64 * 32 * 32, c=64, slope=0.0),
 }
 
 
-def make(rng, dtype, m, c, shift=0.0):
+def make(rng, dtype, m, c, shift=0.0, slope=1.0):
     x = rng.standard_normal((m, c)) * 2 + shift
     weight, bias = rng.uniform(0.5, 1.5, c), rng.standard_normal(c)
-    return (x.astype(dtype), weight.astype(dtype), bias.astype(dtype), EPS), {}
+    return (x.astype(dtype), weight.astype(dtype), bias.astype(dtype), EPS, slope), {}
 
 
-def make_backward(rng, dtype, m, c, shift=0.0):
-    (x, weight, _, eps), _ = make(rng, dtype, m, c, shift)
-    grad = rng.standard_normal((m, c)).astype(dtype)
+def make_backward(rng, dtype, m, c, shift=0.0, slope=1.0):
+    (x, weight, _, eps, slope), _ = make(rng, dtype, m, c, shift, slope)
+    y, grad = (rng.standard_normal((m, c)).astype(dtype) for _ in range(2))
     mean, var = x.mean(0, dtype=np.float64), x.var(0, dtype=np.float64)
-    return (x, grad, weight, mean.astype(dtype), var.astype(dtype), eps), {}
+    return (x, y, grad, weight, mean.astype(dtype), var.astype(dtype), eps, slope), {}
 
 
 batch_norm = Ladder(
     "batch_norm",
     make=make,
-    flops=lambda x, weight, bias, eps: 6 * x.size,
-    traffic=lambda x, weight, bias, eps: 3 * x.nbytes,
+    flops=lambda x, *rest: 7 * x.size,
+    traffic=lambda x, *rest: 3 * x.nbytes,
     shapes=_SHAPES,
     bench_shapes=_BENCH_SHAPES,
     peer="batch_norm.peer:batch_norm",
@@ -61,8 +67,8 @@ batch_norm = Ladder(
 batch_norm_backward = Ladder(
     "batch_norm_backward",
     make=make_backward,
-    flops=lambda x, grad, weight, mean, var, eps: 10 * x.size,
-    traffic=lambda x, grad, weight, mean, var, eps: 5 * x.nbytes,
+    flops=lambda x, *rest: 11 * x.size,
+    traffic=lambda x, *rest: 7 * x.nbytes,
     shapes=_SHAPES,
     bench_shapes=_BENCH_SHAPES,
     peer="batch_norm.peer:batch_norm_backward",

@@ -9,19 +9,21 @@ from tinygan.kernels.threads import run_tasks
 ELEMENTS_PER_TASK = 65536
 
 
-def batch_norm_numpy(x, weight, bias, eps):
+def batch_norm_numpy(x, weight, bias, eps, slope):
     """Rung 1. Changed: whole-array expressions. Faster: compiled passes.
     Bound: memory; x is read four times and three temporaries of its size are written."""
     mean = x.mean(0, dtype=np.float64)
     var = np.square(x - mean).mean(0)
     scale = weight / np.sqrt(var + eps)
-    y = ((x - mean) * scale + bias).astype(x.dtype)
+    u = ((x - mean) * scale + bias).astype(x.dtype)
+    y = np.where(u > 0, u, x.dtype.type(slope) * u)
     return y, mean.astype(x.dtype), var.astype(x.dtype)
 
 
-def batch_norm_backward_numpy(x, grad, weight, mean, var, eps):
+def batch_norm_backward_numpy(x, y, grad_y, weight, mean, var, eps, slope):
     """Rung 1: as the forward pass."""
     inverse = 1 / np.sqrt(var.astype(np.float64) + eps)
+    grad = np.where(y > 0, grad_y, slope * grad_y)
     z = (x - mean) * inverse
     grad_bias = grad.sum(0, dtype=np.float64)
     grad_weight = (grad * z).sum(0)
@@ -30,7 +32,7 @@ def batch_norm_backward_numpy(x, grad, weight, mean, var, eps):
     return tuple(array.astype(x.dtype) for array in (grad_x, grad_weight, grad_bias))
 
 
-def batch_norm_threads(x, weight, bias, eps):
+def batch_norm_threads(x, weight, bias, eps, slope):
     """Rung 2. Changed: one pass for both sums, one for the result, each over cache-sized tasks.
     Faster: x is read twice and y written once, on all cores. Bound: memory traffic.
 
@@ -48,25 +50,31 @@ def batch_norm_threads(x, weight, bias, eps):
     scale = (weight / np.sqrt(var + eps)).astype(x.dtype)
     mean = mean.astype(x.dtype)
     y = np.empty_like(x)
+    slope = x.dtype.type(slope)
     run_tasks(
         lambda t: _scale(
-            x[t * step : (t + 1) * step], mean, scale, bias, y[t * step : (t + 1) * step]
+            x[t * step : (t + 1) * step], mean, scale, bias, slope, y[t * step : (t + 1) * step]
         ),
         count,
     )
     return y, mean, var.astype(x.dtype)
 
 
-def batch_norm_backward_threads(x, grad, weight, mean, var, eps):
-    """Rung 2: as the forward pass; x and grad are read twice, grad_x is written once."""
-    x, grad = np.ascontiguousarray(x), np.ascontiguousarray(grad)
+def batch_norm_backward_threads(x, y, grad_y, weight, mean, var, eps, slope):
+    """Rung 2: as the forward pass; x, y and grad_y are read twice, grad_x is written once."""
+    x, y, grad = (np.ascontiguousarray(array) for array in (x, y, grad_y))
     m, c = x.shape
     step, count = _tasks(m, c)
     sums = np.zeros((count, 2, c))
     inverse = (1 / np.sqrt(var.astype(np.float64) + eps)).astype(x.dtype)
+    slope = x.dtype.type(slope)
+
+    def part(array, t):
+        return array[t * step : (t + 1) * step]
+
     run_tasks(
         lambda t: _gradient_sums(
-            x[t * step : (t + 1) * step], grad[t * step : (t + 1) * step], mean, inverse, sums[t]
+            part(x, t), part(y, t), part(grad, t), slope, mean, inverse, sums[t]
         ),
         count,
     )
@@ -75,8 +83,8 @@ def batch_norm_backward_threads(x, grad, weight, mean, var, eps):
     mean_grad, mean_product = (grad_bias / m).astype(x.dtype), (grad_weight / m).astype(x.dtype)
     run_tasks(
         lambda t: _input_gradient(
-            x[t * step : (t + 1) * step], grad[t * step : (t + 1) * step], mean, inverse,
-            weight * inverse, mean_grad, mean_product, grad_x[t * step : (t + 1) * step],
+            part(x, t), part(y, t), part(grad, t), slope, mean, inverse, weight * inverse,
+            mean_grad, mean_product, part(grad_x, t),
         ),
         count,
     )  # fmt: skip
@@ -100,24 +108,28 @@ def _shifted_sums(x, pivot, sums):
 
 # (x - mean) * scale: the form x * scale + shift would cancel when the mean is large.
 @jit
-def _scale(x, mean, scale, bias, y):
+def _scale(x, mean, scale, bias, slope, y):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
-            y[i, j] = (x[i, j] - mean[j]) * scale[j] + bias[j]
+            u = (x[i, j] - mean[j]) * scale[j] + bias[j]
+            y[i, j] = u if u > 0 else slope * u
 
 
 @jit
-def _gradient_sums(x, grad, mean, inverse, sums):
+def _gradient_sums(x, y, grad, slope, mean, inverse, sums):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
-            g = np.float64(grad[i, j])
+            g = np.float64(grad[i, j] if y[i, j] > 0 else slope * grad[i, j])
             sums[0, j] += g
             sums[1, j] += g * ((x[i, j] - mean[j]) * inverse[j])
 
 
 @jit
-def _input_gradient(x, grad, mean, inverse, factor, mean_grad, mean_product, grad_x):
+def _input_gradient(
+    x, y, grad, slope, mean, inverse, factor, mean_grad, mean_product, grad_x
+):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             z = (x[i, j] - mean[j]) * inverse[j]
-            grad_x[i, j] = factor[j] * (grad[i, j] - mean_grad[j] - z * mean_product[j])
+            g = grad[i, j] if y[i, j] > 0 else slope * grad[i, j]
+            grad_x[i, j] = factor[j] * (g - mean_grad[j] - z * mean_product[j])

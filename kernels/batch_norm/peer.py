@@ -5,7 +5,7 @@ the other, for c numbers beside its m * c; the backward pass gets it ready-made.
 """
 
 
-def batch_norm(x, weight, bias, eps):
+def batch_norm(x, weight, bias, eps, slope):
     import torch
 
     x, weight, bias = (torch.from_numpy(array) for array in (x, weight, bias))
@@ -14,18 +14,35 @@ def batch_norm(x, weight, bias, eps):
         y, mean, inverse = torch.ops.aten.native_batch_norm(
             x, weight, bias, None, None, True, 0.0, eps
         )
-        return y, mean, inverse.pow(-2) - eps
+        return _activation(y, slope), mean, inverse.pow(-2) - eps
 
     return {"eager": forward}
 
 
-def batch_norm_backward(x, grad, weight, mean, var, eps):
+def _activation(y, slope):
     import torch
 
-    x, grad, weight, mean, var = (torch.from_numpy(array) for array in (x, grad, weight, mean, var))
+    if slope == 1:
+        return y
+    return torch.relu_(y) if slope == 0 else torch.nn.functional.leaky_relu_(y, slope)
+
+
+def batch_norm_backward(x, y, grad_y, weight, mean, var, eps, slope):
+    import torch
+
+    x, y, grad_y, weight, mean, var = (
+        torch.from_numpy(array) for array in (x, y, grad_y, weight, mean, var)
+    )
     inverse = (var.double() + eps).rsqrt().to(x.dtype)
-    return {
-        "eager": lambda: torch.ops.aten.native_batch_norm_backward(
+
+    def backward():
+        grad = grad_y
+        if slope == 0:
+            grad = torch.ops.aten.threshold_backward(grad_y, y, 0)
+        elif slope != 1:
+            grad = torch.ops.aten.leaky_relu_backward(grad_y, y, slope, True)
+        return torch.ops.aten.native_batch_norm_backward(
             grad, x, weight, None, None, mean, inverse, True, eps, [True, True, True]
         )
-    }
+
+    return {"eager": backward}

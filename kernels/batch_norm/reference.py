@@ -5,19 +5,21 @@ import math
 import numpy as np
 
 
-def batch_norm(x, weight, bias, eps):
+def batch_norm(x, weight, bias, eps, slope):
     m, c = x.shape
     y, mean, var = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)
     for j in range(c):
         mean[j] = math.fsum(x[:, j]) / m
         var[j] = math.fsum((x[i, j] - mean[j]) ** 2 for i in range(m)) / m
         for i in range(m):
-            y[i, j] = weight[j] * (x[i, j] - mean[j]) / math.sqrt(var[j] + eps) + bias[j]
+            u = weight[j] * (x[i, j] - mean[j]) / math.sqrt(var[j] + eps) + bias[j]
+            y[i, j] = u if u > 0 else slope * u
     return y, mean, var
 
 
-def batch_norm_backward(x, grad, weight, mean, var, eps):
+def batch_norm_backward(x, y, grad_y, weight, mean, var, eps, slope):
     m, c = x.shape
+    grad = np.where(y > 0, grad_y, slope * grad_y)
     grad_x, grad_weight, grad_bias = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)
     for j in range(c):
         deviation = math.sqrt(var[j] + eps)

@@ -119,6 +119,7 @@ class ConvTranspose2d(_Convolution):
 
 
 class _BatchNorm(Module):
+    takes_activation_slope = True
     dimensions: tuple[int, ...] = ()
 
     def __init__(
@@ -131,7 +132,7 @@ class _BatchNorm(Module):
         self.running_mean = Buffer(np.zeros(num_features, np.float32))
         self.running_var = Buffer(np.ones(num_features, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activation_slope: float = 1.0) -> Tensor:
         if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
             raise ValueError(
                 f"{type(self).__name__}: expected {' or '.join(map(str, self.dimensions))} "
@@ -139,7 +140,7 @@ class _BatchNorm(Module):
             )
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, self.training,
-            self.momentum, self.eps,
+            self.momentum, self.eps, activation_slope,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
@@ -161,6 +162,8 @@ class BatchNorm2d(_BatchNorm):
 class ReLU(Module):
     """max(x, 0)"""
 
+    activation_slope = 0.0
+
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
@@ -172,6 +175,10 @@ class LeakyReLU(Module):
         if negative_slope < 0:
             raise ValueError(f"LeakyReLU: negative_slope must be >= 0, got {negative_slope}")
         self.negative_slope = negative_slope
+
+    @property
+    def activation_slope(self) -> float:
+        return self.negative_slope
 
     def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.negative_slope)

@@ -162,7 +162,11 @@ class Module:
 
 
 class Sequential(Module):
-    """Modules one after the other: the output of each is the input of the next."""
+    """Modules one after the other: the output of each is the input of the next.
+
+    A batch norm followed by a ReLU or LeakyReLU is computed as one op, which passes over the data
+    once less in each direction.
+    """
 
     def __init__(self, *layers: Module):
         for index, layer in enumerate(layers):
@@ -183,6 +187,13 @@ class Sequential(Module):
         return Sequential(*parts) if isinstance(index, slice) else parts
 
     def forward(self, x):
-        for layer in self.children():
-            x = layer(x)
+        layers = list(self.children())
+        while layers:
+            layer = layers.pop(0)
+            slope = getattr(layers[0], "activation_slope", None) if layers else None
+            if slope is not None and getattr(layer, "takes_activation_slope", False):
+                x = layer(x, slope)
+                layers.pop(0)
+            else:
+                x = layer(x)
         return x

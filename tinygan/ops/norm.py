@@ -7,32 +7,39 @@ import math
 from tinygan.autograd import Function, is_grad_enabled
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
+from tinygan.ops.activation import LeakyReLUBackward, leaky_relu
 from tinygan.ops.reduction import mean, sum
 from tinygan.tensor import Tensor
 
 
 class BatchNorm(Function):
-    """weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the second.
+    """u = weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the
+    second; then u where u > 0, slope u elsewhere: with slope 1 no activation, with 0 ReLU.
 
     After the forward pass ``mean`` and ``var`` (biased) hold the batch's statistics, as arrays.
     """
 
     saves_inputs = True
+    saves_output = True
 
-    def __init__(self, eps: float):
-        self.eps = eps
+    def __init__(self, eps: float, slope: float):
+        self.eps, self.slope = eps, slope
 
     def forward(self, x, weight, bias):
-        y, self.mean, self.var = forward_kernel(_matrix(x), weight, bias, self.eps)
+        y, self.mean, self.var = forward_kernel(_matrix(x), weight, bias, self.eps, self.slope)
         return _image(y, x.shape)
 
     def backward(self, grad_output):
         x, weight, _ = self.inputs
+        y = self.output.data
         if is_grad_enabled():
+            if self.slope != 1:
+                grad_output = LeakyReLUBackward(y, self.slope)(grad_output)
             return _differentiable_gradients(x, weight, grad_output, self.eps)
         grad_x, grad_weight, grad_bias = backward_kernel(
-            _matrix(x.data), _matrix(grad_output.data), weight.data, self.mean, self.var, self.eps
-        )
+            _matrix(x.data), _matrix(y), _matrix(grad_output.data), weight.data,
+            self.mean, self.var, self.eps, self.slope,
+        )  # fmt: skip
         return Tensor(_image(grad_x, x.shape)), Tensor(grad_weight), Tensor(grad_bias)
 
 
@@ -73,10 +80,12 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    activation_slope: float = 1.0,
 ) -> Tensor:
     """Normalises each channel (dimension 1) of `input` (n, c) or (n, c, h, w).
 
-        y = weight (x - mean) / sqrt(var + eps) + bias
+        u = weight (x - mean) / sqrt(var + eps) + bias
+        y = u where u > 0, activation_slope u elsewhere
 
     In training, mean and var (biased) are those of the batch, and the running statistics move
     towards them in place: running = (1 - momentum) running + momentum batch, the variance
@@ -86,11 +95,15 @@ def batch_norm(
     Args:
         running_mean, running_var: (c,), or None for none (then `training` must be True).
         weight, bias: (c,), None for 1 and 0.
+        activation_slope: 1 for no activation, 0 for ReLU, 0.2 for a LeakyReLU: in the same passes
+            over the data as the normalisation. `tinygan.nn.Sequential` makes use of it.
 
     Raises:
-        ValueError: a shape does not fit; no running statistics in evaluation; a single value per
-            channel in training, whose variance would be zero.
+        ValueError: a shape does not fit; activation_slope is negative; no running statistics in
+            evaluation; a single value per channel in training, whose variance would be zero.
     """
+    if activation_slope < 0:
+        raise ValueError(f"batch_norm: activation_slope must be >= 0, got {activation_slope}")
     if input.ndim < 2:
         raise ValueError(f"batch_norm: input needs (n, c, ...) dimensions, got shape {input.shape}")
     channels = input.shape[1]
@@ -110,14 +123,15 @@ def batch_norm(
         shape = (1, channels, *(1,) * (input.ndim - 2))
         scale = weight * (running_var + eps) ** -0.5
         shift = bias - running_mean * scale
-        return input * scale.reshape(shape) + shift.reshape(shape)
+        output = input * scale.reshape(shape) + shift.reshape(shape)
+        return output if activation_slope == 1 else leaky_relu(output, activation_slope)
     count = math.prod(input.shape) // max(1, channels)
     if count <= 1:
         raise ValueError(
             f"batch_norm: input of shape {input.shape} has {count} value(s) per channel; training "
             "needs 2 or more"
         )
-    node = BatchNorm(eps)
+    node = BatchNorm(eps, activation_slope)
     # The statistics are read before anyone can walk the graph and release them.
     output = node(input, weight, bias)
     if running_mean is not None and running_var is not None:
