@@ -74,7 +74,10 @@ def save_gif(
 
 
 def plot_curves(
-    curves: Mapping[str, Sequence[float]], path: str | os.PathLike, xlabel: str = "step"
+    curves: Mapping[str, Sequence[float]],
+    path: str | os.PathLike,
+    xlabel: str = "step",
+    ylabel: str = "loss",
 ) -> None:
     """Draws named curves over a common x = 0, 1, ... into a PNG; long ones also smoothed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -93,7 +96,7 @@ def plot_curves(
             axes.plot(np.arange(len(smooth)) + width // 2, smooth, color=color, label=name)
         else:
             axes.plot(heights, color=color, label=name)
-    axes.set_xlabel(xlabel)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend()
     axes.grid(alpha=0.3)
     with atomic_write(Path(path)) as file:
