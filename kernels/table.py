@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.files import atomic_write
 from tinygan.kernels.roofline import Roofline
 from tinygan.kernels.threads import get_num_threads
 
@@ -210,12 +211,8 @@ def replace_between_markers(path: Path, table: str) -> None:
     """
     before, behind = _split_at_markers(path)
     target = path.resolve()  # a link stays a link
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        fresh.write_bytes(f"{before}{BEGIN}\n{table}\n{END}{behind}".encode())
-        os.replace(fresh, target)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with atomic_write(target) as file:
+        file.write(f"{before}{BEGIN}\n{table}\n{END}{behind}".encode())
 
 
 def _split_at_markers(path: Path) -> tuple[str, str]:
