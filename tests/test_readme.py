@@ -33,12 +33,13 @@ def test_the_op_of_the_contributing_page_is_right():
     from tinygan import gradcheck, gradgradcheck, ops
     from tinygan.autograd import Function
     from tinygan.device import array_module
+    from tinygan.ops.math import floating
     from tinygan.tensor import Tensor
 
     (page,) = (block for block in blocks("CONTRIBUTING.md", "python") if "class ELU" in block)
     code = textwrap.dedent(page)
     names = dict(Function=Function, Tensor=Tensor, array_module=array_module, exp=ops.exp,
-                 clip=ops.clip, where=ops.where)  # fmt: skip
+                 clip=ops.clip, where=ops.where, floating=floating)  # fmt: skip
     exec(compile(code, "CONTRIBUTING.md", "exec"), names)
     x = tinygan.tensor([[-1.5, -0.2, 0.3], [2.0, -3.0, 1.1]], dtype="float64", requires_grad=True)
     assert gradcheck(lambda x: names["elu"](x, 1.3), x)

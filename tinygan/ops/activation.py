@@ -1,4 +1,5 @@
-"""Activations. Their derivatives are ops of their own, so that they can be differentiated again."""
+"""Activations. Where a kernel computes the derivative it is an op of its own, so that it can be
+differentiated again."""
 
 from __future__ import annotations
 
