@@ -10,10 +10,11 @@ import numpy as np
 from tinygan.kernels.roofline import LARGE_BYTES
 from tinygan.kernels.threads import get_num_threads, run_tasks
 
-# Worker threads of a BLAS or of OpenMP spin for tens of milliseconds after their last work and
-# take the cores from whatever runs next. After this pause they sleep, as all threads of all
-# contenders then do: each timed run starts from the same state, whoever ran before it.
-SETTLE_SECONDS = 0.04
+# Worker threads of a BLAS or of OpenMP spin after their last work and take the cores from whatever
+# runs next; OpenBLAS's for 2^28 clock cycles, a tenth of a second, which halved the speed of the
+# kernel timed after it. After this pause they sleep, as all threads of all contenders then do: each
+# timed run starts from the same state, whoever ran before it.
+SETTLE_SECONDS = 0.15
 
 Call = Callable[[], object]
 
