@@ -146,7 +146,41 @@ conv2d_weight_grad = Ladder(
     bench_shapes=_BENCH_SHAPES,
     peer="conv2d.peer:conv2d_weight_grad",
 )
+def _winograd_pays(x, weight_shape, stride, pixels):
+    k, c, *kernel = weight_shape
+    return (
+        tuple(kernel) == (4, 4)
+        and tuple(stride) == (2, 2)
+        and min(c, k) >= 32
+        and pixels >= 64
+        and x.dtype.char in "fd"
+    )
+
+
+def _winograd_forward(x, weight, bias, *, stride, padding, output_size):
+    pixels = x.shape[0] * output_size[0] * output_size[1]
+    return _winograd_pays(x, weight.shape, stride, pixels)
+
+
+def _winograd_transposed(y, weight, bias, *, stride, padding, output_size):
+    return _winograd_pays(y, weight.shape, stride, y.shape[0] * y.shape[1] * y.shape[2])
+
+
+def _winograd_weight_grad(x, y, *, stride, padding, kernel_size):
+    pixels = y.shape[0] * y.shape[1] * y.shape[2]
+    return _winograd_pays(x, (y.shape[3], x.shape[3], *kernel_size), stride, pixels)
+
+
+_WINOGRAD_COVERS = {
+    "conv2d": _winograd_forward,
+    "conv_transpose2d": _winograd_transposed,
+    "conv2d_weight_grad": _winograd_weight_grad,
+}
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
     _ladder.rung("reference", f"conv2d.reference:{_ladder.name}")
     _ladder.rung("numpy", f"conv2d.numpy_rungs:{_ladder.name}")
     _ladder.rung("panels", f"conv2d.panels:{_ladder.name}")
+    _module = "winograd_gradient" if _ladder is conv2d_weight_grad else "winograd"
+    _ladder.rung(
+        "winograd", f"conv2d.{_module}:{_ladder.name}", covers=_WINOGRAD_COVERS[_ladder.name]
+    )
