@@ -99,12 +99,23 @@ def tiles(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(kinds, np.int64).reshape(-1, 4), np.array(origins, np.int64).reshape(-1, 2)
 
 
-def _combinations(matrices: dict[int, np.ndarray]):
+@intrinsic
+def at(typing_context, pointer, offset):
+    """The address `offset` elements behind a pointer."""
+
+    def generate(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), generate
+
+
+def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
     """An intrinsic (m, source, source_stride, target, target_stride, count):
 
         target[i * target_stride + l] = sum over j of matrix[i, j] * source[j * source_stride + l]
 
-    with the matrix of this m, for 0 <= l < count. The matrices are constants of the machine code:
+    with the matrix of this m, for 0 <= l < count, which must be a multiple of LANES unless
+    `any_count`. The matrices are constants of the machine code:
     zeros cost nothing, ones no multiplication, and all of a column stays in registers. (A compiler
     that is given loops would have to prove that no two of the ten rows overlap, and gives up.)
     """
@@ -115,9 +126,9 @@ def _combinations(matrices: dict[int, np.ndarray]):
         scalar = ir.DoubleType() if source.dtype == types.float64 else ir.FloatType()
         scalar_bytes = 8 if source.dtype == types.float64 else 4
 
-        def emit(builder, matrix, kind, lanes, source, source_stride, target, target_stride, at):
+        def emit(builder, matrix, kind, lanes, source, source_stride, target, target_stride, first):
             def address(base, stride, row):
-                place = builder.gep(base, [builder.add(builder.mul(stride, at.type(row)), at)])
+                place = builder.gep(base, [builder.add(builder.mul(stride, first.type(row)), first)])
                 return builder.bitcast(place, kind.as_pointer())
 
             def constant(value):
@@ -144,15 +155,16 @@ def _combinations(matrices: dict[int, np.ndarray]):
 
         def generate(context, builder, signature, args):
             m, *places, count = args
-            step = count.type(LANES)
-            whole = builder.sub(count, builder.srem(count, step))
+            step, zero, one = (count.type(number) for number in (LANES, 0, 1))
+            whole = builder.sub(count, builder.srem(count, step)) if any_count else count
             for size, matrix in matrices.items():
                 with builder.if_then(builder.icmp_signed("==", m, m.type(size))):
-                    with cgutils.for_range_slice(builder, count.type(0), whole, step) as (at, _):
+                    with cgutils.for_range_slice(builder, zero, whole, step) as (first, _):
                         vector = ir.VectorType(scalar, LANES)
-                        emit(builder, matrix, vector, LANES, *places, at)
-                    with cgutils.for_range_slice(builder, whole, count, count.type(1)) as (at, _):
-                        emit(builder, matrix, scalar, 1, *places, at)
+                        emit(builder, matrix, vector, LANES, *places, first)
+                    if any_count:
+                        with cgutils.for_range_slice(builder, whole, count, one) as (first, _):
+                            emit(builder, matrix, scalar, 1, *places, first)
             return context.get_dummy_value()
 
         return signature, generate
@@ -162,7 +174,8 @@ def _combinations(matrices: dict[int, np.ndarray]):
 
 _TABLES = {m: tables(m) for m in SIZES}
 transform_taps = _combinations({m: taps for m, (taps, _, _) in _TABLES.items()})
-transform_input = _combinations({m: inputs for m, (_, inputs, _) in _TABLES.items()})
+transform_input = _combinations({m: inputs for m, (_, inputs, _) in _TABLES.items()}, True)
+copy_row = _combinations({1: np.eye(1)}, True)
 transform_output = _combinations({m: outputs for m, (_, _, outputs) in _TABLES.items()})
 # The same matrices transposed, for the gradient by the taps: it knows the outputs' gradient.
 transposed_output = _combinations({m: outputs.T for m, (_, _, outputs) in _TABLES.items()})

@@ -31,6 +31,8 @@ import numpy as np
 
 from tinygan.kernels.conv2d.minimal_filtering import (
     SIZES,
+    at,
+    copy_row,
     tiles,
     transform_input,
     transform_output,
@@ -50,6 +52,7 @@ TASK_BYTES = 1 << 20  # of V from one task of step 1
 TILES = 64 // ROWS * ROWS  # multiplied in one go: M takes 200 KB
 TASK_TILES = 128  # for each U that a task makes
 CHANNELS = 64  # transformed in one go, so that a tile's intermediate values stay near
+PRODUCT_PLANE = (TILES + 1) * COLUMNS  # of M, for one point
 POINTS = max(SIZES) + 1
 GAP = 16  # between rows and planes: a power of two apart they would share few sets of the cache
 
@@ -90,7 +93,7 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return x
 
 
-def _ranges(count, length):
+def ranges(count, length):
     """(start, stop) of equal parts of `count`, about `length` each."""
     pieces = max(1, -(-count // max(1, length)))
     length = -(-count // pieces)
@@ -112,13 +115,13 @@ def _convolve(x, bias, y, parts, step, output_step):
     row = quarters * quarters * x.shape[3] + GAP
     per_image = sum(_floats_of(part, row) for part in parts)
     panels = -(-y.shape[3] // COLUMNS)
-    for first, last in _ranges(x.shape[0], TRANSFORMED_BYTES // max(1, per_image * x.itemsize)):
+    for first, last in ranges(x.shape[0], TRANSFORMED_BYTES // max(1, per_image * x.itemsize)):
         images = last - first
         space = [
             np.empty(images * _floats_of(part, row) + len(part.kinds) * POINTS**2 * GAP, x.dtype)
             for part in parts
         ]
-        pieces = _ranges(images, TASK_BYTES * len(parts) // max(1, per_image * x.itemsize))
+        pieces = ranges(images, TASK_BYTES * len(parts) // max(1, per_image * x.itemsize))
 
         def transform(index, first=first, images=images, space=space, pieces=pieces):
             number, piece = divmod(index, len(pieces))
@@ -130,7 +133,7 @@ def _convolve(x, bias, y, parts, step, output_step):
 
         run_tasks(transform, len(parts) * len(pieces))
         tiles_in_image = max(len(part.origins) for part in parts)
-        groups = _ranges(images, TASK_TILES // tiles_in_image)
+        groups = ranges(images, TASK_TILES // tiles_in_image)
 
         def multiply(index, first=first, images=images, space=space, groups=groups):
             rest, group = divmod(index, len(groups))
@@ -151,49 +154,52 @@ def _is_direct(taps):
 
 
 @jit
-def _kind(kinds, kind):
+def kind_of(kinds, kind):
     return kinds[kind, 0], kinds[kind, 1], kinds[kind, 2], kinds[kind, 3]
 
 
+# Inner functions work on plain pointers: each use of an array would count references, which takes
+# longer than to transform a row. Their callers hold the arrays meanwhile.
+
+
 @jit
-def _transform_tile(
-    x, n, h, w, step, first_channel, channels, height, width, window, between, v, place, plane
+def transform_tile(
+    x, rows, columns, depth, n, h, w, step, first_channel, channels, height, width, window, between,
+    zeros, v, plane,
 ):  # fmt: skip
-    """v[place + i * plane :][:channels] = the value at point i of a tile that begins at (h, w)."""
-    _, rows, columns, depth = x.shape
+    """v[i * plane :][:channels] = the value at point i of the tile of image n that begins at (h, w)
+
+    for some channels of x (n, rows, columns, depth). The other pointers are to work space.
+    """
     inside = (
         h >= 0 and h + step * height < rows and w >= 0 and w + step * width < columns
     )  # fmt: skip
     start = ((n * rows + h) * columns + w) * depth + first_channel
     for begin in range(0, channels, CHANNELS):
         count = min(CHANNELS, channels - begin)
-        if not inside:
+        if inside:
+            source = at(x, start + begin)
+            down, right = step * columns * depth, step * depth
+        else:
+            source = window
+            down, right = (width + 1) * CHANNELS, CHANNELS
             for i in range(height + 1):
                 for j in range(width + 1):
-                    at = (i * (width + 1) + j) * CHANNELS
                     row, column = h + i * step, w + j * step
                     if 0 <= row < rows and 0 <= column < columns:
-                        for channel in range(count):
-                            window[at + channel] = x[n, row, column, first_channel + begin + channel]
+                        pixel = at(x, start + begin + step * (i * columns + j) * depth)
                     else:
-                        for channel in range(count):
-                            window[at + channel] = 0
+                        pixel = zeros
+                    copy_row(1, pixel, 0, at(window, i * down + j * right), 0, count)
         for j in range(width + 1):
-            target = pointer_to(between, j * CHANNELS)
-            if inside:
-                transform_input(
-                    height, pointer_to(x, start + begin + j * step * depth),
-                    step * columns * depth, target, (width + 1) * CHANNELS, count,
-                )  # fmt: skip
-            else:
-                transform_input(
-                    height, pointer_to(window, j * CHANNELS), (width + 1) * CHANNELS,
-                    target, (width + 1) * CHANNELS, count,
-                )  # fmt: skip
+            transform_input(
+                height, at(source, j * right), down,
+                at(between, j * CHANNELS), (width + 1) * CHANNELS, count,
+            )  # fmt: skip
         for i in range(height + 1):
             transform_input(
-                width, pointer_to(between, i * (width + 1) * CHANNELS), CHANNELS,
-                pointer_to(v, place + i * (width + 1) * plane + begin), plane, count,
+                width, at(between, i * (width + 1) * CHANNELS), CHANNELS,
+                at(v, i * (width + 1) * plane + begin), plane, count,
             )  # fmt: skip
 
 
@@ -202,36 +208,52 @@ def _transform_images(
     x, step, offset_h, offset_w, quarters, kinds, origins, row, v, first_image, images, start, stop
 ):
     """Step 1 for images start ... stop of a block of `images` from `first_image` on."""
-    channels = x.shape[3]
-    window = np.empty(POINTS * POINTS * CHANNELS, x.dtype)
-    between = np.empty(POINTS * POINTS * CHANNELS, x.dtype)
+    size = POINTS * POINTS * CHANNELS
+    space = np.zeros(2 * size + CHANNELS, x.dtype)
+    _transform_images_within(
+        x, step, offset_h, offset_w, quarters, kinds, origins, row, v, first_image, images, start,
+        stop, space, size,
+    )  # fmt: skip
+
+
+@jit
+def _transform_images_within(
+    x, step, offset_h, offset_w, quarters, kinds, origins, row, v, first_image, images, start, stop,
+    space, size,
+):  # fmt: skip
+    _, rows, columns, channels = x.shape
+    source, target = pointer_to(x, 0), pointer_to(v, 0)
+    window, between = pointer_to(space, 0), pointer_to(space, size)
+    zeros = pointer_to(space, 2 * size)
     for image in range(start, stop):
         place = 0
         for kind in range(kinds.shape[0]):
-            height, width, count, first = _kind(kinds, kind)
+            height, width, count, first = kind_of(kinds, kind)
             plane = images * count * row + GAP
             for tile in range(count):
                 h = step * origins[first + tile, 0] + offset_h
                 w = step * origins[first + tile, 1] + offset_w
-                for a in range(quarters):
-                    for b in range(quarters):
-                        _transform_tile(
-                            x, first_image + image, h + a, w + b, step, 0, channels, height, width,
-                            window, between, v,
-                            place + (image * count + tile) * row + (a * quarters + b) * channels,
-                            plane,
-                        )  # fmt: skip
+                begin = place + (image * count + tile) * row
+                for quarter in range(quarters * quarters):
+                    transform_tile(
+                        source, rows, columns, channels, first_image + image,
+                        h + quarter // quarters, w + quarter % quarters, step, 0, channels,
+                        height, width, window, between, zeros,
+                        at(target, begin + quarter * channels), plane,
+                    )  # fmt: skip
             place += (height + 1) * (width + 1) * plane
 
 
 @jit
-def _transform_taps(taps, direct, first_column, m, panels, plane):
+def _transform_weight(taps, direct, first_column, m, panels, plane, space):
     """Step 2: panels[point * plane :] = 32 columns of the weight at this point."""
     quarters_h, quarters_w, _, _, c, k = taps.shape
     width = min(COLUMNS, k - first_column)
-    gathered = np.zeros(4 * COLUMNS, taps.dtype)
-    between = np.empty(POINTS * 2 * COLUMNS, taps.dtype)
     size = taps.itemsize
+    down, right, below = taps.strides[2] // size, taps.strides[3] // size, 2 * COLUMNS
+    weight, target = pointer_to(taps, 0), pointer_to(panels, 0)
+    gathered, between = pointer_to(space, 0), pointer_to(space, 4 * COLUMNS)
+    space[: 4 * COLUMNS] = 0
     direct = direct and width == COLUMNS
     row = 0
     for quarter_h in range(quarters_h):
@@ -239,32 +261,26 @@ def _transform_taps(taps, direct, first_column, m, panels, plane):
             for channel in range(c):
                 if direct:
                     start = (
-                        (
-                            quarter_h * taps.strides[0] + quarter_w * taps.strides[1]
-                            + channel * taps.strides[4]
-                        ) // size + first_column
-                    )  # fmt: skip
-                    for b in range(2):
-                        transform_taps(
-                            m, pointer_to(taps, start + b * (taps.strides[3] // size)),
-                            taps.strides[2] // size,
-                            pointer_to(between, b * COLUMNS), 2 * COLUMNS, COLUMNS,
-                        )  # fmt: skip
+                        quarter_h * taps.strides[0] + quarter_w * taps.strides[1]
+                        + channel * taps.strides[4]
+                    ) // size + first_column  # fmt: skip
+                    source = at(weight, start)
                 else:
                     for a in range(2):
                         for b in range(2):
                             for column in range(width):
-                                gathered[(2 * a + b) * COLUMNS + column] = taps[
+                                space[(2 * a + b) * COLUMNS + column] = taps[
                                     quarter_h, quarter_w, a, b, channel, first_column + column
                                 ]
+                    source, down, right = gathered, below, COLUMNS
+                for b in range(2):
                     transform_taps(
-                        m, pointer_to(gathered, 0), 2 * COLUMNS,
-                        pointer_to(between, 0), 2 * COLUMNS, 2 * COLUMNS,
-                    )  # fmt: skip
+                        m, at(source, b * right), down, at(between, b * COLUMNS), below, COLUMNS
+                    )
                 for i in range(m + 1):
                     transform_taps(
-                        m, pointer_to(between, i * 2 * COLUMNS), COLUMNS,
-                        pointer_to(panels, i * (m + 1) * plane + row * COLUMNS), plane, COLUMNS,
+                        m, at(between, i * below), COLUMNS,
+                        at(target, i * (m + 1) * plane + row * COLUMNS), plane, COLUMNS,
                     )  # fmt: skip
                 row += 1
 
@@ -275,61 +291,85 @@ def _multiply_images(
     first_image, images, start, stop,
 ):  # fmt: skip
     """Steps 2 to 4 for 32 channels of images start ... stop."""
-    depth = row - GAP
     m = max(kinds[:, 0].max(), kinds[:, 1].max())
-    panel_plane = (depth + 1) * COLUMNS
+    panel_plane = (row - GAP + 1) * COLUMNS
     panels = np.empty((m + 1) * (m + 1) * panel_plane, v.dtype)
-    _transform_taps(taps, direct, first_column, m, panels, panel_plane)
-    product_plane = (TILES + 1) * COLUMNS
-    products = np.empty(POINTS * POINTS * product_plane, v.dtype)
-    between = np.empty(POINTS * POINTS * COLUMNS, v.dtype)
-    outputs = np.empty(POINTS * POINTS * COLUMNS, v.dtype)
+    space = np.empty(2 * POINTS * POINTS * COLUMNS, v.dtype)
+    _transform_weight(taps, direct, first_column, m, panels, panel_plane, space)
+    products = np.empty(POINTS * POINTS * PRODUCT_PLANE, v.dtype)
+    offset = np.zeros(COLUMNS, v.dtype)
+    for column in range(min(COLUMNS, bias.size - first_column)):
+        offset[column] = bias[first_column + column]
     place = 0
     for kind in range(kinds.shape[0]):
-        height, width, count, first = _kind(kinds, kind)
+        height, width, count, first = kind_of(kinds, kind)
         plane = images * count * row + GAP
         for begin in range(start * count, stop * count, TILES):
             length = min(TILES, stop * count - begin)
-            for i in range(height + 1):
-                for j in range(width + 1):
-                    point = i * (width + 1) + j
-                    panel = pointer_to(panels, (i * (m + 1) + j) * panel_plane)
-                    for tile in range(0, length, ROWS):
-                        tile_from_rows(
-                            pointer_to(v, place + point * plane + (begin + tile) * row), panel,
-                            pointer_to(products, point * product_plane + tile * COLUMNS),
-                            depth, row, min(ROWS, length - tile),
-                        )  # fmt: skip
+            _multiply_tiles(
+                v, place + begin * row, plane, row, length, height, width, panels, m, panel_plane,
+                products,
+            )  # fmt: skip
+            # The value at the point (1, 1) is part of every output: the bias is added there.
             for tile in range(length):
-                for j in range(width + 1):
-                    transform_output(
-                        height, pointer_to(products, j * product_plane + tile * COLUMNS),
-                        (width + 1) * product_plane, pointer_to(between, j * COLUMNS),
-                        (width + 1) * COLUMNS, COLUMNS,
-                    )  # fmt: skip
-                for i in range(height):
-                    transform_output(
-                        width, pointer_to(between, i * (width + 1) * COLUMNS), COLUMNS,
-                        pointer_to(outputs, i * width * COLUMNS), COLUMNS, COLUMNS,
-                    )  # fmt: skip
-                image, number = divmod(begin + tile, count)
-                _store_tile(
-                    outputs, height, width, bias, y, first_image + image,
-                    first_h + output_step * origins[first + number, 0],
-                    first_w + output_step * origins[first + number, 1], output_step, first_column,
-                )  # fmt: skip
+                value = (width + 2) * PRODUCT_PLANE + tile * COLUMNS
+                for column in range(COLUMNS):
+                    products[value + column] += offset[column]
+            _store_tiles(
+                products, begin, length, height, width, count, origins, first, space, y,
+                first_image, first_h, first_w, output_step, first_column,
+            )  # fmt: skip
         place += (height + 1) * (width + 1) * plane
 
 
 @jit
-def _store_tile(outputs, height, width, bias, y, n, h, w, step, first_column):
-    """The part of a tile that lies in y, and in its channels."""
-    columns = min(COLUMNS, y.shape[3] - first_column)
-    for i in range(height):
-        for j in range(width):
-            if h + i * step < y.shape[1] and w + j * step < y.shape[2]:
-                at = (i * width + j) * COLUMNS
-                for column in range(columns):
-                    y[n, h + i * step, w + j * step, first_column + column] = (
-                        outputs[at + column] + bias[first_column + column]
+def _multiply_tiles(
+    v, start, plane, row, length, height, width, panels, m, panel_plane, products
+):
+    """Step 3: products[point] = v[point] @ panels[point] for `length` tiles of one kind."""
+    rows, weights, target = pointer_to(v, start), pointer_to(panels, 0), pointer_to(products, 0)
+    for i in range(height + 1):
+        for j in range(width + 1):
+            point = i * (width + 1) + j
+            panel = at(weights, (i * (m + 1) + j) * panel_plane)
+            for tile in range(0, length, ROWS):
+                tile_from_rows(
+                    at(rows, point * plane + tile * row), panel,
+                    at(target, point * PRODUCT_PLANE + tile * COLUMNS),
+                    row - GAP, row, min(ROWS, length - tile),
+                )  # fmt: skip
+
+
+@jit
+def _store_tiles(
+    products, begin, length, height, width, count, origins, first, space, y, first_image,
+    first_h, first_w, step, first_column,
+):  # fmt: skip
+    """Step 4: the part of each tile that lies in y, and in its channels."""
+    _, rows, columns, k = y.shape
+    source, target = pointer_to(products, 0), pointer_to(y, 0)
+    between, outputs = pointer_to(space, 0), pointer_to(space, POINTS * POINTS * COLUMNS)
+    channels = min(COLUMNS, k - first_column)
+    for tile in range(length):
+        image, number = divmod(begin + tile, count)
+        for j in range(width + 1):
+            transform_output(
+                height, at(source, j * PRODUCT_PLANE + tile * COLUMNS),
+                (width + 1) * PRODUCT_PLANE, at(between, j * COLUMNS),
+                (width + 1) * COLUMNS, COLUMNS,
+            )  # fmt: skip
+        h = first_h + step * origins[first + number, 0]
+        w = first_w + step * origins[first + number, 1]
+        valid = min(width, (columns - w + step - 1) // step)
+        whole = valid == width and channels == COLUMNS
+        for i in range(min(height, (rows - h + step - 1) // step)):
+            row = (((first_image + image) * rows + h + i * step) * columns + w) * k + first_column
+            pixels, stride = (at(target, row), step * k) if whole else (outputs, COLUMNS)
+            transform_output(
+                width, at(between, i * (width + 1) * COLUMNS), COLUMNS, pixels, stride, COLUMNS
+            )
+            if not whole:
+                for j in range(valid):
+                    copy_row(
+                        1, at(outputs, j * COLUMNS), 0, at(target, row + j * step * k), 0, channels
                     )

@@ -17,15 +17,21 @@ the same sum, and the order of the sums is always the same.
 
 import numpy as np
 
-from tinygan.kernels.conv2d.minimal_filtering import tiles, transposed_output, transposed_taps
+from tinygan.kernels.conv2d.minimal_filtering import (
+    at,
+    copy_row,
+    tiles,
+    transposed_output,
+    transposed_taps,
+)
 from tinygan.kernels.conv2d.winograd import (
     CHANNELS,
     GAP,
     POINTS,
     TILES,
-    _kind,
-    _ranges,
-    _transform_tile,
+    kind_of,
+    ranges,
+    transform_tile,
 )
 from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_columns
@@ -46,11 +52,11 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
         points = (kinds[:, 0] + 1) * (kinds[:, 1] + 1)
         floats = int((points * kinds[:, 2]).sum()) * panels * COLUMNS
         grads = np.empty(n * floats + int(points.sum()) * panels * GAP, x.dtype)
-        pieces = _ranges(n, TASK_BYTES // (floats * x.itemsize))
+        pieces = ranges(n, TASK_BYTES // (floats * x.itemsize))
         run_tasks(
             lambda t: _transform_grads(y, kinds, origins, grads, *pieces[t]), len(pieces)
         )
-        channels = _ranges(c, min(CHANNELS, max(32, 4 * c // TASKS)))
+        channels = ranges(c, min(CHANNELS, max(32, 4 * c // TASKS)))
 
         def task(index):
             quarter, piece = divmod(index, len(channels))
@@ -65,42 +71,46 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
 @jit
 def _transform_grads(y, kinds, origins, grads, start, stop):
     """G of images start ... stop: for each kind, point and panel, one row of 32 for each tile."""
+    space = np.zeros((2 * POINTS * POINTS + 1) * COLUMNS, y.dtype)
+    _transform_grads_within(y, kinds, origins, grads, start, stop, space)
+
+
+@jit
+def _transform_grads_within(y, kinds, origins, grads, start, stop, space):
     n, rows, columns, k = y.shape
     panels = -(-k // COLUMNS)
-    window = np.empty(POINTS * POINTS * COLUMNS, y.dtype)
-    between = np.empty(POINTS * POINTS * COLUMNS, y.dtype)
+    source, target, zeros = pointer_to(y, 0), pointer_to(grads, 0), pointer_to(space, 0)
+    window = at(zeros, COLUMNS)
+    between = at(window, POINTS * POINTS * COLUMNS)
     for image in range(start, stop):
         place = 0
         for kind in range(kinds.shape[0]):
-            height, width, count, first = _kind(kinds, kind)
+            height, width, count, first = kind_of(kinds, kind)
             panel_plane = n * count * COLUMNS + GAP
             plane = panels * panel_plane
             for tile in range(count):
                 h, w = origins[first + tile, 0], origins[first + tile, 1]
                 for panel in range(panels):
                     valid = min(COLUMNS, k - panel * COLUMNS)
+                    begin = ((image * rows + h) * columns + w) * k + panel * COLUMNS
                     for i in range(height):
                         for j in range(width):
-                            at = (i * width + j) * COLUMNS
-                            filled = valid if h + i < rows and w + j < columns else 0
-                            for column in range(filled):
-                                window[at + column] = y[
-                                    image, h + i, w + j, panel * COLUMNS + column
-                                ]
-                            for column in range(filled, COLUMNS):
-                                window[at + column] = 0
+                            pixel = at(window, (i * width + j) * COLUMNS)
+                            if valid < COLUMNS:
+                                copy_row(1, zeros, 0, pixel, 0, COLUMNS)
+                            if h + i < rows and w + j < columns:
+                                values = at(source, begin + (i * columns + j) * k)
+                                copy_row(1, values, 0, pixel, 0, valid)
+                            else:
+                                copy_row(1, zeros, 0, pixel, 0, COLUMNS)
                     transposed_output(
-                        height, pointer_to(window, 0), width * COLUMNS,
-                        pointer_to(between, 0), width * COLUMNS, width * COLUMNS,
-                    )  # fmt: skip
+                        height, window, width * COLUMNS, between, width * COLUMNS, width * COLUMNS
+                    )
+                    begin = place + panel * panel_plane + (image * count + tile) * COLUMNS
                     for i in range(height + 1):
-                        target = (
-                            place + i * (width + 1) * plane + panel * panel_plane
-                            + (image * count + tile) * COLUMNS
-                        )  # fmt: skip
                         transposed_output(
-                            width, pointer_to(between, i * width * COLUMNS), COLUMNS,
-                            pointer_to(grads, target), plane, COLUMNS,
+                            width, at(between, i * width * COLUMNS), COLUMNS,
+                            at(target, begin + i * (width + 1) * plane), plane, COLUMNS,
                         )  # fmt: skip
             place += (height + 1) * (width + 1) * plane
 
@@ -114,69 +124,95 @@ def _sum_tiles(
     panels = -(-k // COLUMNS)
     channels = last_channel - first_channel
     m = max(kinds[:, 0].max(), kinds[:, 1].max())
-    heights = -(-channels // ROWS) * ROWS
-    sums = np.zeros(((m + 1) * (m + 1), panels, heights * COLUMNS), x.dtype)
-    product = np.empty(ROWS * COLUMNS, x.dtype)
-    window = np.empty(POINTS * POINTS * CHANNELS, x.dtype)
-    between = np.empty(POINTS * POINTS * CHANNELS, x.dtype)
+    panel_sums = -(-channels // ROWS) * ROWS * COLUMNS + GAP
+    sums = np.zeros((m + 1) * (m + 1) * panels * panel_sums, x.dtype)
     row = channels + GAP
     plane = TILES * row + GAP
     v = np.empty(POINTS * POINTS * plane, x.dtype)
+    space = np.zeros((2 * POINTS * POINTS + 1) * CHANNELS, x.dtype)
+    product = np.empty(ROWS * COLUMNS, x.dtype)
     place = 0
     for kind in range(kinds.shape[0]):
-        height, width, count, first = _kind(kinds, kind)
+        height, width, count, first = kind_of(kinds, kind)
         panel_plane = n * count * COLUMNS + GAP
         for begin in range(0, n * count, TILES):
             length = min(TILES, n * count - begin)
-            for tile in range(length):
-                image, number = divmod(begin + tile, count)
-                _transform_tile(
-                    x, image, 2 * origins[first + number, 0] + quarter_h - top,
-                    2 * origins[first + number, 1] + quarter_w - left, 2, first_channel, channels,
-                    height, width, window, between, v, tile * row, plane,
-                )  # fmt: skip
+            _transform_tiles(
+                x, begin, length, count, height, width, origins, first, quarter_h - top,
+                quarter_w - left, first_channel, channels, space, v, row, plane,
+            )  # fmt: skip
             for i in range(height + 1):
                 for j in range(width + 1):
                     point = i * (width + 1) + j
-                    for panel in range(panels):
-                        total = sums[i * (m + 1) + j, panel]
-                        grad = pointer_to(
-                            grads,
-                            place + (point * panels + panel) * panel_plane + begin * COLUMNS,
-                        )
-                        for r in range(0, channels, ROWS):
-                            tile_from_columns(
-                                pointer_to(v, point * plane + r), grad, pointer_to(product, 0),
-                                length, row, min(ROWS, channels - r),
-                            )  # fmt: skip
-                            for l in range(ROWS * COLUMNS):  # noqa: E741
-                                total[r * COLUMNS + l] += product[l]
+                    _add_products(
+                        v, point * plane, row, channels, length, grads,
+                        place + point * panels * panel_plane + begin * COLUMNS, panel_plane, panels,
+                        sums, (i * (m + 1) + j) * panels * panel_sums, panel_sums, product,
+                    )  # fmt: skip
         place += (height + 1) * (width + 1) * panels * panel_plane
-    _transform_back(sums, m, quarter_h, quarter_w, first_channel, channels, weight)
+    _transform_back(
+        sums, m, panels, panel_sums, quarter_h, quarter_w, first_channel, channels, weight, space
+    )
 
 
 @jit
-def _transform_back(sums, m, quarter_h, quarter_w, first_channel, channels, weight):
-    panels = sums.shape[1]
-    plane = panels * sums.shape[2]
-    between = np.empty(2 * POINTS * COLUMNS, sums.dtype)
-    taps = np.empty(4 * COLUMNS, sums.dtype)
+def _transform_tiles(
+    x, begin, length, count, height, width, origins, first, offset_h, offset_w, first_channel,
+    channels, space, v, row, plane,
+):  # fmt: skip
+    _, rows, columns, depth = x.shape
+    source, target, zeros = pointer_to(x, 0), pointer_to(v, 0), pointer_to(space, 0)
+    window = at(zeros, CHANNELS)
+    between = at(window, POINTS * POINTS * CHANNELS)
+    for tile in range(length):
+        image, number = divmod(begin + tile, count)
+        transform_tile(
+            source, rows, columns, depth, image, 2 * origins[first + number, 0] + offset_h,
+            2 * origins[first + number, 1] + offset_w, 2, first_channel, channels, height, width,
+            window, between, zeros, at(target, tile * row), plane,
+        )  # fmt: skip
+
+
+@jit
+def _add_products(
+    v, start, row, channels, length, grads, first_grad, panel_plane, panels, sums, first_sum,
+    panel_sums, product,
+):  # fmt: skip
+    """sums += v.T @ grads for one point."""
+    columns, grad, tile = pointer_to(v, start), pointer_to(grads, first_grad), pointer_to(product, 0)
+    for panel in range(panels):
+        for r in range(0, channels, ROWS):
+            tile_from_columns(
+                at(columns, r), at(grad, panel * panel_plane), tile, length, row,
+                min(ROWS, channels - r),
+            )  # fmt: skip
+            total = first_sum + panel * panel_sums + r * COLUMNS
+            for l in range(ROWS * COLUMNS):  # noqa: E741
+                sums[total + l] += product[l]
+
+
+@jit
+def _transform_back(
+    sums, m, panels, panel_sums, quarter_h, quarter_w, first_channel, channels, weight, space
+):
+    k = weight.shape[3]
+    plane = panels * panel_sums
+    source, target = pointer_to(sums, 0), pointer_to(weight, 0)
+    between, taps = pointer_to(space, 0), pointer_to(space, 2 * POINTS * COLUMNS)
     for channel in range(channels):
         for panel in range(panels):
-            start = panel * sums.shape[2] + channel * COLUMNS
+            start = panel * panel_sums + channel * COLUMNS
+            valid = min(COLUMNS, k - panel * COLUMNS)
             for j in range(m + 1):
                 transposed_taps(
-                    m, pointer_to(sums, start + j * plane), (m + 1) * plane,
-                    pointer_to(between, j * COLUMNS), (m + 1) * COLUMNS, COLUMNS,
+                    m, at(source, start + j * plane), (m + 1) * plane,
+                    at(between, j * COLUMNS), (m + 1) * COLUMNS, COLUMNS,
                 )  # fmt: skip
             for a in range(2):
                 transposed_taps(
-                    m, pointer_to(between, a * (m + 1) * COLUMNS), COLUMNS,
-                    pointer_to(taps, 2 * a * COLUMNS), COLUMNS, COLUMNS,
-                )  # fmt: skip
+                    m, at(between, a * (m + 1) * COLUMNS), COLUMNS, taps, COLUMNS, COLUMNS
+                )
                 for b in range(2):
-                    for column in range(min(COLUMNS, weight.shape[3] - panel * COLUMNS)):
-                        weight[
-                            2 * a + quarter_h, 2 * b + quarter_w, first_channel + channel,
-                            panel * COLUMNS + column,
-                        ] = taps[(2 * a + b) * COLUMNS + column]  # fmt: skip
+                    tap = (2 * a + quarter_h) * 4 + 2 * b + quarter_w
+                    begin = (tap * weight.shape[2] + first_channel + channel) * k + panel * COLUMNS
+                    copy_row(1, at(taps, b * COLUMNS), 0, at(target, begin), 0, valid)
