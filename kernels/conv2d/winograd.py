@@ -47,10 +47,10 @@ from tinygan.kernels.matmul.gemm import (
 )
 from tinygan.kernels.threads import run_tasks
 
-TRANSFORMED_BYTES = 12 << 20  # of V at any time: it stays in a third-level cache
-TASK_BYTES = 1 << 20  # of V from one task of step 1
-TILES = 64 // ROWS * ROWS  # multiplied in one go: M takes 200 KB
-TASK_TILES = 128  # for each U that a task makes
+TRANSFORMED_BYTES = 4 << 20  # of V at any time: it stays in a third-level cache
+TASK_BYTES = 512 << 10  # of V from one task of step 1
+TILES = 128 // ROWS * ROWS  # multiplied in one go: M takes 400 KB
+TASK_TILES = 256  # for each U that a task makes
 CHANNELS = 64  # transformed in one go, so that a tile's intermediate values stay near
 PRODUCT_PLANE = (TILES + 1) * COLUMNS  # of M, for one point
 POINTS = max(SIZES) + 1
@@ -100,51 +100,43 @@ def ranges(count, length):
     return [(start, min(count, start + length)) for start in range(0, count, length)]
 
 
-def _floats_of(part, row):
-    """Of V, for one image."""
-    kinds = part.kinds
-    return int(((kinds[:, 0] + 1) * (kinds[:, 1] + 1) * kinds[:, 2]).sum()) * row
-
-
 def _convolve(x, bias, y, parts, step, output_step):
-    """All parts of y, for a few images at a time."""
     x = np.ascontiguousarray(x)
     bias = np.zeros(y.shape[3], x.dtype) if bias is None else np.ascontiguousarray(bias)
-    parts = [part for part in parts if len(part.origins)]
-    quarters = parts[0].taps.shape[0] if parts else 1
-    row = quarters * quarters * x.shape[3] + GAP
-    per_image = sum(_floats_of(part, row) for part in parts)
     panels = -(-y.shape[3] // COLUMNS)
-    for first, last in ranges(x.shape[0], TRANSFORMED_BYTES // max(1, per_image * x.itemsize)):
-        images = last - first
-        space = [
-            np.empty(images * _floats_of(part, row) + len(part.kinds) * POINTS**2 * GAP, x.dtype)
-            for part in parts
-        ]
-        pieces = ranges(images, TASK_BYTES * len(parts) // max(1, per_image * x.itemsize))
+    for part in parts:
+        count = len(part.origins)  # tiles in an image
+        if count == 0:
+            continue
+        quarters = part.taps.shape[0]
+        row = quarters * quarters * x.shape[3] + GAP
+        points = (part.kinds[:, 0] + 1) * (part.kinds[:, 1] + 1)
+        per_image = int((points * part.kinds[:, 2]).sum()) * row
+        bytes_per_image = per_image * x.itemsize
+        for first, last in ranges(
+            x.shape[0], max(TRANSFORMED_BYTES // bytes_per_image, TASK_TILES // count)
+        ):
+            images = last - first
+            v = np.empty(images * per_image + int(points.sum()) * GAP, x.dtype)
+            pieces = ranges(images, TASK_BYTES // bytes_per_image)
+            groups = ranges(images, TASK_TILES // count)
 
-        def transform(index, first=first, images=images, space=space, pieces=pieces):
-            number, piece = divmod(index, len(pieces))
-            part = parts[number]
-            _transform_images(
-                x, step, *part.offset, quarters, part.kinds, part.origins, row, space[number],
-                first, images, *pieces[piece],
-            )  # fmt: skip
+            def transform(index, part=part, first=first, images=images, v=v, pieces=pieces):
+                _transform_images(
+                    x, step, *part.offset, quarters, part.kinds, part.origins, row, v,
+                    first, images, *pieces[index],
+                )  # fmt: skip
 
-        run_tasks(transform, len(parts) * len(pieces))
-        tiles_in_image = max(len(part.origins) for part in parts)
-        groups = ranges(images, TASK_TILES // tiles_in_image)
+            def multiply(index, part=part, first=first, images=images, v=v, groups=groups):
+                panel, group = divmod(index, len(groups))
+                _multiply_images(
+                    v, row, part.kinds, part.origins, part.taps, _is_direct(part.taps),
+                    panel * COLUMNS, bias, y, *part.first, output_step, first, images,
+                    *groups[group],
+                )  # fmt: skip
 
-        def multiply(index, first=first, images=images, space=space, groups=groups):
-            rest, group = divmod(index, len(groups))
-            panel, number = divmod(rest, len(parts))
-            part = parts[number]
-            _multiply_images(
-                space[number], row, part.kinds, part.origins, part.taps, _is_direct(part.taps),
-                panel * COLUMNS, bias, y, *part.first, output_step, first, images, *groups[group],
-            )  # fmt: skip
-
-        run_tasks(multiply, panels * len(parts) * len(groups))
+            run_tasks(transform, len(pieces))
+            run_tasks(multiply, panels * len(groups))
 
 
 def _is_direct(taps):

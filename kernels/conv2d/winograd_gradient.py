@@ -38,13 +38,15 @@ from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_col
 from tinygan.kernels.threads import run_tasks
 
 TASK_BYTES = 1 << 20  # of G from one task
-TASKS = 8  # at least, where the channels can be cut
+TASKS = 8  # at least: with few channels, each sums the tiles of some of the images only
 
 
 def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
     n, p, q, k = y.shape
     c = x.shape[3]
-    weight = np.zeros((4, 4, c, k), x.dtype)
+    channels = ranges(c, CHANNELS)
+    images = ranges(n, -(-n * 4 * len(channels) // TASKS))
+    weight = np.zeros((len(images), 4, 4, c, k), x.dtype)
     if n * p * q:
         x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
         kinds, origins = tiles((p, q))
@@ -56,16 +58,18 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
         run_tasks(
             lambda t: _transform_grads(y, kinds, origins, grads, *pieces[t]), len(pieces)
         )
-        channels = ranges(c, min(CHANNELS, max(32, 4 * c // TASKS)))
 
         def task(index):
-            quarter, piece = divmod(index, len(channels))
+            rest, quarter = divmod(index, 4)
+            part, piece = divmod(rest, len(channels))
             _sum_tiles(
-                x, grads, kinds, origins, *divmod(quarter, 2), *padding, *channels[piece], weight
-            )
+                x, grads, kinds, origins, *images[part], *divmod(quarter, 2), *padding,
+                *channels[piece], weight[part],
+            )  # fmt: skip
 
-        run_tasks(task, 4 * len(channels))
-    return weight.transpose(3, 2, 0, 1)
+        run_tasks(task, 4 * len(channels) * len(images))
+    total = weight[0] if len(images) == 1 else weight.sum(0)
+    return total.transpose(3, 2, 0, 1)
 
 
 @jit
@@ -117,8 +121,9 @@ def _transform_grads_within(y, kinds, origins, grads, start, stop, space):
 
 @jit
 def _sum_tiles(
-    x, grads, kinds, origins, quarter_h, quarter_w, top, left, first_channel, last_channel, weight
-):
+    x, grads, kinds, origins, first_image, last_image, quarter_h, quarter_w, top, left,
+    first_channel, last_channel, weight,
+):  # fmt: skip
     """S for some channels of a quarter of x, and what becomes of it in the weight's gradient."""
     n, k = x.shape[0], weight.shape[3]
     panels = -(-k // COLUMNS)
@@ -135,8 +140,8 @@ def _sum_tiles(
     for kind in range(kinds.shape[0]):
         height, width, count, first = kind_of(kinds, kind)
         panel_plane = n * count * COLUMNS + GAP
-        for begin in range(0, n * count, TILES):
-            length = min(TILES, n * count - begin)
+        for begin in range(first_image * count, last_image * count, TILES):
+            length = min(TILES, last_image * count - begin)
             _transform_tiles(
                 x, begin, length, count, height, width, origins, first, quarter_h - top,
                 quarter_w - left, first_channel, channels, space, v, row, plane,
