@@ -176,6 +176,7 @@ _TABLES = {m: tables(m) for m in SIZES}
 transform_taps = _combinations({m: taps for m, (taps, _, _) in _TABLES.items()})
 transform_input = _combinations({m: inputs for m, (_, inputs, _) in _TABLES.items()}, True)
 copy_row = _combinations({1: np.eye(1)}, True)
+add_rows = _combinations({2: np.ones((1, 2))})
 transform_output = _combinations({m: outputs for m, (_, _, outputs) in _TABLES.items()})
 # The same matrices transposed, for the gradient by the taps: it knows the outputs' gradient.
 transposed_output = _combinations({m: outputs.T for m, (_, _, outputs) in _TABLES.items()})

@@ -16,8 +16,9 @@ Step by step, for y = conv2d(x, weight) with C channels of x and depth = 4 C:
     3  M[i, t, :] = V[i, t, :] @ U[i]                              by the register tile, for
     4  y of tile t = M[:, t] transformed back, + bias              64 tiles, while M is in the cache
 
-Step 1 is cut into tasks by images. Steps 2 to 4 are one task for each 32 output channels and some
-images: U is made where it is used, so that neither it nor M ever travels to memory.
+A small weight is transformed first, all of it; then a task takes some images through the other
+steps, with its V and M in its own cache. For a large weight, of which each core would have to load
+all, V is made first; then a task owns 32 output channels and makes its U itself.
 
 The gradient by the weight turns the roles around. The taps' transform, the product and the outputs'
 transform are all linear, so the chain rule runs them backwards: y's gradient goes through OUTPUT
@@ -25,12 +26,11 @@ transposed, is multiplied with V and summed over all tiles of all images, for ea
 transposed brings the sums back to 4x4 taps, once at the end.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tinygan.kernels.conv2d.minimal_filtering import (
     SIZES,
+    add_rows,
     at,
     copy_row,
     tiles,
@@ -47,24 +47,65 @@ from tinygan.kernels.matmul.gemm import (
 )
 from tinygan.kernels.threads import run_tasks
 
-TRANSFORMED_BYTES = 4 << 20  # of V at any time: it stays in a third-level cache
-TASK_BYTES = 512 << 10  # of V from one task of step 1
 TILES = 128 // ROWS * ROWS  # multiplied in one go: M takes 400 KB
-TASK_TILES = 256  # for each U that a task makes
+DEPTH = 256  # of sums without an intermediate result: long sums in one go lose digits
 CHANNELS = 64  # transformed in one go, so that a tile's intermediate values stay near
-PRODUCT_PLANE = (TILES + 1) * COLUMNS  # of M, for one point
-POINTS = max(SIZES) + 1
 GAP = 16  # between rows and planes: a power of two apart they would share few sets of the cache
+POINTS = max(SIZES) + 1
+PRODUCT_PLANE = (TILES + 1) * COLUMNS  # of M, for one point
+
+WEIGHT_BYTES = 4 << 20  # of U, to be small enough for a third-level cache
+PRIVATE_BYTES = 2 << 20  # of V, for a task that goes through all steps
+SHARED_BYTES = 16 << 20  # of V, for tasks that do one step each
+TASK_TILES = 256  # for each U that a task of step 2 makes
+TASKS = 8  # at least, to keep some threads busy
 
 
-class _Part(NamedTuple):
-    """One 2x2 convolution of stride 1, of all quarters of the input or to one of the output."""
+class _Part:
+    """One 2x2 convolution of stride 1: of all quarters of the input, or to one of the output.
 
-    taps: np.ndarray  # (quarters_h, quarters_w, 2, 2, c, k)
-    offset: tuple[int, int]  # the first pixel of x that the first output reads
-    first: tuple[int, int]  # where in y the first output lies
-    kinds: np.ndarray
-    origins: np.ndarray
+    Attributes:
+        taps: (quarters_h, quarters_w, 2, 2, c, k).
+        offset: the first row and column of x that the first output reads.
+        first: the row and column of y where the first output lies.
+        kinds, origins: its tiles, see `minimal_filtering.tiles`.
+        row: the length of a row of V, in elements.
+        panel: the size of U for 32 output channels, in elements.
+    """
+
+    def __init__(self, taps, offset, first, size):
+        self.taps, self.offset, self.first = taps, offset, first
+        self.kinds, self.origins = tiles(size)
+        depth = taps.shape[0] * taps.shape[1] * taps.shape[4]
+        self.row = depth + GAP
+        self.m = int(self.kinds[:, :2].max(initial=0))
+        self.panel = (self.m + 1) ** 2 * (depth + 1) * COLUMNS
+        self._points = (self.kinds[:, 0] + 1) * (self.kinds[:, 1] + 1)
+
+    def blocks(self, images, size):
+        """(part, first image, last image + 1) such that V takes about `size` bytes for each."""
+        in_image = int((self._points * self.kinds[:, 2]).sum()) * self.row * self.taps.itemsize
+        length = max(1, size // in_image)
+        if length > ROWS:
+            length -= length % ROWS  # no tile of registers is left half empty
+        return [(self, start, min(images, start + length)) for start in range(0, images, length)]
+
+    def space(self, images):
+        """Memory for V."""
+        rows = images * self.kinds[:, 2] * self.row + GAP
+        return np.empty(int((self._points * rows).sum()), self.taps.dtype)
+
+    def weight(self, panel):
+        """Step 2: U for 32 output channels."""
+        weight = np.empty(self.panel, self.taps.dtype)
+        space = np.empty((4 + 2 * POINTS) * COLUMNS, self.taps.dtype)
+        # Whole vectors of output channels can be loaded if they lie side by side.
+        direct = all(stride % weight.itemsize == 0 for stride in self.taps.strides)
+        direct = direct and self.taps.strides[-1] == weight.itemsize
+        _transform_weight(
+            self.taps, direct, panel * COLUMNS, self.m, weight, (self.row - GAP + 1) * COLUMNS, space
+        )
+        return weight
 
 
 def conv2d(x, weight, bias, *, stride, padding, output_size):
@@ -72,7 +113,7 @@ def conv2d(x, weight, bias, *, stride, padding, output_size):
     y = np.empty((x.shape[0], *output_size, k), x.dtype)
     taps = weight.transpose(2, 3, 1, 0).reshape(2, 2, 2, 2, c, k)  # tap 2 a + quarter, and so on
     taps = taps.transpose(1, 3, 0, 2, 4, 5)
-    part = _Part(taps, (-padding[0], -padding[1]), (0, 0), *tiles(output_size))
+    part = _Part(taps, (-padding[0], -padding[1]), (0, 0), output_size)
     _convolve(x, bias, y, [part], step=2, output_step=1)
     return y
 
@@ -86,17 +127,17 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
             # Row `first` + 2 i of x is reached by the taps h + 2 a, from row i + offset + 1 - a.
             first = (h - padding[0]) % 2, (w - padding[1]) % 2
             offset = (first[0] + padding[0]) // 2 - 1, (first[1] + padding[1]) // 2 - 1
-            outputs = tuple(len(range(first[i], output_size[i], 2)) for i in range(2))
+            size = tuple(len(range(first[i], output_size[i], 2)) for i in range(2))
             reaching = taps[h::2, w::2][::-1, ::-1][None, None]
-            parts.append(_Part(reaching, offset, first, *tiles(outputs)))
-    _convolve(y, bias, x, parts, step=1, output_step=2)
+            parts.append(_Part(reaching, offset, first, size))
+    _convolve(y, bias, x, [part for part in parts if part.m], step=1, output_step=2)
     return x
 
 
 def ranges(count, length):
-    """(start, stop) of equal parts of `count`, about `length` each."""
+    """(start, stop) of equal parts of `count`, of `length` or a little less."""
     pieces = max(1, -(-count // max(1, length)))
-    length = -(-count // pieces)
+    length = max(1, -(-count // pieces))
     return [(start, min(count, start + length)) for start in range(0, count, length)]
 
 
@@ -104,45 +145,63 @@ def _convolve(x, bias, y, parts, step, output_step):
     x = np.ascontiguousarray(x)
     bias = np.zeros(y.shape[3], x.dtype) if bias is None else np.ascontiguousarray(bias)
     panels = -(-y.shape[3] // COLUMNS)
-    for part in parts:
-        count = len(part.origins)  # tiles in an image
-        if count == 0:
-            continue
-        quarters = part.taps.shape[0]
-        row = quarters * quarters * x.shape[3] + GAP
-        points = (part.kinds[:, 0] + 1) * (part.kinds[:, 1] + 1)
-        per_image = int((points * part.kinds[:, 2]).sum()) * row
-        bytes_per_image = per_image * x.itemsize
-        for first, last in ranges(
-            x.shape[0], max(TRANSFORMED_BYTES // bytes_per_image, TASK_TILES // count)
-        ):
-            images = last - first
-            v = np.empty(images * per_image + int(points.sum()) * GAP, x.dtype)
-            pieces = ranges(images, TASK_BYTES // bytes_per_image)
-            groups = ranges(images, TASK_TILES // count)
 
-            def transform(index, part=part, first=first, images=images, v=v, pieces=pieces):
-                _transform_images(
-                    x, step, *part.offset, quarters, part.kinds, part.origins, row, v,
-                    first, images, *pieces[index],
-                )  # fmt: skip
+    def transform(block, v, start, stop):
+        part, first, last = block
+        _transform_images(
+            x, step, *part.offset, part.taps.shape[0], part.kinds, part.origins, part.row, v,
+            first, last - first, start, stop,
+        )  # fmt: skip
 
-            def multiply(index, part=part, first=first, images=images, v=v, groups=groups):
-                panel, group = divmod(index, len(groups))
-                _multiply_images(
-                    v, row, part.kinds, part.origins, part.taps, _is_direct(part.taps),
-                    panel * COLUMNS, bias, y, *part.first, output_step, first, images,
-                    *groups[group],
-                )  # fmt: skip
+    def multiply(block, v, panel, weight, start, stop):
+        part, first, last = block
+        _multiply_images(
+            v, part.row, part.kinds, part.origins, weight, part.m, panel * COLUMNS, bias, y,
+            *part.first, output_step, first, last - first, start, stop,
+        )  # fmt: skip
 
-            run_tasks(transform, len(pieces))
-            run_tasks(multiply, panels * len(groups))
+    blocks = [block for part in parts for block in part.blocks(x.shape[0], PRIVATE_BYTES)]
+    small = panels * sum(part.panel for part in parts) * x.itemsize <= WEIGHT_BYTES
+    if small and len(blocks) >= TASKS:
+        _by_images(parts, blocks, panels, transform, multiply)
+    else:
+        for part in parts:
+            for block in part.blocks(x.shape[0], SHARED_BYTES):
+                _by_channels(block, panels, transform, multiply)
 
 
-def _is_direct(taps):
-    """Whether whole vectors of output channels can be loaded from the weight."""
-    whole = all(stride % taps.itemsize == 0 for stride in taps.strides)
-    return whole and taps.strides[-1] == taps.itemsize
+def _by_images(parts, blocks, panels, transform, multiply):
+    """First all of U, then steps 1, 3 and 4 for some images in each task."""
+    weights = {}
+
+    def prepare(index):
+        part, panel = parts[index // panels], index % panels
+        weights[part, panel] = part.weight(panel)
+
+    def task(index):
+        part, first, last = block = blocks[index]
+        v = part.space(last - first)
+        transform(block, v, 0, last - first)
+        for panel in range(panels):
+            multiply(block, v, panel, weights[part, panel], 0, last - first)
+
+    run_tasks(prepare, len(parts) * panels)
+    run_tasks(task, len(blocks))
+
+
+def _by_channels(block, panels, transform, multiply):
+    """First all of V, then steps 2, 3 and 4 for 32 output channels in each task."""
+    part, first, last = block
+    v = part.space(last - first)
+    pieces = ranges(last - first, -(-(last - first) // TASKS))
+    groups = ranges(last - first, TASK_TILES // len(part.origins))
+
+    def task(index):
+        panel, group = divmod(index, len(groups))
+        multiply(block, v, panel, part.weight(panel), *groups[group])
+
+    run_tasks(lambda index: transform(block, v, *pieces[index]), len(pieces))
+    run_tasks(task, panels * len(groups))
 
 
 @jit
@@ -238,7 +297,7 @@ def _transform_images_within(
 
 @jit
 def _transform_weight(taps, direct, first_column, m, panels, plane, space):
-    """Step 2: panels[point * plane :] = 32 columns of the weight at this point."""
+    """panels[point * plane :] = 32 columns of the weight at this point."""
     quarters_h, quarters_w, _, _, c, k = taps.shape
     width = min(COLUMNS, k - first_column)
     size = taps.itemsize
@@ -279,16 +338,12 @@ def _transform_weight(taps, direct, first_column, m, panels, plane, space):
 
 @jit
 def _multiply_images(
-    v, row, kinds, origins, taps, direct, first_column, bias, y, first_h, first_w, output_step,
+    v, row, kinds, origins, panels, m, first_column, bias, y, first_h, first_w, output_step,
     first_image, images, start, stop,
 ):  # fmt: skip
-    """Steps 2 to 4 for 32 channels of images start ... stop."""
-    m = max(kinds[:, 0].max(), kinds[:, 1].max())
-    panel_plane = (row - GAP + 1) * COLUMNS
-    panels = np.empty((m + 1) * (m + 1) * panel_plane, v.dtype)
+    """Steps 3 and 4 for 32 channels of images start ... stop."""
     space = np.empty(2 * POINTS * POINTS * COLUMNS, v.dtype)
-    _transform_weight(taps, direct, first_column, m, panels, panel_plane, space)
-    products = np.empty(POINTS * POINTS * PRODUCT_PLANE, v.dtype)
+    products = np.empty(POINTS * POINTS * PRODUCT_PLANE + ROWS * COLUMNS, v.dtype)
     offset = np.zeros(COLUMNS, v.dtype)
     for column in range(min(COLUMNS, bias.size - first_column)):
         offset[column] = bias[first_column + column]
@@ -299,8 +354,7 @@ def _multiply_images(
         for begin in range(start * count, stop * count, TILES):
             length = min(TILES, stop * count - begin)
             _multiply_tiles(
-                v, place + begin * row, plane, row, length, height, width, panels, m, panel_plane,
-                products,
+                v, place + begin * row, plane, row, length, height, width, panels, m, products
             )  # fmt: skip
             # The value at the point (1, 1) is part of every output: the bias is added there.
             for tile in range(length):
@@ -315,21 +369,27 @@ def _multiply_images(
 
 
 @jit
-def _multiply_tiles(
-    v, start, plane, row, length, height, width, panels, m, panel_plane, products
-):
+def _multiply_tiles(v, start, plane, row, length, height, width, panels, m, products):
     """Step 3: products[point] = v[point] @ panels[point] for `length` tiles of one kind."""
+    depth = row - GAP
     rows, weights, target = pointer_to(v, start), pointer_to(panels, 0), pointer_to(products, 0)
+    more = POINTS * POINTS * PRODUCT_PLANE
     for i in range(height + 1):
         for j in range(width + 1):
             point = i * (width + 1) + j
-            panel = at(weights, (i * (m + 1) + j) * panel_plane)
+            panel = at(weights, (i * (m + 1) + j) * (depth + 1) * COLUMNS)
             for tile in range(0, length, ROWS):
-                tile_from_rows(
-                    at(rows, point * plane + tile * row), panel,
-                    at(target, point * PRODUCT_PLANE + tile * COLUMNS),
-                    row - GAP, row, min(ROWS, length - tile),
-                )  # fmt: skip
+                left = at(rows, point * plane + tile * row)
+                height_here = min(ROWS, length - tile)
+                result = point * PRODUCT_PLANE + tile * COLUMNS
+                product = at(target, result)
+                tile_from_rows(left, panel, product, min(DEPTH, depth), row, height_here)
+                for begin in range(DEPTH, depth, DEPTH):
+                    tile_from_rows(
+                        at(left, begin), at(panel, begin * COLUMNS), at(target, more),
+                        min(DEPTH, depth - begin), row, height_here,
+                    )  # fmt: skip
+                    add_rows(2, product, more - result, product, 0, ROWS * COLUMNS)
 
 
 @jit

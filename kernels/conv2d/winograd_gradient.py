@@ -192,8 +192,8 @@ def _add_products(
                 min(ROWS, channels - r),
             )  # fmt: skip
             total = first_sum + panel * panel_sums + r * COLUMNS
-            for l in range(ROWS * COLUMNS):  # noqa: E741
-                sums[total + l] += product[l]
+            for i in range(ROWS * COLUMNS):
+                sums[total + i] += product[i]
 
 
 @jit
