@@ -20,8 +20,8 @@ For m = 2, the points 0, 1 and infinity:
 The additions are shared: that of d by all output channels, that of g by all tiles, that of y by all
 input channels. In two dimensions rows and columns are transformed one after the other, and the
 ratio is squared: 9/16 of the multiplications for m = 2, 16/36 for 3, 25/64 for 4. It could go on,
-but the powers of more and larger points magnify rounding. Which points, matters: with -1 and 2 in place
-of -1/2 and -2 the largest error of m = 4 is 2.4 times larger.
+but powers of more and larger points magnify rounding. Which points, matters: those for m = 4 were
+found by trying small fractions; with -1 and 2 instead of -1/2 and -2 its error is 2.4 times larger.
 
 Points are in an order in which those of a smaller m come first: tiles of all sizes share one set
 of transformed taps. (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.)
@@ -128,8 +128,8 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
 
         def emit(builder, matrix, kind, lanes, source, source_stride, target, target_stride, first):
             def address(base, stride, row):
-                place = builder.gep(base, [builder.add(builder.mul(stride, first.type(row)), first)])
-                return builder.bitcast(place, kind.as_pointer())
+                offset = builder.add(builder.mul(stride, first.type(row)), first)
+                return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
 
             def constant(value):
                 return ir.Constant(kind, [value] * lanes if lanes > 1 else value)

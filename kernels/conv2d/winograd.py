@@ -70,7 +70,7 @@ class _Part:
         first: the row and column of y where the first output lies.
         kinds, origins: its tiles, see `minimal_filtering.tiles`.
         row: the length of a row of V, in elements.
-        panel: the size of U for 32 output channels, in elements.
+        plane, panel: the size of U for 32 output channels, for one point and for all.
     """
 
     def __init__(self, taps, offset, first, size):
@@ -79,7 +79,8 @@ class _Part:
         depth = taps.shape[0] * taps.shape[1] * taps.shape[4]
         self.row = depth + GAP
         self.m = int(self.kinds[:, :2].max(initial=0))
-        self.panel = (self.m + 1) ** 2 * (depth + 1) * COLUMNS
+        self.plane = (depth + 1) * COLUMNS
+        self.panel = (self.m + 1) ** 2 * self.plane
         self._points = (self.kinds[:, 0] + 1) * (self.kinds[:, 1] + 1)
 
     def blocks(self, images, size):
@@ -103,7 +104,7 @@ class _Part:
         direct = all(stride % weight.itemsize == 0 for stride in self.taps.strides)
         direct = direct and self.taps.strides[-1] == weight.itemsize
         _transform_weight(
-            self.taps, direct, panel * COLUMNS, self.m, weight, (self.row - GAP + 1) * COLUMNS, space
+            self.taps, direct, panel * COLUMNS, self.m, weight, self.plane, space
         )
         return weight
 
@@ -134,6 +135,11 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return x
 
 
+def work_space(dtype):
+    """Zeros for pixels outside of the image, and memory for what tiles are on their way to V."""
+    return np.zeros((1 + 2 * POINTS * POINTS) * CHANNELS, dtype)
+
+
 def ranges(count, length):
     """(start, stop) of equal parts of `count`, of `length` or a little less."""
     pieces = max(1, -(-count // max(1, length)))
@@ -150,7 +156,7 @@ def _convolve(x, bias, y, parts, step, output_step):
         part, first, last = block
         _transform_images(
             x, step, *part.offset, part.taps.shape[0], part.kinds, part.origins, part.row, v,
-            first, last - first, start, stop,
+            first, last - first, start, stop, work_space(x.dtype),
         )  # fmt: skip
 
     def multiply(block, v, panel, weight, start, stop):
@@ -209,7 +215,7 @@ def kind_of(kinds, kind):
     return kinds[kind, 0], kinds[kind, 1], kinds[kind, 2], kinds[kind, 3]
 
 
-# Inner functions work on plain pointers: each use of an array would count references, which takes
+# These functions work on plain pointers: each use of an array would count references, which takes
 # longer than to transform a row. Their callers hold the arrays meanwhile.
 
 
@@ -256,26 +262,15 @@ def transform_tile(
 
 @jit
 def _transform_images(
-    x, step, offset_h, offset_w, quarters, kinds, origins, row, v, first_image, images, start, stop
-):
-    """Step 1 for images start ... stop of a block of `images` from `first_image` on."""
-    size = POINTS * POINTS * CHANNELS
-    space = np.zeros(2 * size + CHANNELS, x.dtype)
-    _transform_images_within(
-        x, step, offset_h, offset_w, quarters, kinds, origins, row, v, first_image, images, start,
-        stop, space, size,
-    )  # fmt: skip
-
-
-@jit
-def _transform_images_within(
     x, step, offset_h, offset_w, quarters, kinds, origins, row, v, first_image, images, start, stop,
-    space, size,
+    space,
 ):  # fmt: skip
+    """Step 1 for images start ... stop of a block of `images` from `first_image` on."""
     _, rows, columns, channels = x.shape
     source, target = pointer_to(x, 0), pointer_to(v, 0)
-    window, between = pointer_to(space, 0), pointer_to(space, size)
-    zeros = pointer_to(space, 2 * size)
+    zeros = pointer_to(space, 0)
+    window = at(zeros, CHANNELS)
+    between = at(window, POINTS * POINTS * CHANNELS)
     for image in range(start, stop):
         place = 0
         for kind in range(kinds.shape[0]):

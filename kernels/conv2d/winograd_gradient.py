@@ -32,6 +32,7 @@ from tinygan.kernels.conv2d.winograd import (
     kind_of,
     ranges,
     transform_tile,
+    work_space,
 )
 from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_columns
@@ -56,7 +57,8 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
         grads = np.empty(n * floats + int(points.sum()) * panels * GAP, x.dtype)
         pieces = ranges(n, TASK_BYTES // (floats * x.itemsize))
         run_tasks(
-            lambda t: _transform_grads(y, kinds, origins, grads, *pieces[t]), len(pieces)
+            lambda t: _transform_grads(y, kinds, origins, grads, *pieces[t], work_space(x.dtype)),
+            len(pieces),
         )
 
         def task(index):
@@ -64,7 +66,7 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
             part, piece = divmod(rest, len(channels))
             _sum_tiles(
                 x, grads, kinds, origins, *images[part], *divmod(quarter, 2), *padding,
-                *channels[piece], weight[part],
+                *channels[piece], weight[part], work_space(x.dtype),
             )  # fmt: skip
 
         run_tasks(task, 4 * len(channels) * len(images))
@@ -73,14 +75,8 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
 
 
 @jit
-def _transform_grads(y, kinds, origins, grads, start, stop):
+def _transform_grads(y, kinds, origins, grads, start, stop, space):
     """G of images start ... stop: for each kind, point and panel, one row of 32 for each tile."""
-    space = np.zeros((2 * POINTS * POINTS + 1) * COLUMNS, y.dtype)
-    _transform_grads_within(y, kinds, origins, grads, start, stop, space)
-
-
-@jit
-def _transform_grads_within(y, kinds, origins, grads, start, stop, space):
     n, rows, columns, k = y.shape
     panels = -(-k // COLUMNS)
     source, target, zeros = pointer_to(y, 0), pointer_to(grads, 0), pointer_to(space, 0)
@@ -122,7 +118,7 @@ def _transform_grads_within(y, kinds, origins, grads, start, stop, space):
 @jit
 def _sum_tiles(
     x, grads, kinds, origins, first_image, last_image, quarter_h, quarter_w, top, left,
-    first_channel, last_channel, weight,
+    first_channel, last_channel, weight, space,
 ):  # fmt: skip
     """S for some channels of a quarter of x, and what becomes of it in the weight's gradient."""
     n, k = x.shape[0], weight.shape[3]
@@ -134,7 +130,6 @@ def _sum_tiles(
     row = channels + GAP
     plane = TILES * row + GAP
     v = np.empty(POINTS * POINTS * plane, x.dtype)
-    space = np.zeros((2 * POINTS * POINTS + 1) * CHANNELS, x.dtype)
     product = np.empty(ROWS * COLUMNS, x.dtype)
     place = 0
     for kind in range(kinds.shape[0]):
@@ -184,7 +179,8 @@ def _add_products(
     panel_sums, product,
 ):  # fmt: skip
     """sums += v.T @ grads for one point."""
-    columns, grad, tile = pointer_to(v, start), pointer_to(grads, first_grad), pointer_to(product, 0)
+    columns, grad = pointer_to(v, start), pointer_to(grads, first_grad)
+    tile = pointer_to(product, 0)
     for panel in range(panels):
         for r in range(0, channels, ROWS):
             tile_from_columns(
