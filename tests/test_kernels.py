@@ -151,6 +151,8 @@ def test_a_stride_of_zero_is_accepted(ladder, rung, device):
 
 _CONVOLUTIONS = [
     dict(n=8, c=40, k=70, size=(16, 18), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
+    dict(n=64, c=33, k=32, size=(28, 28), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
+    dict(n=8, c=40, k=70, size=(16, 18), kernel=(5, 4), stride=(2, 2), padding=(1, 1)),
     dict(n=40, c=3, k=1, size=(16, 18), kernel=(3, 3), padding=(1, 1)),
 ]
 # Large enough for several tasks, and one case for each way that a rung may go.
@@ -170,7 +172,6 @@ LARGE = {
 @pytest.mark.parametrize("ladder", LADDERS.values(), ids=list(LADDERS))
 def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
     """Bit for bit, with any number of threads, and in whichever order the tasks are done."""
-    rung = [rung for rung in ladder.rungs if rung.device == "cpu"][-1]
     calls = []
 
     def backwards(task, count):
@@ -182,7 +183,7 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
         found = []
         for case in LARGE[ladder.name]:
             args, options = draw(ladder, case, dtype)
-            found += [array.tobytes() for array in arrays_in([rung(*args, **options)])]
+            found += [array.tobytes() for array in arrays_in([ladder(*args, **options)])]
         return found
 
     before = threads.get_num_threads()
@@ -221,6 +222,8 @@ def test_convolutions_are_each_others_adjoints(rung, dtype):
     for name, case in LADDERS["conv2d"].shapes.items():
         (x, w, _), options = draw(LADDERS["conv2d"], case, dtype)
         (_, y), _ = draw(LADDERS["conv2d_weight_grad"], case, dtype)
+        if not conv2d.covers(x, w, None, **options):
+            continue
         same = dict(stride=options["stride"], padding=options["padding"])
         products = [
             inner(conv2d(x, w, None, **options), y),
