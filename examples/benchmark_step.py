@@ -43,7 +43,10 @@ def race(workload: str, batch_size: int, options: argparse.Namespace) -> list[Ro
         for mode in ("tinygan", *options.torch_modes):
             contender = Contender(workload, mode, options.width, batch_size, options.threads)
             contenders[mode], seconds[mode] = stack.enter_context(contender), []
+            start = time.perf_counter()
             contender.train(WARM_UP)  # before the next one starts, to compile undisturbed
+            ready = f"{workload}, {mode}: ready after {time.perf_counter() - start:.0f} s"
+            print(ready, file=sys.stderr, flush=True)
         for _ in range(options.blocks):
             for mode, contender in contenders.items():
                 time.sleep(SETTLE_SECONDS)

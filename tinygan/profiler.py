@@ -18,7 +18,7 @@ from typing import Any
 from tinygan import autograd
 from tinygan.kernels import ladder as ladders
 
-SMALL = 0.001  # lines with a smaller share of the wall time are printed as one
+SMALL = 0.001  # ops with a smaller share of the wall time are printed as one, parts not at all
 
 
 @dataclass
@@ -74,23 +74,20 @@ class Report:
             f"wall time {self.seconds * 1e3:.1f} ms",
             f"{'':<36}{'calls':>7}{'ms':>10}{'ms/call':>10}{'GFLOP/s':>9}{'GB/s':>7}{'share':>9}",
         ]
-        for name, line in [*self._sorted(self.ops, "smaller ops"), ("elsewhere", self.elsewhere)]:
+        shown = self._large(self.ops)
+        small = [line for name, line in self.ops.items() if name not in shown]
+        if small:
+            calls, seconds = sum(line.calls for line in small), sum(line.seconds for line in small)
+            shown[f"{len(small)} smaller ops"] = Line(calls, seconds)
+        for name, line in (shown | {"elsewhere": self.elsewhere}).items():
             text.append(self._row(name, line))
-            text += [
-                self._row(f"  {part}", entry)
-                for part, entry in self._sorted(line.parts, "smaller parts")
-            ]
+            text += [self._row(f"  {part}", own) for part, own in self._large(line.parts).items()]
         return "\n".join(text)
 
-    def _sorted(self, lines: dict[str, Line], rest: str) -> list[tuple[str, Line]]:
-        """The longest first; small ones as one line at the end."""
-        ordered = sorted(lines.items(), key=lambda item: -item[1].seconds)
-        shown = [(name, line) for name, line in ordered if self.share(line) >= SMALL]
-        small = [line for _, line in ordered[len(shown) :]]
-        if small:
-            seconds = sum(line.seconds for line in small)
-            shown.append((f"{len(small)} {rest}", Line(sum(line.calls for line in small), seconds)))
-        return shown
+    def _large(self, lines: dict[str, Line]) -> dict[str, Line]:
+        """Without the small ones, the longest first."""
+        large = [item for item in lines.items() if self.share(item[1]) >= SMALL]
+        return dict(sorted(large, key=lambda item: -item[1].seconds))
 
     def _row(self, name: str, line: Line) -> str:
         calls = f"{line.calls}" if line.calls else ""
