@@ -20,6 +20,7 @@ from tinygan.kernels.roofline import Roofline
 from tinygan.kernels.threads import get_num_threads
 
 BEGIN, END = "<!-- kernels:begin -->", "<!-- kernels:end -->"
+Markers = tuple[str, str]
 
 
 @dataclass
@@ -101,14 +102,21 @@ class Row:
         }
 
 
-def machine(roofline: Roofline) -> dict[str, Any]:
-    """What the numbers depend on, for the JSON document."""
+def computer() -> dict[str, Any]:
+    """What all numbers depend on: the processor, the number of threads, the versions."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "threads": get_num_threads(),
         "python": platform.python_version(),
         **{name: _version(name) for name in ("numpy", "numba", "torch")},
+    }
+
+
+def machine(roofline: Roofline) -> dict[str, Any]:
+    """What the numbers of kernels depend on, for the JSON document."""
+    return {
+        **computer(),
         "roofline": {
             "gflop_per_second": roofline.flops_per_second / 1e9,
             "gbyte_per_second": roofline.bytes_per_second / 1e9,
@@ -117,9 +125,13 @@ def machine(roofline: Roofline) -> dict[str, Any]:
     }
 
 
+def computer_line() -> str:
+    return f"{_cpu_model()}, {os.cpu_count()} cores, {get_num_threads()} threads"
+
+
 def machine_line(dtype: str, roofline: Roofline) -> str:
     return (
-        f"{_cpu_model()}, {os.cpu_count()} cores, {get_num_threads()} threads, {dtype}; "
+        f"{computer_line()}, {dtype}; "
         f"measured roofline {rounded(roofline.flops_per_second / 1e9)} GFLOP/s, "
         f"{rounded(roofline.bytes_per_second / 1e9)} GB/s (read and written)"
     )
@@ -197,28 +209,29 @@ def markdown(rows: Sequence[Row], machine_text: str, command: str) -> str:
     return "\n".join([*lines, "", f"{machine_text}. Measured by `{command}`."])
 
 
-def check_markers(path: Path) -> None:
+def check_markers(path: Path, markers: Markers = (BEGIN, END)) -> None:
     """Raises what `replace_between_markers` would raise."""
-    _split_at_markers(path)
+    _split_at_markers(path, *markers)
 
 
-def replace_between_markers(path: Path, table: str) -> None:
+def replace_between_markers(path: Path, table: str, markers: Markers = (BEGIN, END)) -> None:
     """Puts `table` between the two marker lines of the file, at once or not at all.
 
     Raises:
         OSError: the file cannot be read or written.
-        ValueError: it does not hold `BEGIN` and, behind it, `END`, each exactly once.
+        ValueError: it does not hold the first marker and, behind it, the second, each exactly once.
     """
-    before, behind = _split_at_markers(path)
+    begin, end = markers
+    before, behind = _split_at_markers(path, begin, end)
     target = path.resolve()  # a link stays a link
     with atomic_write(target) as file:
-        file.write(f"{before}{BEGIN}\n{table}\n{END}{behind}".encode())
+        file.write(f"{before}{begin}\n{table}\n{end}{behind}".encode())
 
 
-def _split_at_markers(path: Path) -> tuple[str, str]:
+def _split_at_markers(path: Path, begin: str, end: str) -> tuple[str, str]:
     text = path.read_bytes().decode()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, behind = rest.partition(END)
-    if not (begin and end) or text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{path} needs one line {BEGIN} and behind it one line {END}")
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, behind = rest.partition(end)
+    if not (found_begin and found_end) or text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"{path} needs one line {begin} and behind it one line {end}")
     return before, behind

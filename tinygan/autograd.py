@@ -17,10 +17,11 @@ need); otherwise recording is off and costs nothing.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import threading
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 from tinygan.device import Array, array_module, device_of
 
@@ -37,6 +38,23 @@ class _Mode(threading.local):
 
 _mode = _Mode()
 _sequence = itertools.count()
+
+# While a profile is being taken, the forward and backward of nodes, and whole walks, go through
+# hook(function, *args, **options), which runs the function and returns its result (profiler.py).
+hook: Callable[..., Any] | None = None
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _hooked(walk: Callable[P, R]) -> Callable[P, R]:
+    """`walk`, which goes through the hook while there is one."""
+
+    @functools.wraps(walk)
+    def run(*args: P.args, **options: P.kwargs) -> R:
+        return walk(*args, **options) if hook is None else hook(walk, *args, **options)
+
+    return run
 
 
 def is_grad_enabled() -> bool:
@@ -118,7 +136,8 @@ class Function:
         recorded = _mode.recording and any(x.requires_grad for x in inputs)
         # Known before forward runs, so that it can skip what only backward would read.
         self.needs_input_grad = tuple(recorded and x.requires_grad for x in inputs)
-        output = Tensor(self.forward(*(x.data for x in inputs)))
+        arrays = [x.data for x in inputs]
+        output = Tensor(self.forward(*arrays) if hook is None else hook(self.forward, *arrays))
         for x in inputs:
             if _owner(output.data) is _owner(x.data):
                 output._changes = x._changes  # a view: who changes one, changes both
@@ -252,7 +271,8 @@ def _walk(
                 edge is not None and (id(edge) in wanted or id(edge) in walked)
                 for edge in node.edges
             )
-            results = node.backward(grad_output)
+            run = node.backward
+            results = run(grad_output) if hook is None else hook(run, grad_output)
             if len(results) != len(node.edges):
                 raise RuntimeError(
                     f"{node.name}.backward returned {len(results)} gradients for "
@@ -300,6 +320,7 @@ def _start(output: Tensor, gradient: Tensor | None, caller: str) -> Tensor:
     return gradient
 
 
+@_hooked
 def backward(
     output: Tensor,
     gradient: Tensor | None = None,
@@ -328,6 +349,7 @@ def backward(
                 leaf.grad = grad if leaf.grad is None else leaf.grad + grad
 
 
+@_hooked
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],

@@ -1,0 +1,167 @@
+"""What benchmark_step.py times: two pairs of nets and their training step, in two libraries.
+
+tinygan and PyTorch have the same layers with the same arguments, so the nets are written once, for
+either's `nn`. A step trains D on real and generated images and then G through the new D, each by
+binary cross-entropy on logits and Adam (`tinygan.training.gan_step`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LATENT_SIZE = 100
+ADAM: dict[str, Any] = dict(lr=2e-4, betas=(0.5, 0.999))
+MODES = [  # PyTorch's
+    "-".join(words)
+    for words in itertools.product(
+        ("fp32", "bf16"), ("eager", "compile"), ("contiguous", "channels_last")
+    )
+]
+
+
+def mnist(nn, width: int) -> tuple:
+    """Generator and discriminator of 28x28 grey images: a DCGAN with one linear layer each."""
+    generator = nn.Sequential(
+        nn.Linear(LATENT_SIZE, 2 * width * 49, bias=False),
+        nn.Unflatten(1, (2 * width, 7, 7)),
+        nn.BatchNorm2d(2 * width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, 4, 2, 1),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, width, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * width),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(2 * width * 49, 1),
+    )
+    return generator, discriminator
+
+
+def dcgan64(nn, width: int) -> tuple:
+    """Generator and discriminator of 64x64 colour images: convolutions only, no biases."""
+    generator = [nn.Unflatten(1, (LATENT_SIZE, 1, 1))]
+    channels = [LATENT_SIZE, 8 * width, 4 * width, 2 * width, width]
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(channels)):
+        stride, padding = (1, 0) if i == 0 else (2, 1)  # 1x1 to 4x4, then doubled
+        generator += [
+            nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        ]
+    generator += [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False), nn.Tanh()]
+    discriminator = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+    for inputs in (width, 2 * width, 4 * width):
+        discriminator += [
+            nn.Conv2d(inputs, 2 * inputs, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(2 * inputs),
+            nn.LeakyReLU(0.2),
+        ]
+    discriminator += [nn.Conv2d(8 * width, 1, 4, 1, 0, bias=False), nn.Flatten()]
+    return nn.Sequential(*generator), nn.Sequential(*discriminator)
+
+
+class Workload(NamedTuple):
+    nets: Callable[[Any, int], tuple]
+    image_shape: tuple[int, int, int]
+    batch_size: int
+
+    def real(self, batch_size: int) -> np.ndarray:
+        """Stand-ins for real images, float32 in (-1, 1); noise costs as much as pictures."""
+        rng = np.random.default_rng(0)
+        return np.tanh(rng.standard_normal((batch_size, *self.image_shape), dtype=np.float32))
+
+
+WORKLOADS = {
+    "mnist": Workload(mnist, (1, 28, 28), 128),
+    "dcgan64": Workload(dcgan64, (3, 64, 64), 64),
+}
+
+
+class Game(NamedTuple):
+    """Two nets in training: ``step(latent())`` trains both and returns the losses of D and G, of
+    a type that float() reads. Latent vectors are uniform in [-1, 1)."""
+
+    generator: Any
+    discriminator: Any
+    latent: Callable[[], Any]
+    step: Callable[[Any], tuple]
+
+
+def tinygan_game(workload: Workload, width: int, batch_size: int, threads: int) -> Game:
+    import tinygan
+    import tinygan.functional as F
+    from tinygan.training import gan_step
+
+    tinygan.set_num_threads(threads)
+    tinygan.manual_seed(0)
+    generator, discriminator = workload.nets(tinygan.nn, width)
+    adam_g, adam_d = (
+        tinygan.optim.Adam(net.parameters(), **ADAM) for net in (generator, discriminator)
+    )
+    loss = F.gan_loss("non-saturating")  # the cross-entropies of PyTorch's step below
+    real = tinygan.tensor(workload.real(batch_size))
+
+    def step(latent):
+        result = gan_step(generator, discriminator, adam_g, adam_d, loss, real, latent)
+        return result.loss_d, result.loss_g
+
+    latent = lambda: tinygan.rand(batch_size, LATENT_SIZE) * 2.0 - 1.0  # noqa: E731
+    return Game(generator, discriminator, latent, step)
+
+
+def torch_game(workload: Workload, width: int, batch_size: int, threads: int, mode: str) -> Game:
+    import torch
+
+    precision, execution, layout = mode.split("-")
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    generator, discriminator = workload.nets(torch.nn, width)
+    real = torch.from_numpy(workload.real(batch_size))
+    for part in [*generator, *discriminator]:
+        if hasattr(part, "inplace"):
+            part.inplace = True  # saves PyTorch memory and time
+    if layout == "channels_last":
+        for net in (generator, discriminator):
+            net.to(memory_format=torch.channels_last)
+        real = real.contiguous(memory_format=torch.channels_last)
+    adam_g, adam_d = (
+        torch.optim.Adam(net.parameters(), **ADAM, fused=True) for net in (generator, discriminator)
+    )
+    run_g, run_d = generator, discriminator
+    if execution == "compile":
+        run_g, run_d = torch.compile(generator), torch.compile(discriminator)
+    autocast = lambda: torch.autocast("cpu", torch.bfloat16, precision == "bf16")  # noqa: E731
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    one, zero = torch.ones(batch_size, 1), torch.zeros(batch_size, 1)
+
+    def step(latent):
+        with autocast():
+            fake = run_g(latent)
+            loss_d = cross_entropy(run_d(real).float(), one)
+            loss_d = loss_d + cross_entropy(run_d(fake.detach()).float(), zero)
+        adam_d.zero_grad(set_to_none=True)
+        loss_d.backward()
+        adam_d.step()
+        discriminator.requires_grad_(False)
+        with autocast():
+            loss_g = cross_entropy(run_d(fake).float(), one)
+        adam_g.zero_grad(set_to_none=True)
+        loss_g.backward()
+        adam_g.step()
+        discriminator.requires_grad_(True)
+        return loss_d.detach(), loss_g.detach()
+
+    return Game(
+        generator, discriminator, lambda: torch.rand(batch_size, LATENT_SIZE) * 2 - 1, step
+    )

@@ -1,0 +1,59 @@
+"""The results of benchmark_step.py: rows of numbers, compared with each other and printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEADINGS = ("median ms", "spread", "images/s", "peak MB", "vs torch fp32", "vs torch bf16")
+
+Row = dict[str, Any]
+
+
+def compare(rows: list[Row]) -> None:
+    """Adds to the rows of a workload the ratios to PyTorch's best modes, None without PyTorch.
+
+    Raises:
+        RuntimeError: the nets have different numbers of parameters, and no ratio makes sense.
+    """
+    timed = [row for row in rows if not row["problem"]]
+    if len({row["parameters"] for row in timed}) > 1:
+        counts = {row["name"]: row["parameters"] for row in timed}
+        raise RuntimeError(f"nets with different numbers of parameters: {counts}")
+    for precision in ("fp32", "bf16"):
+        peers = [r["median_seconds"] for r in timed if r["name"].startswith(f"PyTorch {precision}")]
+        for row in timed:
+            ratio = min(peers) / row["median_seconds"] if peers else None
+            row[f"vs_torch_{precision}"] = ratio
+
+
+def cells(row: Row) -> list[str]:
+    ratios = [row["vs_torch_fp32"], row["vs_torch_bf16"]]
+    return [
+        f"{row['median_seconds'] * 1e3:.1f}",
+        f"{row['spread_percent']:.0f} %",
+        f"{row['images_per_second']:.0f}",
+        "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}",
+        *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
+    ]
+
+
+def as_text(rows: list[Row]) -> str:
+    lines = [" " * 36 + "".join(f"{heading:>14}" for heading in HEADINGS)]
+    for row in rows:
+        text = "".join(f"{cell:>14}" for cell in ([] if row["problem"] else cells(row)))
+        lines.append(f"{row['name']:<36}{text or 'FAILED: ' + row['problem']}")
+    return "\n".join(lines)
+
+
+def as_markdown(rows: list[Row], notes: str) -> str:
+    lines = [
+        f"| workload | | {' | '.join(HEADINGS)} |",
+        "| --- | --- |" + " ---: |" * len(HEADINGS),
+    ]
+    failures = [row for row in rows if row["problem"]]
+    for row in rows:
+        text = ["failed"] + [""] * (len(HEADINGS) - 1) if row in failures else cells(row)
+        lines.append(f"| {row['workload']} | {row['name']} | {' | '.join(text)} |")
+    for row in failures:
+        notes += f" Failed: {row['workload']}, {row['name']}, `{row['problem']}`."
+    return "\n".join([*lines, "", notes])
