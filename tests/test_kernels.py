@@ -65,6 +65,17 @@ def reference(ladder: Ladder, case: str, dtype: str):
     return ladder.reference(*args, **options)
 
 
+def covered(ladder: Ladder, rung) -> dict[str, dict]:
+    """The test shapes that this rung covers."""
+    cases = {}
+    for name, case in ladder.shapes.items():
+        args, options = draw(ladder, case, "float32")
+        if rung.covers(*args, **options):
+            cases[name] = case
+    assert len(cases) >= 4, "too few shapes to test this rung"
+    return cases
+
+
 def run(rung, device: str, args, options):
     if not device.startswith(rung.device):
         pytest.skip(f"a rung for {rung.device}")
@@ -85,7 +96,7 @@ def test_every_rung_computes_what_the_reference_computes(ladder, rung, case, dty
 
 @pytest.mark.parametrize(("ladder", "rung"), PURE)
 def test_inputs_are_not_changed(ladder, rung, device):
-    for case in ladder.shapes.values():
+    for case in covered(ladder, rung).values():
         args, options = draw(ladder, case, "float32")
         before = [array.tobytes() for array in arrays_in(args)]
         result = run(rung, device, args, options)
@@ -127,7 +138,7 @@ MEMORY = [np.asfortranarray, np.ascontiguousarray, every_second, reversed_in_mem
 @pytest.mark.parametrize("layout", MEMORY, ids=lambda function: function.__name__)
 @pytest.mark.parametrize(("ladder", "rung"), FASTER)
 def test_any_strides_are_accepted(ladder, rung, layout, device):
-    for name, case in ladder.shapes.items():
+    for name, case in covered(ladder, rung).items():
         args, options = draw(ladder, case, "float32")
         if ladder.name in IN_PLACE:
             params, grads, *moments = args
@@ -140,11 +151,11 @@ def test_any_strides_are_accepted(ladder, rung, layout, device):
 
 @pytest.mark.parametrize(("ladder", "rung"), [rung for rung in FASTER if rung in PURE])
 def test_a_stride_of_zero_is_accepted(ladder, rung, device):
-    case = ladder.shapes["odd"]
-    args, options = draw(ladder, case, "float32")
-    args = convert(args, repeated)
-    expected = ladder.reference(*convert(args, lambda a: a.astype(np.float64)), **options)
-    assert relative_error(run(rung, device, args, options), expected) < BOUND["float32"]
+    for case in [case for name, case in covered(ladder, rung).items() if "odd" in name]:
+        args, options = draw(ladder, case, "float32")
+        args = convert(args, repeated)
+        expected = ladder.reference(*convert(args, lambda a: a.astype(np.float64)), **options)
+        assert relative_error(run(rung, device, args, options), expected) < BOUND["float32"]
 
 
 # Threads

@@ -114,8 +114,8 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
 
         target[i * target_stride + l] = sum over j of matrix[i, j] * source[j * source_stride + l]
 
-    with the matrix of this m, for 0 <= l < count, which must be a multiple of LANES unless
-    `any_count`. The matrices are constants of the machine code:
+    with the matrix of this m, for 0 <= l < count. The last vector ends at `count`, overlapping the one
+    before it if need be, so that count must be at least LANES, unless it may have `any_count`. The matrices are constants of the machine code:
     zeros cost nothing, ones no multiplication, and all of a column stays in registers. (A compiler
     that is given loops would have to prove that no two of the ten rows overlap, and gives up.)
     """
@@ -157,10 +157,14 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
             m, *places, count = args
             step, zero, one = (count.type(number) for number in (LANES, 0, 1))
             whole = builder.sub(count, builder.srem(count, step)) if any_count else count
+            last = builder.sub(count, step)
             for size, matrix in matrices.items():
                 with builder.if_then(builder.icmp_signed("==", m, m.type(size))):
                     with cgutils.for_range_slice(builder, zero, whole, step) as (first, _):
                         vector = ir.VectorType(scalar, LANES)
+                        if not any_count:
+                            beyond = builder.icmp_signed(">", first, last)
+                            first = builder.select(beyond, last, first)
                         emit(builder, matrix, vector, LANES, *places, first)
                     if any_count:
                         with cgutils.for_range_slice(builder, whole, count, one) as (first, _):
@@ -174,7 +178,7 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
 
 _TABLES = {m: tables(m) for m in SIZES}
 transform_taps = _combinations({m: taps for m, (taps, _, _) in _TABLES.items()})
-transform_input = _combinations({m: inputs for m, (_, inputs, _) in _TABLES.items()}, True)
+transform_input = _combinations({m: inputs for m, (_, inputs, _) in _TABLES.items()})
 copy_row = _combinations({1: np.eye(1)}, True)
 add_rows = _combinations({2: np.ones((1, 2))})
 transform_output = _combinations({m: outputs for m, (_, _, outputs) in _TABLES.items()})

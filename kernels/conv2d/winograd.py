@@ -142,9 +142,8 @@ def work_space(dtype):
 
 def ranges(count, length):
     """(start, stop) of equal parts of `count`, of `length` or a little less."""
-    pieces = max(1, -(-count // max(1, length)))
-    length = max(1, -(-count // pieces))
-    return [(start, min(count, start + length)) for start in range(0, count, length)]
+    pieces = -(-count // max(1, length))
+    return [(count * i // pieces, count * (i + 1) // pieces) for i in range(pieces)]
 
 
 def _convolve(x, bias, y, parts, step, output_step):
@@ -232,8 +231,9 @@ def transform_tile(
         h >= 0 and h + step * height < rows and w >= 0 and w + step * width < columns
     )  # fmt: skip
     start = ((n * rows + h) * columns + w) * depth + first_channel
-    for begin in range(0, channels, CHANNELS):
-        count = min(CHANNELS, channels - begin)
+    count = min(CHANNELS, channels)
+    for chunk in range(0, channels, CHANNELS):
+        begin = min(chunk, channels - count)  # the last chunk may overlap the one before it
         if inside:
             source = at(x, start + begin)
             down, right = step * columns * depth, step * depth
