@@ -72,7 +72,7 @@ def covered(ladder: Ladder, rung) -> dict[str, dict]:
         args, options = draw(ladder, case, "float32")
         if rung.covers(*args, **options):
             cases[name] = case
-    assert len(cases) >= 4, "too few shapes to test this rung"
+    assert len(cases) >= 3, "too few shapes to test this rung"
     return cases
 
 
@@ -161,7 +161,7 @@ def test_a_stride_of_zero_is_accepted(ladder, rung, device):
 # Threads
 
 _CONVOLUTIONS = [
-    dict(n=8, c=40, k=70, size=(16, 18), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
+    dict(n=16, c=40, k=70, size=(16, 18), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
     dict(n=64, c=33, k=32, size=(28, 28), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
     dict(n=8, c=40, k=70, size=(16, 18), kernel=(5, 4), stride=(2, 2), padding=(1, 1)),
     dict(n=40, c=3, k=1, size=(16, 18), kernel=(3, 3), padding=(1, 1)),

@@ -59,7 +59,7 @@ def tables(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         inputs.append([*(np.poly(others)[::-1] / scale), 0])
         outputs.append([point**power for power in range(m)])
     taps.insert(INFINITY_AT, [0, 1])
-    inputs.insert(INFINITY_AT, np.poly(points)[::-1].tolist())
+    inputs.insert(INFINITY_AT, [*np.poly(points)[::-1]])
     outputs.insert(INFINITY_AT, [0.0] * (m - 1) + [1.0])
     return np.array(taps, float), np.array(inputs, float), np.array(outputs, float).T
 
@@ -89,13 +89,14 @@ def tiles(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         kinds: (kinds, 4), each (height, width, tiles of this kind in an image, first of them).
+            The first kind is the largest: it has all the points that any kind has.
         origins: (tiles, 2), the first row and column of each tile.
     """
     rows, columns = segments(size[0]), segments(size[1])
     kinds: list[tuple[int, int, int, int]] = []
     origins: list[tuple[int, int]] = []
-    for height in sorted({m for _, m in rows}):
-        for width in sorted({m for _, m in columns}):
+    for height in sorted({m for _, m in rows}, reverse=True):
+        for width in sorted({m for _, m in columns}, reverse=True):
             these = [(h, w) for h, m in rows if m == height for w, k in columns if k == width]
             kinds.append((height, width, len(these), len(origins)))
             origins += these
@@ -118,10 +119,10 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
         target[i * target_stride + l] = sum over j of matrix[i, j] * source[j * source_stride + l]
 
     with the matrix of this m, for 0 <= l < count. The last vector ends at `count`, overlapping the
-    one before it if need be, so that count must be at least LANES, unless it may have `any_count`.
-    The matrices are constants of the machine code: zeros cost nothing, ones no multiplication, and
-    all of a column stays in registers. (A compiler that is given loops would have to prove that no
-    two of the ten rows overlap, and gives up.)
+    one before it if need be: count must be at least LANES, unless the tail is done one by one for
+    `any_count`. The matrices are constants of the machine code: zeros cost nothing, ones no
+    multiplication, and all of a column stays in registers. (A compiler that is given loops would
+    have to prove that no two of the ten rows overlap, and gives up.)
     """
 
     @intrinsic
@@ -130,9 +131,7 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
         scalar = ir.DoubleType() if source.dtype == types.float64 else ir.FloatType()
         scalar_bytes = 8 if source.dtype == types.float64 else 4
 
-        def emit(builder, matrix, kind, lanes, places, first):
-            source, source_stride, target, target_stride = places
-
+        def emit(builder, matrix, kind, lanes, first, source, source_stride, target, target_stride):
             def address(base, stride, row):
                 offset = builder.add(builder.mul(stride, first.type(row)), first)
                 return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
@@ -171,10 +170,10 @@ def _combinations(matrices: dict[int, np.ndarray], any_count: bool = False):
                         if not any_count:
                             beyond = builder.icmp_signed(">", first, last)
                             first = builder.select(beyond, last, first)
-                        emit(builder, matrix, vector, LANES, places, first)
+                        emit(builder, matrix, vector, LANES, first, *places)
                     if any_count:
                         with cgutils.for_range_slice(builder, whole, count, one) as (first, _):
-                            emit(builder, matrix, scalar, 1, places, first)
+                            emit(builder, matrix, scalar, 1, first, *places)
             return context.get_dummy_value()
 
         return signature, generate

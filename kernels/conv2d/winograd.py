@@ -14,7 +14,7 @@ Step by step, for y = conv2d(x, weight) with C channels of x and depth = 4 C:
     1  V[i, t, :] = the depth values of tile t of x at point i     transformed once, then shared
     2  U[i, :, :] = the weight at point i, (depth, 32)             32 output channels at a time,
     3  M[i, t, :] = V[i, t, :] @ U[i]                              by the register tile, for
-    4  y of tile t = M[:, t] transformed back, + bias              64 tiles, while M is in the cache
+    4  y of tile t = M[:, t] transformed back, + bias              128 tiles, while M is in cache
 
 A small weight is transformed first, all of it; then a task takes some images through the other
 steps, with its V and M in its own cache. For a large weight, of which each core would have to load

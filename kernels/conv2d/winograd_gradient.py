@@ -11,7 +11,7 @@ With V (x's tiles) and G = OUTPUT transposed of y's gradient, for each point i:
 
 `winograd.py` says where this comes from. G is made first, by tasks of a few images, in panels of 32
 columns as the register tile wants them. Then a task owns some channels of one quarter of x: it
-transforms them, 64 tiles at a time, and adds up its rows of S for all tiles; no two tasks add to
+transforms them, 128 tiles at a time, and adds up its rows of S for all tiles; no two tasks add to
 the same sum, and the order of the sums is always the same.
 """
 
@@ -124,9 +124,9 @@ def _sum_tiles(
     n, k = x.shape[0], weight.shape[3]
     panels = -(-k // COLUMNS)
     channels = last_channel - first_channel
-    m = max(kinds[:, 0].max(), kinds[:, 1].max())
+    most_h, most_w = kinds[0, 0], kinds[0, 1]
     panel_sums = -(-channels // ROWS) * ROWS * COLUMNS + GAP
-    sums = np.zeros((m + 1) * (m + 1) * panels * panel_sums, x.dtype)
+    sums = np.empty((most_h + 1) * (most_w + 1) * panels * panel_sums, x.dtype)
     row = channels + GAP
     plane = TILES * row + GAP
     v = np.empty(POINTS * POINTS * plane, x.dtype)
@@ -147,12 +147,14 @@ def _sum_tiles(
                     _add_products(
                         v, point * plane, row, channels, length, grads,
                         place + point * panels * panel_plane + begin * COLUMNS, panel_plane, panels,
-                        sums, (i * (m + 1) + j) * panels * panel_sums, panel_sums, product,
+                        sums, (i * (most_w + 1) + j) * panels * panel_sums, panel_sums, product,
+                        kind == 0 and begin == first_image * count,
                     )  # fmt: skip
         place += (height + 1) * (width + 1) * panels * panel_plane
     _transform_back(
-        sums, m, panels, panel_sums, quarter_h, quarter_w, first_channel, channels, weight, space
-    )
+        sums, most_h, most_w, panels, panel_sums, quarter_h, quarter_w, first_channel, channels,
+        weight, space,
+    )  # fmt: skip
 
 
 @jit
@@ -176,26 +178,28 @@ def _transform_tiles(
 @jit
 def _add_products(
     v, start, row, channels, length, grads, first_grad, panel_plane, panels, sums, first_sum,
-    panel_sums, product,
+    panel_sums, product, is_first,
 ):  # fmt: skip
-    """sums += v.T @ grads for one point."""
+    """sums += v.T @ grads for one point; the first time, sums = v.T @ grads."""
     columns, grad = pointer_to(v, start), pointer_to(grads, first_grad)
-    tile = pointer_to(product, 0)
+    tile, target = pointer_to(product, 0), pointer_to(sums, first_sum)
     for panel in range(panels):
         for r in range(0, channels, ROWS):
+            total = panel * panel_sums + r * COLUMNS
             tile_from_columns(
-                at(columns, r), at(grad, panel * panel_plane), tile, length, row,
-                min(ROWS, channels - r),
+                at(columns, r), at(grad, panel * panel_plane),
+                at(target, total) if is_first else tile, length, row, min(ROWS, channels - r),
             )  # fmt: skip
-            total = first_sum + panel * panel_sums + r * COLUMNS
-            for i in range(ROWS * COLUMNS):
-                sums[total + i] += product[i]
+            if not is_first:
+                for i in range(ROWS * COLUMNS):
+                    sums[first_sum + total + i] += product[i]
 
 
 @jit
 def _transform_back(
-    sums, m, panels, panel_sums, quarter_h, quarter_w, first_channel, channels, weight, space
-):
+    sums, most_h, most_w, panels, panel_sums, quarter_h, quarter_w, first_channel, channels, weight,
+    space,
+):  # fmt: skip
     k = weight.shape[3]
     plane = panels * panel_sums
     source, target = pointer_to(sums, 0), pointer_to(weight, 0)
@@ -204,14 +208,14 @@ def _transform_back(
         for panel in range(panels):
             start = panel * panel_sums + channel * COLUMNS
             valid = min(COLUMNS, k - panel * COLUMNS)
-            for j in range(m + 1):
+            for j in range(most_w + 1):
                 transposed_taps(
-                    m, at(source, start + j * plane), (m + 1) * plane,
-                    at(between, j * COLUMNS), (m + 1) * COLUMNS, COLUMNS,
+                    most_h, at(source, start + j * plane), (most_w + 1) * plane,
+                    at(between, j * COLUMNS), (most_w + 1) * COLUMNS, COLUMNS,
                 )  # fmt: skip
             for a in range(2):
                 transposed_taps(
-                    m, at(between, a * (m + 1) * COLUMNS), COLUMNS, taps, COLUMNS, COLUMNS
+                    most_w, at(between, a * (most_w + 1) * COLUMNS), COLUMNS, taps, COLUMNS, COLUMNS
                 )
                 for b in range(2):
                     tap = (2 * a + quarter_h) * 4 + 2 * b + quarter_w
