@@ -2,8 +2,8 @@
 and latent vectors: benchmark_step.py --curve.
 
 Rounding differs in the last digit, and training amplifies it: Adam divides each gradient by its own
-size, so that one that is nearly zero may move its weight up here and down there. The curves part
-slowly, and a wrong gradient would part them at the second step.
+size, so that one that is nearly zero may move its weight up here and down there. So the
+losses of the first step agree to the last digits, and part from the second step on.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import math
 import runpy
@@ -150,6 +152,21 @@ def test_training_that_is_none_is_noticed(module, losses, after, message):
     check([[1, 2], [0.5, 3]], [0, 0], [1, 1])
     with pytest.raises(RuntimeError, match=message):
         check(losses, [0, 0], after)
+
+
+def test_a_worker_that_does_not_train_says_so(module, monkeypatch):
+    worker, nets = module("benchmark_worker"), module("benchmark_nets")
+    losses = itertools.count()
+    idle = nets.Game(
+        *nets.mnist(tinygan.nn, 1), lambda: None, lambda latent: (next(losses), next(losses))
+    )
+    monkeypatch.setattr(worker, "tinygan_game", lambda *sizes: idle)
+    answers = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
+    monkeypatch.setattr(sys, "stdout", answers)
+    worker.work("mnist", "tinygan", 1, 2, 1)
+    problem = json.loads(answers.getvalue())["problem"]
+    assert problem == "RuntimeError: 15 of 15 parameters did not change"
 
 
 def row(name, seconds, parameters=(1, 2)):
