@@ -1,0 +1,318 @@
+"""`parallel`: a compiled kernel as many tasks on all cores, handed out without Python.
+
+A step of a small GAN calls some hundred kernels of less than a millisecond. Threads that sleep
+between them and need Python to be told what to do next cost a tenth of a millisecond each time: as
+much as the work itself. Here a thread that has nothing to do waits inside compiled code for a
+moment, watching the memory where the next job is announced, and takes its tasks from there.
+
+    @parallel
+    def double(task, x):                  # one task; compiled, as by `jit`
+        x[task] = 2 * x[task]
+
+    double(8, x)                          # double(0, x) ... double(7, x), on all threads
+
+What a task computes must not depend on who runs it or when, and no two tasks may write to the same
+place: then results do not depend on the number of threads.
+
+The board, an array of integers that all threads see, announces one job: the address of its code and
+of its arguments, the number of tasks, and the next one to be taken. A worker that sees a new job
+enters it (BUSY + 1), looks again whether it is still open, takes tasks while there are any, and
+leaves (BUSY - 1). The caller takes tasks too; then it closes the job and waits until BUSY is 0:
+nobody looks at the arguments any more, which lie on its stack.
+"""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import inspect
+import os
+import threading
+import types as python_types
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from tinygan.kernels import threads
+from tinygan.kernels.jit import jit
+
+# Places on the board, one cache line (8 integers) each: who waits does not slow down who works.
+JOB, NEXT, BUSY, CODE, ARGUMENTS, COUNT, FAILED, STOP, PLACES = range(0, 9 * 8, 8)
+WATCH = 20_000  # looks at the board before a worker goes to sleep: about a millisecond
+_INT = ir.IntType(64)
+
+
+def _new_board() -> np.ndarray:
+    return np.zeros(PLACES, np.int64)
+
+
+@intrinsic
+def _address_of(typing_context, array):
+    """The address of the array's first element."""
+
+    def generate(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(data, _INT)
+
+    return types.intp(array), generate
+
+
+def _atomic(operation):
+    """An intrinsic (board, place, value) -> what was there before."""
+
+    @intrinsic
+    def atomic(typing_context, board, place, value):
+        def generate(context, builder, signature, args):
+            board, place, value = args
+            pointer = builder.inttoptr(
+                builder.add(board, builder.mul(place, _INT(8))), _INT.as_pointer()
+            )
+            return builder.atomic_rmw(operation, pointer, value, "seq_cst")
+
+        return types.intp(types.intp, types.intp, types.intp), generate
+
+    return atomic
+
+
+_exchange = _atomic("xchg")
+_add = _atomic("add")
+
+
+@intrinsic
+def _look(typing_context, board, place):
+    """The value at a place, from memory each time."""
+
+    def generate(context, builder, signature, args):
+        board, place = args
+        pointer = builder.inttoptr(
+            builder.add(board, builder.mul(place, _INT(8))), _INT.as_pointer()
+        )
+        return builder.load_atomic(pointer, "seq_cst", 8)
+
+    return types.intp(types.intp, types.intp), generate
+
+
+@intrinsic
+def _pause(typing_context):
+    """Tells the core that this thread only waits, where it can be told."""
+
+    def generate(context, builder, signature, args):
+        machine = builder.module.triple.split("-")[0]
+        if machine.startswith(("x86", "i386", "i686")):
+            name = "llvm.x86.sse2.pause"
+            kind = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        elif machine.startswith(("aarch64", "arm64")):
+            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
+            hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.aarch64.hint")
+            builder.call(hint, [ir.IntType(32)(1)])  # yield
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def _call(typing_context, code, arguments, task):
+    """Runs one task of a job; not 0 if it failed (which takes lack of memory)."""
+
+    def generate(context, builder, signature, args):
+        code, arguments, task = args
+        kind = ir.FunctionType(_INT, [_INT, _INT])
+        return builder.call(builder.inttoptr(code, kind.as_pointer()), [arguments, task])
+
+    return types.intp(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def _job(typing_context, kernel, arguments):
+    """(address of code, address of arguments) for `_call`; the arguments lie on this stack."""
+    wanted = kernel.get_call_type(typing_context, (types.intp, *arguments.types), {})
+
+    def generate(context, builder, signature, args):
+        space = cgutils.alloca_once_value(builder, args[1])
+        name = builder.module.get_unique_name(f"{kernel.dispatcher.py_func.__name__}_task")
+
+        # A call may report an error in Numba's own calling convention, so a function that has it
+        # unpacks the arguments and calls the kernel, and one that any code can call calls that.
+        kind = context.call_conv.get_function_type(types.intp, (types.intp, types.intp))
+        inner = ir.Function(builder.module, kind, name)
+        inner.linkage = "internal"
+        inside = ir.IRBuilder(inner.append_basic_block())
+        address, task = context.call_conv.get_arguments(inner)
+        values = inside.load(inside.inttoptr(address, space.type))
+        call = context.get_function(kernel, wanted)
+        context.add_linking_libs(getattr(call, "libs", ()))
+        call(inside, [task, *cgutils.unpack_tuple(inside, values)])
+        context.call_conv.return_value(inside, _INT(0))
+
+        outer = ir.Function(builder.module, ir.FunctionType(_INT, [_INT, _INT]), f"{name}_plain")
+        outer.linkage = "internal"
+        outside = ir.IRBuilder(outer.append_basic_block())
+        status, _ = context.call_conv.call_function(
+            outside, inner, types.intp, (types.intp, types.intp), outer.args
+        )
+        outside.ret(outside.zext(status.is_error, _INT))
+        addresses = [builder.ptrtoint(pointer, _INT) for pointer in (outer, space)]
+        return context.make_tuple(builder, signature.return_type, addresses)
+
+    return types.UniTuple(types.intp, 2)(kernel, arguments), generate
+
+
+@jit
+def _address(board):
+    return _address_of(board)
+
+
+@jit
+def _take_tasks(board):
+    code, arguments = _look(board, CODE), _look(board, ARGUMENTS)
+    count = _look(board, COUNT)
+    task = _add(board, NEXT, 1)
+    while task < count:
+        if _call(code, arguments, task) != 0:
+            _exchange(board, FAILED, 1)
+        task = _add(board, NEXT, 1)
+
+
+@jit
+def _watch(board, seen, looks):
+    """A worker: takes part in jobs until there was none for a while. The last job that it saw."""
+    waited = 0
+    while waited < looks and _look(board, STOP) == 0:
+        job = _look(board, JOB)
+        if job != 0 and job != seen:
+            _add(board, BUSY, 1)
+            if _look(board, JOB) == job:
+                _take_tasks(board)
+            _add(board, BUSY, -1)
+            seen = job
+            waited = 0
+        else:
+            _pause()
+            waited += 1
+    return seen
+
+
+@jit
+def _run(board, job, count, code, arguments):
+    _exchange(board, FAILED, 0)
+    _exchange(board, CODE, code)
+    _exchange(board, ARGUMENTS, arguments)
+    _exchange(board, COUNT, count)
+    _exchange(board, NEXT, 0)
+    _exchange(board, JOB, job)
+    _take_tasks(board)
+    _exchange(board, JOB, 0)
+    while _look(board, BUSY) != 0:
+        _pause()
+    return _look(board, FAILED)
+
+
+class _Team:
+    """The workers of one setting of the number of threads, and their board."""
+
+    def __init__(self, workers: int):
+        self.workers = workers
+        self.board = _new_board()
+        self.lock = threading.Lock()  # one job at a time
+        self.job = 0
+        self.sleeping: collections.deque[threading.Lock] = collections.deque()
+        for index in range(workers):
+            name = f"tinygan-{index}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        alarm = threading.Lock()
+        alarm.acquire()
+        address, seen = _address(self.board), 0
+        while True:
+            seen = _watch(address, seen, WATCH)
+            self.sleeping.append(alarm)
+            if self.board[STOP]:
+                return
+            alarm.acquire()
+
+    def wake(self) -> None:
+        """A worker that just then goes to sleep misses one job, which others do without it."""
+        while self.sleeping:
+            self.sleeping.pop().release()
+
+    def stop(self) -> None:
+        self.board[STOP] = 1
+        self.wake()
+
+
+_team: _Team | None = None
+
+
+def _current_team() -> _Team:
+    global _team
+    workers = threads.get_num_threads() - 1
+    if _team is None or _team.workers != workers:
+        if _team is not None:
+            _team.stop()
+        _team = _Team(workers)
+    return _team
+
+
+def _forget_team() -> None:
+    global _team
+    _team = None  # a forked child has none of its parent's threads
+
+
+@atexit.register
+def _stop_team() -> None:
+    if _team is not None:
+        _team.stop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_team)
+
+
+class parallel:
+    """Compiles ``function(task, *arguments)``; the result is called as ``(tasks, *arguments)``.
+
+    The arguments are arrays, numbers and tuples of them, by position. ``.task`` is the compiled
+    function of one task. The call returns when all tasks are done. A second thread of Python that
+    calls while a job is running does its tasks alone.
+
+    Raises:
+        MemoryError: a task failed, which compiled kernels do for lack of memory only.
+    """
+
+    def __init__(self, function):
+        self.task = jit(function)
+        self.__doc__, self.__name__ = function.__doc__, function.__name__
+        names = ", ".join(list(inspect.signature(function).parameters)[1:])
+        source = (
+            f"def run(board, job, tasks, {names}):\n"
+            f"    code, place = _job(kernel, ({names},))\n"
+            f"    return _run(_address_of(board), job, tasks, code, place)\n"
+        )
+        # Numba's cache files are named after the file, line and name of what they hold.
+        code = compile(source, function.__code__.co_filename, "exec").co_consts[0]
+        code = code.replace(co_firstlineno=function.__code__.co_firstlineno)
+        seen = dict(_job=_job, kernel=self.task, _run=_run, _address_of=_address_of)
+        run = python_types.FunctionType(code, seen)
+        run.__module__, run.__qualname__ = function.__module__, f"{function.__qualname__}.run"
+        self._run = jit(run)
+
+    def __call__(self, tasks: int, *arguments) -> None:
+        if tasks <= 0:
+            return
+        team = _current_team()
+        if tasks > 1 and team.workers and team.lock.acquire(blocking=False):
+            try:
+                team.wake()
+                team.job += 1
+                failed = self._run(team.board, team.job, tasks, *arguments)
+            finally:
+                team.lock.release()
+        else:
+            failed = self._run(_new_board(), 1, tasks, *arguments)
+        if failed:
+            raise MemoryError(f"a task of {self.__name__} failed")
