@@ -60,6 +60,16 @@ def _address_of(typing_context, array):
     return types.intp(array), generate
 
 
+@intrinsic
+def at_address(typing_context, address, number):
+    """A pointer to values of the type of `number`."""
+
+    def generate(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(number)(address, number), generate
+
+
 def _atomic(operation):
     """An intrinsic (board, place, value) -> what was there before."""
 
@@ -289,14 +299,14 @@ class parallel:
         self.__doc__, self.__name__ = function.__doc__, function.__name__
         names = ", ".join(list(inspect.signature(function).parameters)[1:])
         source = (
-            f"def run(board, job, tasks, {names}):\n"
-            f"    code, place = _job(kernel, ({names},))\n"
-            f"    return _run(_address_of(board), job, tasks, code, place)\n"
+            f"def run(_board, _number, _tasks, {names}):\n"
+            f"    _code, _place = _job(_kernel, ({names},))\n"
+            f"    return _run(_address_of(_board), _number, _tasks, _code, _place)\n"
         )
         # Numba's cache files are named after the file, line and name of what they hold.
         code = compile(source, function.__code__.co_filename, "exec").co_consts[0]
         code = code.replace(co_firstlineno=function.__code__.co_firstlineno)
-        seen = dict(_job=_job, kernel=self.task, _run=_run, _address_of=_address_of)
+        seen = dict(_job=_job, _kernel=self.task, _run=_run, _address_of=_address_of)
         run = python_types.FunctionType(code, seen)
         run.__module__, run.__qualname__ = function.__module__, f"{function.__qualname__}.run"
         self._run = jit(run)

@@ -9,8 +9,8 @@ nothing intermediate is stored and all cores take part; bound by memory traffic.
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
 from tinygan.kernels.memory import dense, flat, like, parts
+from tinygan.kernels.parallel import parallel
 from tinygan.kernels.threads import run_tasks
 
 ELEMENTS_PER_TASK = 65536
@@ -41,7 +41,7 @@ def tanh_backward_numpy(grad, y):
 
 
 def relu_threads(x):
-    return _by_parts(lambda out, x: np.maximum(x, 0, out=out), dense(x))
+    return _by_parts(_relu, dense(x))
 
 
 def relu_backward_threads(grad, y):
@@ -49,54 +49,60 @@ def relu_backward_threads(grad, y):
 
 
 def leaky_relu_threads(x, slope):
-    return _by_parts(lambda out, x: _leaky_relu(x, x.dtype.type(slope), out), dense(x))
+    return _by_parts(_leaky_relu, dense(x), x.dtype.type(slope))
 
 
 def leaky_relu_backward_threads(grad, y, slope):
     y = dense(y)
-    return _by_parts(
-        lambda out, grad, y: _leaky_relu_backward(grad, y, y.dtype.type(slope), out),
-        like(grad, y),
-        y,
-    )
+    return _by_parts(_leaky_relu_backward, y, like(grad, y), y.dtype.type(slope))
 
 
 def tanh_threads(x):
     # NumPy's own tanh uses vector instructions and releases the GIL: only the threads are ours.
-    return _by_parts(lambda out, x: np.tanh(x, out=out), dense(x))
+    x = dense(x)
+    result = np.empty_like(x)
+    source, target = flat(x), flat(result)
+
+    def task(index):
+        part = slice(index * ELEMENTS_PER_TASK, (index + 1) * ELEMENTS_PER_TASK)
+        np.tanh(source[part], out=target[part])
+
+    run_tasks(task, parts(x.size, ELEMENTS_PER_TASK))
+    return result
 
 
 def tanh_backward_threads(grad, y):
     y = dense(y)
-    return _by_parts(lambda out, grad, y: _tanh_backward(grad, y, out), like(grad, y), y)
+    return _by_parts(_tanh_backward, y, like(grad, y))
 
 
-def _by_parts(kernel, *arrays):
-    """Runs ``kernel(out, *arrays)`` on parts of the memory of arrays of one memory order."""
-    result = np.empty_like(arrays[0])
-    views = [flat(array) for array in (result, *arrays)]
-    step = ELEMENTS_PER_TASK
-
-    def task(index):
-        kernel(*(view[index * step : (index + 1) * step] for view in views))
-
-    run_tasks(task, parts(result.size, step))
+def _by_parts(kernel, x, *others):
+    """Runs ``kernel(task, out, x, *others)`` on arrays of one memory order and on numbers."""
+    result = np.empty_like(x)
+    arguments = [flat(other) if other.ndim else other for other in others]
+    kernel(parts(x.size, ELEMENTS_PER_TASK), flat(result), flat(x), *arguments)
     return result
 
 
-@jit
-def _leaky_relu(x, slope, out):
-    for i in range(x.size):
+@parallel
+def _relu(task, out, x):
+    for i in range(task * ELEMENTS_PER_TASK, min(x.size, (task + 1) * ELEMENTS_PER_TASK)):
+        out[i] = 0 if x[i] <= 0 else x[i]  # NaN stays NaN
+
+
+@parallel
+def _leaky_relu(task, out, x, slope):
+    for i in range(task * ELEMENTS_PER_TASK, min(x.size, (task + 1) * ELEMENTS_PER_TASK)):
         out[i] = x[i] if x[i] > 0 else slope * x[i]
 
 
-@jit
-def _leaky_relu_backward(grad, y, slope, out):
-    for i in range(y.size):
+@parallel
+def _leaky_relu_backward(task, out, y, grad, slope):
+    for i in range(task * ELEMENTS_PER_TASK, min(y.size, (task + 1) * ELEMENTS_PER_TASK)):
         out[i] = grad[i] if y[i] > 0 else slope * grad[i]
 
 
-@jit
-def _tanh_backward(grad, y, out):
-    for i in range(y.size):
+@parallel
+def _tanh_backward(task, out, y, grad):
+    for i in range(task * ELEMENTS_PER_TASK, min(y.size, (task + 1) * ELEMENTS_PER_TASK)):
         out[i] = grad[i] * (1 - y[i] * y[i])

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
 from tinygan.kernels.memory import parts
-from tinygan.kernels.threads import run_tasks
+from tinygan.kernels.parallel import parallel
 
 ELEMENTS_PER_TASK = 65536
+# Rows that are summed in the dtype of x before they are added in float64: a conversion of every
+# value would take longer than its sum, and eight values lose no more than one rounding each.
+ROWS = 8
 
 
 def batch_norm_numpy(x, weight, bias, eps, slope):
@@ -42,21 +44,14 @@ def batch_norm_threads(x, weight, bias, eps, slope):
     x = np.ascontiguousarray(x)
     m, c = x.shape
     step, count = _tasks(m, c)
-    sums = np.zeros((count, 2, c))
-    run_tasks(lambda t: _shifted_sums(x[t * step : (t + 1) * step], x[0], sums[t]), count)
+    sums = np.empty((count, 2, c))
+    _shifted_sums(count, x, step, sums)
     first, second = sums.sum(0) / m
     var = np.maximum(second - first * first, 0)
-    mean = x[0] + first
+    mean = (x[0] + first).astype(x.dtype)
     scale = (weight / np.sqrt(var + eps)).astype(x.dtype)
-    mean = mean.astype(x.dtype)
     y = np.empty_like(x)
-    slope = x.dtype.type(slope)
-    run_tasks(
-        lambda t: _scale(
-            x[t * step : (t + 1) * step], mean, scale, bias, slope, y[t * step : (t + 1) * step]
-        ),
-        count,
-    )
+    _normalise(count, x, step, mean, scale, bias, x.dtype.type(slope), y)
     return y, mean, var.astype(x.dtype)
 
 
@@ -65,28 +60,16 @@ def batch_norm_backward_threads(x, y, grad_y, weight, mean, var, eps, slope):
     x, y, grad = (np.ascontiguousarray(array) for array in (x, y, grad_y))
     m, c = x.shape
     step, count = _tasks(m, c)
-    sums = np.zeros((count, 2, c))
+    sums = np.empty((count, 2, c))
     inverse = (1 / np.sqrt(var.astype(np.float64) + eps)).astype(x.dtype)
     slope = x.dtype.type(slope)
-
-    def part(array, t):
-        return array[t * step : (t + 1) * step]
-
-    run_tasks(
-        lambda t: _gradient_sums(
-            part(x, t), part(y, t), part(grad, t), slope, mean, inverse, sums[t]
-        ),
-        count,
-    )
+    _gradient_sums(count, x, y, grad, step, slope, mean, inverse, sums)
     grad_bias, grad_weight = sums.sum(0)
     grad_x = np.empty_like(x)
     mean_grad, mean_product = (grad_bias / m).astype(x.dtype), (grad_weight / m).astype(x.dtype)
-    run_tasks(
-        lambda t: _input_gradient(
-            part(x, t), part(y, t), part(grad, t), slope, mean, inverse, weight * inverse,
-            mean_grad, mean_product, part(grad_x, t),
-        ),
-        count,
+    _input_gradient(
+        count, x, y, grad, step, slope, mean, inverse, weight * inverse, mean_grad, mean_product,
+        grad_x,
     )  # fmt: skip
     return grad_x, grad_weight.astype(x.dtype), grad_bias.astype(x.dtype)
 
@@ -97,38 +80,67 @@ def _tasks(m, c):
     return step, parts(m, step)
 
 
-@jit
-def _shifted_sums(x, pivot, sums):
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            difference = np.float64(x[i, j]) - np.float64(pivot[j])
-            sums[0, j] += difference
-            sums[1, j] += difference * difference
+@parallel
+def _shifted_sums(task, x, step, sums):
+    total = sums[task]
+    total[...] = 0
+    stop = min(x.shape[0], (task + 1) * step)
+    for start in range(task * step, stop, ROWS):
+        if start + ROWS <= stop:
+            for j in range(x.shape[1]):
+                first = second = x[0, j] * 0
+                for i in range(ROWS):
+                    difference = x[start + i, j] - x[0, j]
+                    first += difference
+                    second += difference * difference
+                total[0, j] += first
+                total[1, j] += second
+        else:
+            for i in range(start, stop):
+                for j in range(x.shape[1]):
+                    difference = x[i, j] - x[0, j]
+                    total[0, j] += difference
+                    total[1, j] += difference * difference
 
 
 # (x - mean) * scale: the form x * scale + shift would cancel when the mean is large.
-@jit
-def _scale(x, mean, scale, bias, slope, y):
-    for i in range(x.shape[0]):
+@parallel
+def _normalise(task, x, step, mean, scale, bias, slope, y):
+    for i in range(task * step, min(x.shape[0], (task + 1) * step)):
         for j in range(x.shape[1]):
             u = (x[i, j] - mean[j]) * scale[j] + bias[j]
             y[i, j] = u if u > 0 else slope * u
 
 
-@jit
-def _gradient_sums(x, y, grad, slope, mean, inverse, sums):
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            g = np.float64(grad[i, j] if y[i, j] > 0 else slope * grad[i, j])
-            sums[0, j] += g
-            sums[1, j] += g * ((x[i, j] - mean[j]) * inverse[j])
+@parallel
+def _gradient_sums(task, x, y, grad, step, slope, mean, inverse, sums):
+    total = sums[task]
+    total[...] = 0
+    stop = min(x.shape[0], (task + 1) * step)
+    for start in range(task * step, stop, ROWS):
+        if start + ROWS <= stop:
+            for j in range(x.shape[1]):
+                first = second = mean[j] * 0
+                for i in range(ROWS):
+                    g = grad[start + i, j]
+                    g = g if y[start + i, j] > 0 else slope * g
+                    first += g
+                    second += g * (x[start + i, j] - mean[j])
+                total[0, j] += first
+                total[1, j] += second * inverse[j]
+        else:
+            for i in range(start, stop):
+                for j in range(x.shape[1]):
+                    g = grad[i, j] if y[i, j] > 0 else slope * grad[i, j]
+                    total[0, j] += g
+                    total[1, j] += g * (x[i, j] - mean[j]) * inverse[j]
 
 
-@jit
+@parallel
 def _input_gradient(
-    x, y, grad, slope, mean, inverse, factor, mean_grad, mean_product, grad_x
+    task, x, y, grad, step, slope, mean, inverse, factor, mean_grad, mean_product, grad_x
 ):
-    for i in range(x.shape[0]):
+    for i in range(task * step, min(x.shape[0], (task + 1) * step)):
         for j in range(x.shape[1]):
             z = (x[i, j] - mean[j]) * inverse[j]
             g = grad[i, j] if y[i, j] > 0 else slope * grad[i, j]
