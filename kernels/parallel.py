@@ -207,12 +207,12 @@ def _watch(board, seen, looks):
 
 
 @jit
-def _run(board, job, count, code, arguments):
+def _run(board, job, first, count, code, arguments):
     _exchange(board, FAILED, 0)
     _exchange(board, CODE, code)
     _exchange(board, ARGUMENTS, arguments)
     _exchange(board, COUNT, count)
-    _exchange(board, NEXT, 0)
+    _exchange(board, NEXT, first)
     _exchange(board, JOB, job)
     _take_tasks(board)
     _exchange(board, JOB, 0)
@@ -299,9 +299,9 @@ class parallel:
         self.__doc__, self.__name__ = function.__doc__, function.__name__
         names = ", ".join(list(inspect.signature(function).parameters)[1:])
         source = (
-            f"def run(_board, _number, _tasks, {names}):\n"
+            f"def run(_board, _number, _first, _tasks, {names}):\n"
             f"    _code, _place = _job(_kernel, ({names},))\n"
-            f"    return _run(_address_of(_board), _number, _tasks, _code, _place)\n"
+            f"    return _run(_address_of(_board), _number, _first, _tasks, _code, _place)\n"
         )
         # Numba's cache files are named after the file, line and name of what they hold.
         code = compile(source, function.__code__.co_filename, "exec").co_consts[0]
@@ -312,17 +312,21 @@ class parallel:
         self._run = jit(run)
 
     def __call__(self, tasks: int, *arguments) -> None:
-        if tasks <= 0:
+        self.run_range(0, tasks, arguments)
+
+    def run_range(self, first: int, tasks: int, arguments: tuple) -> None:
+        """Runs the tasks `first` ... `tasks` - 1."""
+        if tasks <= first:
             return
         team = _current_team()
-        if tasks > 1 and team.workers and team.lock.acquire(blocking=False):
+        if tasks - first > 1 and team.workers and team.lock.acquire(blocking=False):
             try:
                 team.wake()
                 team.job += 1
-                failed = self._run(team.board, team.job, tasks, *arguments)
+                failed = self._run(team.board, team.job, first, tasks, *arguments)
             finally:
                 team.lock.release()
         else:
-            failed = self._run(_new_board(), 1, tasks, *arguments)
+            failed = self._run(_new_board(), 1, first, tasks, *arguments)
         if failed:
             raise MemoryError(f"a task of {self.__name__} failed")

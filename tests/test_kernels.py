@@ -174,6 +174,8 @@ LARGE = {
     "batch_norm_backward": [dict(m=9001, c=40)],
     "matmul": [dict(m=301, k=70, n=300), dict(m=301, k=70, n=300, transposed="a"),
                dict(m=301, k=70, n=2)],
+    "swap_inner": [dict(n=40, a=70, b=66), dict(n=1, a=500, b=300)],
+    "column_sums": [dict(m=9001, c=40), dict(m=300_001, c=3)],
     **{name: _CONVOLUTIONS for name in LADDERS if "conv" in name},
     **{name: [dict(shape=(9, 5, 50, 100))] for name in LADDERS
        if "relu" in name or "tanh" in name},
@@ -212,7 +214,9 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
     monkeypatch.setattr(
         parallel,
         "__call__",
-        lambda kernel, count, *args: backwards(lambda task: kernel.task(task, *args), count),
+        lambda kernel, count, *args: backwards(
+            lambda task: kernel.run_range(task, task + 1, args), count
+        ),
     )
     results.append(compute())
     assert max(calls) > 1, "the cases are too small to be cut into tasks"

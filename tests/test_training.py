@@ -100,11 +100,13 @@ def test_two_epochs_and_one_more_equal_three(whole_run, tmp_path):
 
 
 CHILD = """
-    import sys
+    import sys, time
     sys.path.insert(0, {tests!r})
     from test_training import make_trainer, trainer
     from pathlib import Path
     trainer.STEPS_PER_CHECKPOINT = 2
+    step = trainer.gan_step  # slowed down: there must be time to stop it
+    trainer.gan_step = lambda *args: (time.sleep(0.03), step(*args))[1]
     out = Path({out!r})
     sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
 """

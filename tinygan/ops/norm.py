@@ -7,6 +7,7 @@ import math
 from tinygan.autograd import Function, is_grad_enabled
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
+from tinygan.kernels.layout import contiguous
 from tinygan.ops.activation import LeakyReLUBackward, leaky_relu
 from tinygan.ops.reduction import mean, sum
 from tinygan.tensor import Tensor
@@ -61,7 +62,7 @@ def _matrix(x):
     """(n, c, ...) as a matrix with a row for each sample and position: a view when channels are
     last in memory."""
     order = (0, *range(2, x.ndim), 1)
-    return x.transpose(order).reshape(-1, x.shape[1])
+    return contiguous(x.transpose(order)).reshape(-1, x.shape[1])
 
 
 def _image(matrix, shape):

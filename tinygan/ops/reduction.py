@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module
+from tinygan.kernels.reduction import column_sums
 from tinygan.ops.math import MulConstant
 from tinygan.ops.shape import expand, gather, reshape
 from tinygan.tensor import Dim, Tensor
@@ -40,9 +41,16 @@ class Sum(Function):
 
     def forward(self, x):
         self.input_shape = x.shape
-        accumulator = np.float64 if x.dtype.kind == "f" else None
-        total = x.sum(axis=self.dims, dtype=accumulator, keepdims=self.keepdim)
-        return total.astype(x.dtype, copy=False) if x.dtype.kind == "f" else total
+        if x.dtype.kind != "f":
+            return x.sum(axis=self.dims, keepdims=self.keepdim)
+        others = [i for i in range(x.ndim) if i not in self.dims]
+        if len(others) == 1:  # the gradient of a bias; channels are last in memory
+            rows = x.transpose(*self.dims, *others)
+            if rows.flags.c_contiguous and rows.size:
+                total = column_sums(rows.reshape(-1, rows.shape[-1]))
+                return total.reshape(_kept(x.shape, self.dims)) if self.keepdim else total
+        total = x.sum(axis=self.dims, dtype=np.float64, keepdims=self.keepdim)
+        return total.astype(x.dtype, copy=False)
 
     def backward(self, grad_output):
         kept = _kept(self.input_shape, self.dims)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module, device_of, to_device
+from tinygan.kernels.layout import contiguous
 from tinygan.tensor import Tensor
 
 
@@ -20,7 +21,7 @@ class Reshape(Function):
 
     def forward(self, x):
         self.input_shape = x.shape
-        return x.reshape(self.size)
+        return contiguous(x).reshape(self.size)
 
     def backward(self, grad_output):
         return (reshape(grad_output, self.input_shape),)
