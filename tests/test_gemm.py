@@ -105,7 +105,7 @@ def test_pack_panels_fills_what_it_should_and_nothing_else(n, rng):
 
 # Reads leave no trace in a result that ignores them. So, in a process of its own, each input lies
 # at the end (or the start) of accessible memory: one element too far is a segmentation fault.
-GUARD_PAGES = '''
+GUARDED = '''
 import ctypes, importlib, mmap, pkgutil, sys
 import numpy as np
 
@@ -126,7 +126,8 @@ def guarded(array, at_end):
     copy = flat.reshape([array.shape[i] for i in order]).transpose(np.argsort(order))
     copy[...] = array
     return copy
-
+'''
+GUARD_PAGES = GUARDED + '''
 if sys.argv[1] == "overrun":
     array = guarded(np.ones(3, "float32"), True)
     print("inside", ctypes.c_float.from_address(array.ctypes.data + 8).value, flush=True)

@@ -53,27 +53,42 @@ def pointer_to(typing_context, array, offset):
     return signature, generate
 
 
-def _tile_intrinsic(a_by_rows: bool):
+def _floats(dtype):
+    """How to multiply float32 or float64: (type of a value, dtype of sums, multiply_add)."""
+    is_double = dtype == types.float64
+    scalar = ir.DoubleType() if is_double else ir.FloatType()
+    vector = ir.VectorType(scalar, LANES)
+
+    def multiply_add(builder, a, b, sums):
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(vector, [vector] * 3),
+            f"llvm.fmuladd.v{LANES}f{64 if is_double else 32}",
+        )
+        return builder.call(function, [a, b, sums])
+
+    return scalar, dtype, multiply_add
+
+
+def tile_intrinsic(a_by_rows: bool, arithmetic):
     """tile = a[:ROWS, :k] @ panel, as an intrinsic (a, panel, tile, k, stride, valid_rows).
 
     `stride` is the distance between rows of a (a_by_rows) or between its columns. Of a, only the
     first `valid_rows` rows exist; the tile's other rows are not meaningful. k must be positive.
+    `arithmetic` says what the values are, given the dtype of a (see `_floats`).
     """
 
     @intrinsic
     def product(typing_context, a, panel, tile, k, stride, valid_rows):
-        is_double = a.dtype == types.float64
-        signature = types.void(a, a, a, types.intp, types.intp, types.intp)
+        value, sum_dtype, multiply_add = arithmetic(a.dtype)
+        value_bytes, sum_bytes = a.dtype.bitwidth // 8, sum_dtype.bitwidth // 8
+        signature = types.void(a, a, types.CPointer(sum_dtype), *(types.intp,) * 3)
 
         def generate(context, builder, signature, args):
             a, panel, tile, k, stride, valid_rows = args
-            scalar = ir.DoubleType() if is_double else ir.FloatType()
-            vector = ir.VectorType(scalar, LANES)
-            multiply_add = cgutils.get_or_insert_function(
-                builder.module,
-                ir.FunctionType(vector, [vector] * 3),
-                f"llvm.fmuladd.v{LANES}f{64 if is_double else 32}",
-            )
+            a, panel = (builder.bitcast(array, value.as_pointer()) for array in (a, panel))
+            vector = ir.VectorType(value, LANES)
+            vector_of_sums = ir.VectorType(context.get_value_type(sum_dtype), LANES)
             # A row beyond the last is replaced by the last: no load leaves the array.
             last = builder.sub(valid_rows, _INT(1))
             rows = []
@@ -90,13 +105,13 @@ def _tile_intrinsic(a_by_rows: bool):
 
             builder.position_at_end(loop)
             step = builder.phi(_INT)
-            sums = [[builder.phi(vector) for _ in range(VECTORS)] for _ in range(ROWS)]
+            sums = [[builder.phi(vector_of_sums) for _ in range(VECTORS)] for _ in range(ROWS)]
             panel_row = builder.mul(step, _INT(COLUMNS))
             b = []
             for j in range(VECTORS):
                 address = builder.gep(panel, [builder.add(panel_row, _INT(j * LANES))])
                 b.append(builder.load(builder.bitcast(address, vector.as_pointer())))
-                b[-1].align = scalar_bytes = 8 if is_double else 4
+                b[-1].align = value_bytes
             if not a_by_rows:
                 column = builder.gep(a, [builder.mul(step, stride)])
             undefined = ir.Constant(vector, ir.Undefined)
@@ -106,18 +121,19 @@ def _tile_intrinsic(a_by_rows: bool):
                 address = builder.gep(starts[i], [step]) if a_by_rows else builder.gep(
                     column, [rows[i]]
                 )
-                lane = builder.insert_element(undefined, builder.load(address), _INDEX(0))
+                single = builder.load(address)
+                single.align = value_bytes
+                lane = builder.insert_element(undefined, single, _INDEX(0))
                 everywhere = builder.shuffle_vector(lane, undefined, first_lane)
                 new_sums.append(
-                    [builder.call(multiply_add, [everywhere, b[j], sums[i][j]])
-                     for j in range(VECTORS)]
+                    [multiply_add(builder, everywhere, b[j], sums[i][j]) for j in range(VECTORS)]
                 )  # fmt: skip
             following = builder.add(step, _INT(1))
             step.add_incoming(_INT(0), before)
             step.add_incoming(following, loop)
             for i in range(ROWS):
                 for j in range(VECTORS):
-                    sums[i][j].add_incoming(ir.Constant(vector, [0.0] * LANES), before)
+                    sums[i][j].add_incoming(ir.Constant(vector_of_sums, [0.0] * LANES), before)
                     sums[i][j].add_incoming(new_sums[i][j], loop)
             builder.cbranch(builder.icmp_signed("<", following, k), loop, done)
 
@@ -125,8 +141,8 @@ def _tile_intrinsic(a_by_rows: bool):
             for i in range(ROWS):
                 for j in range(VECTORS):
                     address = builder.gep(tile, [_INT(i * COLUMNS + j * LANES)])
-                    address = builder.bitcast(address, vector.as_pointer())
-                    builder.store(new_sums[i][j], address).align = scalar_bytes
+                    address = builder.bitcast(address, vector_of_sums.as_pointer())
+                    builder.store(new_sums[i][j], address).align = sum_bytes
             return context.get_dummy_value()
 
         return signature, generate
@@ -134,8 +150,8 @@ def _tile_intrinsic(a_by_rows: bool):
     return product
 
 
-tile_from_rows = _tile_intrinsic(a_by_rows=True)
-tile_from_columns = _tile_intrinsic(a_by_rows=False)
+tile_from_rows = tile_intrinsic(True, _floats)
+tile_from_columns = tile_intrinsic(False, _floats)
 
 
 def empty_panels(blocks: int, k: int, n: int, dtype) -> np.ndarray:
