@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tinygan.kernels
-from tinygan.kernels.checking import TOLERANCE, Standard
+from tinygan.kernels.checking import TOLERANCE, Standard, computes_in
 from tinygan.kernels.contest import Settings, bench_shape
 from tinygan.kernels.ladder import Ladder
 from tinygan.kernels.roofline import measure_roofline
@@ -104,8 +104,12 @@ def _select(
     keep("rung", options.rung, lambda ladder: [
         rung.name for rung in ladder.rungs if rung.device == options.device
     ])  # fmt: skip
+    having = [ladder for ladder in ladders
+              if any(computes_in(rung, options.dtype) for rung in ladder.rungs)]  # fmt: skip
+    if not having:
+        parser.error(f"none of these ladders has a rung for --dtype {options.dtype}")
     selected = []
-    for ladder in ladders:
+    for ladder in having:
         shapes = list(ladder.bench_shapes) if options.shape is None else [options.shape]
         selected += [(ladder, shape) for shape in shapes[: 1 if options.quick else None]]
     return selected

@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from tinygan.kernels.checking import SEED, Standard, WrongResultError, checked_error, copied
+from tinygan.kernels.checking import (
+    SEED,
+    Standard,
+    WrongResultError,
+    array_dtype,
+    checked_error,
+    computes_in,
+    copied,
+)
 from tinygan.kernels.ladder import Ladder, Rung
 from tinygan.kernels.roofline import Roofline
 from tinygan.kernels.table import Row
@@ -48,9 +56,8 @@ class Contender:
 
 def bench_shape(ladder: Ladder, shape: str, standard: Standard, settings: Settings) -> list[Row]:
     """Checks and times the rungs of a ladder, and its peer, on one of its bench shapes."""
-    args, options = ladder.make(
-        np.random.default_rng(SEED), settings.dtype, **ladder.bench_shapes[shape]
-    )
+    dtype = array_dtype(settings.dtype)
+    args, options = ladder.make(np.random.default_rng(SEED), dtype, **ladder.bench_shapes[shape])
     flops, traffic = ladder.flops(*args, **options), ladder.traffic(*args, **options)
     attainable = settings.roofline.attainable(flops, traffic)
     try:
@@ -87,21 +94,29 @@ def bench_shape(ladder: Ladder, shape: str, standard: Standard, settings: Settin
 def _contenders(
     ladder: Ladder, args: tuple, options: dict, standard: Standard, settings: Settings
 ) -> Iterator[Contender]:
+    dtype = array_dtype(settings.dtype)
     for rung in ladder.rungs:
-        if rung.device == settings.device and settings.rung in (None, rung.name):
+        wanted = settings.rung in (None, rung.name) and computes_in(rung, settings.dtype)
+        if wanted and rung.device == settings.device:
             yield Contender(
                 rung.name,
                 "rung",
-                functools.partial(rung, *copied(args, settings.dtype), **options),
+                functools.partial(rung, *copied(args, dtype), **options),
                 functools.partial(rung, *args, **options),
                 _excuse(rung, args, options, standard),
             )
     if settings.peer is not None and ladder.peer is not None:
         module, name = ladder.peer.split(":")
         prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), name)
-        modes = prepare(*copied(args, settings.dtype), **options)
+        low = {"bfloat16": True} if settings.dtype == "bfloat16" else {}
+        modes = prepare(*copied(args, dtype), **options, **low)
         for mode, call in modes.items():
-            yield Contender(f"{settings.peer} {mode}", "peer", call, call)
+            checked = functools.partial(_as_float32, call) if low else call
+            yield Contender(f"{settings.peer} {mode}", "peer", checked, call)
+
+
+def _as_float32(call: Callable[[], Any]) -> Any:
+    return call().float()
 
 
 def _excuse(rung: Rung, args: tuple, options: dict, standard: Standard) -> str:

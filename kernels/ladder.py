@@ -3,7 +3,8 @@
 A `Ladder` knows what is computed (its FLOPs, its memory traffic, example inputs); its `rungs` are
 the versions, slowest and plainest first. A rung is registered once, here is all that refers to it:
 
-- calling the ladder runs the highest rung of the array's device that covers the arguments;
+- calling the ladder runs the highest rung of the array's device that covers the arguments (rungs
+  of a lower precision, which come last, only with ``precision=...``);
 - the tests compare every rung with rung 0, the reference, over ``ladder.shapes``;
 - ``python -m tinygan.kernels.bench`` times every rung over ``ladder.bench_shapes``.
 
@@ -41,10 +42,20 @@ class Rung:
         device: ``"cpu"`` or ``"cuda"``.
         target: ``"module:function"`` below ``tinygan.kernels``.
         covers: called with the ladder's arguments; whether this rung can compute them.
+        precision: None for a rung that rounds as the arrays' dtype does; ``"bfloat16"`` for one
+            that rounds the factors of float32 products to that, and is only run when asked for.
     """
 
-    def __init__(self, name: str, device: str, target: str, covers: Callable[..., bool]):
+    def __init__(
+        self,
+        name: str,
+        device: str,
+        target: str,
+        covers: Callable[..., bool],
+        precision: str | None = None,
+    ):
         self.name, self.device, self.target, self.covers = name, device, target, covers
+        self.precision = precision
         self._function: Callable[..., Any] | None = None
 
     @property
@@ -97,12 +108,18 @@ class Ladder:
         self.registry[name] = self
 
     def rung(
-        self, name: str, target: str, *, device: str = "cpu", covers: Callable[..., bool] = always
+        self,
+        name: str,
+        target: str,
+        *,
+        device: str = "cpu",
+        covers: Callable[..., bool] = always,
+        precision: str | None = None,
     ) -> Rung:
         """Registers the next rung, faster than those before it on the same device."""
         if any(rung.name == name and rung.device == device for rung in self.rungs):
             raise ValueError(f"{self.name}: a rung {name!r} for {device} is registered already")
-        rung = Rung(name, device, target, covers)
+        rung = Rung(name, device, target, covers, precision)
         self.rungs.append(rung)
         return rung
 
@@ -110,18 +127,22 @@ class Ladder:
     def reference(self) -> Rung:
         return self.rungs[0]
 
-    def pick(self, *args: Any, **options: Any) -> Rung:
-        """The highest rung of the arguments' device that covers them."""
+    def pick(self, *args: Any, precision: str | None = None, **options: Any) -> Rung:
+        """The highest rung of the arguments' device that covers them, in this precision if there
+        is one, else in that of the arrays."""
         device = _device(args)
         for rung in reversed(self.rungs):
-            allowed = rung.device == device and self._forced in (None, rung.name)
-            if allowed and rung.covers(*args, **options):
+            if self._forced is None:
+                allowed = rung.precision in (None, precision)
+            else:
+                allowed = rung.name == self._forced
+            if allowed and rung.device == device and rung.covers(*args, **options):
                 return rung
         wanted = "no rung" if self._forced is None else f"no rung {self._forced!r}"
         raise RuntimeError(f"{self.name}: {wanted} on {device} covers these arguments")
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        rung = self.pick(*args, **options)
+    def __call__(self, *args: Any, precision: str | None = None, **options: Any) -> Any:
+        rung = self.pick(*args, precision=precision, **options)
         if hook is not None:
             return hook(self, rung, *args, **options)
         return rung(*args, **options)

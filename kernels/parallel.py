@@ -11,6 +11,9 @@ moment, watching the memory where the next job is announced, and takes its tasks
 
     double(8, x)                          # double(0, x) ... double(7, x), on all threads
 
+Let loops over values begin at 0, on a slice of the array if need be: an index that begins elsewhere
+may be negative for all that the compiler knows, and the loop does not become vector instructions.
+
 What a task computes must not depend on who runs it or when, and no two tasks may write to the same
 place: then results do not depend on the number of threads.
 

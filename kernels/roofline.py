@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_rows
-from tinygan.kernels.threads import get_num_threads, run_tasks
+from tinygan.kernels.matmul.gemm_bf16 import bf16_tile_from_rows
+from tinygan.kernels.parallel import parallel
+from tinygan.kernels.threads import get_num_threads
 
 LARGE_BYTES = 64 * 2**20  # more than the last-level cache of common processors
 _TRIES = 15  # of which the best counts: a limit is what the machine can do when nothing disturbs
@@ -46,18 +47,24 @@ class Roofline:
 
 def measure_roofline(dtype: str) -> Roofline:
     """Measures both limits with the threads of `tinygan.kernels.threads`; about half a second."""
-    return Roofline(_peak_flops(dtype), _peak_bandwidth(dtype))
+    bandwidth = _peak_bandwidth("float32" if dtype == "bfloat16" else dtype)
+    return Roofline(_peak_flops(dtype), bandwidth)
 
 
 def _peak_flops(dtype: str) -> float:
     """FLOP/s of the register tile that all our products use, on operands in the first cache."""
-    terms = _TILE_BYTES // ((COLUMNS + 2 * ROWS) * np.dtype(dtype).itemsize)
-    a, panel = np.ones((2 * ROWS, terms), dtype), np.ones((terms, COLUMNS), dtype)
+    low = dtype == "bfloat16"
+    itemsize = 2 if low else np.dtype(dtype).itemsize
+    terms = _TILE_BYTES // ((COLUMNS + 2 * ROWS) * itemsize)
     threads = get_num_threads()
-    tiles = np.empty((threads, ROWS * COLUMNS), dtype)
-    seconds = _best_seconds(
-        lambda: run_tasks(lambda t: _many_tiles(a, panel, tiles[t], _TILES), threads)
-    )
+    if low:
+        a, panel = np.zeros((2 * ROWS, terms), np.uint16), np.zeros((terms, COLUMNS), np.uint16)
+        tiles = np.empty((threads, ROWS * COLUMNS), np.float32)
+        seconds = _best_seconds(lambda: _many_bf16_tiles(threads, a, panel, tiles, _TILES))
+    else:
+        a, panel = np.ones((2 * ROWS, terms), dtype), np.ones((terms, COLUMNS), dtype)
+        tiles = np.empty((threads, ROWS * COLUMNS), dtype)
+        seconds = _best_seconds(lambda: _many_tiles(threads, a, panel, tiles, _TILES))
     return threads * _TILES * 2 * ROWS * COLUMNS * terms / seconds
 
 
@@ -70,13 +77,7 @@ def _peak_bandwidth(dtype: str) -> float:
     size = LARGE_BYTES // np.dtype(dtype).itemsize
     a, b, c = (np.ones(size, dtype) for _ in range(3))
     threads = get_num_threads()
-    part = -(-size // threads)
-
-    def add(thread: int) -> None:
-        span = slice(thread * part, (thread + 1) * part)
-        _add(a[span], b[span], c[span])
-
-    return 3 * LARGE_BYTES / _best_seconds(lambda: run_tasks(add, threads))
+    return 3 * LARGE_BYTES / _best_seconds(lambda: _add(threads, a, b, c, -(-size // threads)))
 
 
 def _best_seconds(work: Callable[[], object]) -> float:
@@ -89,25 +90,30 @@ def _best_seconds(work: Callable[[], object]) -> float:
     return best
 
 
-@jit
-def _many_tiles(a, panel, tile, count):
-    """tile = a[:ROWS] @ panel and tile = a[ROWS:] @ panel in turn, `count` in all.
-
-    In turn, so that no compiler may take the product out of the loop.
-    """
+# A tile from the first ROWS rows of a and one from the others in turn, so that no compiler may
+# take the product out of the loop.
+@parallel
+def _many_tiles(task, a, panel, tiles, count):
+    tile = tiles[task]
     for i in range(count):
-        first_row = (i & 1) * ROWS
+        first = pointer_to(a, (i & 1) * ROWS * a.shape[1])
         tile_from_rows(
-            pointer_to(a, first_row * a.shape[1]),
-            pointer_to(panel, 0),
-            pointer_to(tile, 0),
-            panel.shape[0],
-            a.shape[1],
-            ROWS,
+            first, pointer_to(panel, 0), pointer_to(tile, 0), panel.shape[0], a.shape[1], ROWS
         )
 
 
-@jit
-def _add(a, b, c):
+@parallel
+def _many_bf16_tiles(task, a, panel, tiles, count):
+    tile = tiles[task]
+    pairs = a.shape[1] // 2
+    for i in range(count):
+        first = pointer_to(a, (i & 1) * ROWS * a.shape[1])
+        bf16_tile_from_rows(first, pointer_to(panel, 0), pointer_to(tile, 0), pairs, pairs, ROWS)
+
+
+@parallel
+def _add(task, a, b, c, part):
+    first, last = task * part, (task + 1) * part
+    a, b, c = a[first:last], b[first:last], c[first:last]
     for i in range(a.size):
         a[i] = b[i] + c[i]

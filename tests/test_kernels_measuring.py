@@ -75,18 +75,27 @@ def test_the_measured_tiles_are_products():
     rng = np.random.default_rng(2)
     a = rng.standard_normal((2 * roofline.ROWS, 9))
     panel = rng.standard_normal((9, roofline.COLUMNS))
-    tile = np.empty(roofline.ROWS * roofline.COLUMNS)
+    tiles = np.zeros((3, roofline.ROWS * roofline.COLUMNS))
     for count, rows in ((1, slice(0, roofline.ROWS)), (2, slice(roofline.ROWS, None))):
-        roofline._many_tiles(a, panel, tile, count)
-        np.testing.assert_allclose(tile.reshape(roofline.ROWS, -1), a[rows] @ panel, rtol=1e-12)
+        roofline._many_tiles(2, a, panel, tiles, count)
+        for tile in tiles[:2].reshape(2, roofline.ROWS, -1):
+            np.testing.assert_allclose(tile, a[rows] @ panel, rtol=1e-12)
+    assert (tiles[2] == 0).all()
 
 
-def test_the_measured_sum_covers_the_arrays(monkeypatch):
-    sums = []
-    monkeypatch.setattr(roofline, "LARGE_BYTES", 8 * 1001)
-    monkeypatch.setattr(roofline, "_add", lambda a, b, c: sums.append(a.size))
-    assert roofline._peak_bandwidth("float64") > 0
-    assert sum(sums) == 1001 * (1 + roofline._TRIES)
+def test_the_measured_bfloat16_tiles_are_products():
+    a = np.full((2 * roofline.ROWS, 6), 0x3F80, np.uint16)  # ones
+    panel = np.full((6, roofline.COLUMNS), 0x4000, np.uint16)  # twos
+    tiles = np.zeros((2, roofline.ROWS * roofline.COLUMNS), np.float32)
+    roofline._many_bf16_tiles(2, a, panel, tiles, 2)
+    assert (tiles == 6 * 2).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_measured_sum_covers_the_arrays(threads):
+    a, b, c = (np.full(1001, value) for value in (0.0, 1.0, 2.0))
+    roofline._add(threads, a, b, c, -(-1001 // threads))
+    assert (a == 3).all()
 
 
 def test_numbers_are_printed_with_three_digits():

@@ -25,6 +25,7 @@ from tinygan.graph import draw, print_graph
 from tinygan.kernels.threads import get_num_threads, set_num_threads
 from tinygan.ops.math import where
 from tinygan.ops.shape import cat, stack
+from tinygan.precision import autocast
 from tinygan.profiler import profile
 from tinygan.serialization import load, save
 from tinygan.tensor import Tensor, float32, float64, int64
@@ -36,6 +37,7 @@ __all__ = [
     "GradcheckError",
     "Tensor",
     "arange",
+    "autocast",
     "cat",
     "draw",
     "enable_grad",

@@ -9,6 +9,7 @@ nothing intermediate is stored and all cores take part; bound by memory traffic.
 
 import numpy as np
 
+from tinygan.kernels.jit import jit
 from tinygan.kernels.memory import dense, flat, like, parts
 from tinygan.kernels.parallel import parallel
 from tinygan.kernels.threads import run_tasks
@@ -84,25 +85,36 @@ def _by_parts(kernel, x, *others):
     return result
 
 
+# Loops that begin at 0 are the ones that become vector instructions: from elsewhere, each index
+# might be negative, and so counted from the end.
+@jit
+def _part(task, array):
+    return array[task * ELEMENTS_PER_TASK : (task + 1) * ELEMENTS_PER_TASK]
+
+
 @parallel
 def _relu(task, out, x):
-    for i in range(task * ELEMENTS_PER_TASK, min(x.size, (task + 1) * ELEMENTS_PER_TASK)):
+    out, x = _part(task, out), _part(task, x)
+    for i in range(x.size):
         out[i] = 0 if x[i] <= 0 else x[i]  # NaN stays NaN
 
 
 @parallel
 def _leaky_relu(task, out, x, slope):
-    for i in range(task * ELEMENTS_PER_TASK, min(x.size, (task + 1) * ELEMENTS_PER_TASK)):
+    out, x = _part(task, out), _part(task, x)
+    for i in range(x.size):
         out[i] = x[i] if x[i] > 0 else slope * x[i]
 
 
 @parallel
 def _leaky_relu_backward(task, out, y, grad, slope):
-    for i in range(task * ELEMENTS_PER_TASK, min(y.size, (task + 1) * ELEMENTS_PER_TASK)):
+    out, y, grad = _part(task, out), _part(task, y), _part(task, grad)
+    for i in range(y.size):
         out[i] = grad[i] if y[i] > 0 else slope * grad[i]
 
 
 @parallel
 def _tanh_backward(task, out, y, grad):
-    for i in range(task * ELEMENTS_PER_TASK, min(y.size, (task + 1) * ELEMENTS_PER_TASK)):
+    out, y, grad = _part(task, out), _part(task, y), _part(task, grad)
+    for i in range(y.size):
         out[i] = grad[i] * (1 - y[i] * y[i])

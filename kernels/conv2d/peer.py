@@ -1,20 +1,20 @@
 """What the convolution ladders are compared with: PyTorch, in both of its memory formats.
 
-Everything that prepares a tensor is done before the clock runs: the format, and padding that is
-not the same on both sides, which PyTorch's convolutions do not know. Results are views in the
-ladder's NHWC.
+Everything that prepares a tensor is done before the clock runs: the format, bfloat16, and padding
+that is not the same on both sides, which PyTorch's convolutions do not know. Results are views in
+the ladder's NHWC.
 """
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size):
+def conv2d(x, weight, bias, *, stride, padding, output_size, bfloat16=False):
     import torch
 
     def mode(memory_format):
         sizes = zip(x.shape[1:3], weight.shape[2:], output_size, stride, padding, strict=True)
-        image, inside = _padded(_nchw(x), list(sizes))
+        image, inside = _padded(_nchw(x, bfloat16), list(sizes))
         image = image.contiguous(memory_format=memory_format)
-        taps = torch.from_numpy(weight).contiguous(memory_format=memory_format)
-        offset = None if bias is None else torch.from_numpy(bias)
+        taps = _tensor(weight, bfloat16).contiguous(memory_format=memory_format)
+        offset = None if bias is None else _tensor(bias, bfloat16)
         return lambda: torch.nn.functional.conv2d(image, taps, offset, stride, inside).permute(
             0, 2, 3, 1
         )
@@ -22,7 +22,7 @@ def conv2d(x, weight, bias, *, stride, padding, output_size):
     return _modes(mode)
 
 
-def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
+def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, bfloat16=False):
     import torch
 
     sizes = list(zip(y.shape[1:3], weight.shape[2:], output_size, stride, strict=True))
@@ -36,9 +36,9 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     rows, columns = (slice(first[i], first[i] + output_size[i]) for i in range(2))
 
     def mode(memory_format):
-        image = _nchw(y).contiguous(memory_format=memory_format)
-        taps = torch.from_numpy(weight).contiguous(memory_format=memory_format)
-        offset = None if bias is None else torch.from_numpy(bias)
+        image = _nchw(y, bfloat16).contiguous(memory_format=memory_format)
+        taps = _tensor(weight, bfloat16).contiguous(memory_format=memory_format)
+        offset = None if bias is None else _tensor(bias, bfloat16)
         return lambda: torch.nn.functional.conv_transpose2d(
             image, taps, offset, stride, cut, extra
         ).permute(0, 2, 3, 1)[:, rows, columns]
@@ -46,14 +46,14 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return _modes(mode)
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, bfloat16=False):
     import torch
 
     def mode(memory_format):
         sizes = zip(x.shape[1:3], kernel_size, y.shape[1:3], stride, padding, strict=True)
-        image, inside = _padded(_nchw(x), list(sizes))
+        image, inside = _padded(_nchw(x, bfloat16), list(sizes))
         image = image.contiguous(memory_format=memory_format)
-        grad = _nchw(y).contiguous(memory_format=memory_format)
+        grad = _nchw(y, bfloat16).contiguous(memory_format=memory_format)
         taps = torch.empty(y.shape[3], x.shape[3], *kernel_size, dtype=image.dtype)
         taps = taps.contiguous(memory_format=memory_format)  # read for its shape and format only
         only_weight = [False, True, False]
@@ -73,10 +73,15 @@ def _modes(mode):
     }
 
 
-def _nchw(array):
+def _tensor(array, bfloat16):
     import torch
 
-    return torch.from_numpy(array).permute(0, 3, 1, 2)
+    tensor = torch.from_numpy(array)
+    return tensor.bfloat16() if bfloat16 else tensor
+
+
+def _nchw(array, bfloat16):
+    return _tensor(array, bfloat16).permute(0, 3, 1, 2)
 
 
 def _padded(image, sizes):

@@ -49,3 +49,10 @@ matmul = Ladder(
 matmul.rung("reference", "matmul.reference:matmul")
 matmul.rung("numpy", "matmul.cpu:matmul_numpy")
 matmul.rung("panels", "matmul.cpu:matmul_panels")
+matmul.rung(
+    "bf16 panels",
+    "matmul.bf16:matmul",
+    precision="bfloat16",
+    # Below this the conversions take longer than what they save.
+    covers=lambda a, b: a.dtype == "f" and min(*a.shape, b.shape[1]) >= 16,
+)

@@ -16,6 +16,7 @@ from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
+from tinygan.precision import autocast_precision
 from tinygan.tensor import Tensor
 
 Pair = tuple[int, ...]  # of length 2
@@ -27,20 +28,22 @@ class Conv2d(Function):
 
     saves_inputs = True
 
-    def __init__(self, stride: Pair, padding: Pair, output_size: Pair):
-        self.stride, self.padding, self.output_size = stride, padding, output_size
+    def __init__(self, stride: Pair, padding: Pair, precision: str | None, output_size: Pair):
+        self.stride, self.padding, self.precision = stride, padding, precision
+        self.output_size = output_size
 
     def forward(self, x, weight, bias=None):
         y = conv2d_kernel(
             x.transpose(0, 2, 3, 1), weight, bias,
-            stride=self.stride, padding=self.padding, output_size=self.output_size,
+            stride=self.stride, padding=self.padding, precision=self.precision,
+            output_size=self.output_size,
         )  # fmt: skip
         return y.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
         x, weight, *_ = self.inputs
         need = self.needs_input_grad
-        same = (self.stride, self.padding)
+        same = (self.stride, self.padding, self.precision)
         grad_x = ConvTranspose2d(*same, x.shape[2:])(grad_output, weight) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(x, grad_output) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
@@ -52,20 +55,22 @@ class ConvTranspose2d(Function):
 
     saves_inputs = True
 
-    def __init__(self, stride: Pair, padding: Pair, output_size: Pair):
-        self.stride, self.padding, self.output_size = stride, padding, output_size
+    def __init__(self, stride: Pair, padding: Pair, precision: str | None, output_size: Pair):
+        self.stride, self.padding, self.precision = stride, padding, precision
+        self.output_size = output_size
 
     def forward(self, y, weight, bias=None):
         x = conv_transpose2d_kernel(
             y.transpose(0, 2, 3, 1), weight, bias,
-            stride=self.stride, padding=self.padding, output_size=self.output_size,
+            stride=self.stride, padding=self.padding, precision=self.precision,
+            output_size=self.output_size,
         )  # fmt: skip
         return x.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
         y, weight, *_ = self.inputs
         need = self.needs_input_grad
-        same = (self.stride, self.padding)
+        same = (self.stride, self.padding, self.precision)
         grad_y = Conv2d(*same, y.shape[2:])(grad_output, weight) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(grad_output, y) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
@@ -77,18 +82,20 @@ class Conv2dWeightGrad(Function):
 
     saves_inputs = True
 
-    def __init__(self, stride: Pair, padding: Pair, kernel_size: Pair):
-        self.stride, self.padding, self.kernel_size = stride, padding, kernel_size
+    def __init__(self, stride: Pair, padding: Pair, precision: str | None, kernel_size: Pair):
+        self.stride, self.padding, self.precision = stride, padding, precision
+        self.kernel_size = kernel_size
 
     def forward(self, x, y):
         return weight_grad_kernel(
             x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1),
-            stride=self.stride, padding=self.padding, kernel_size=self.kernel_size,
+            stride=self.stride, padding=self.padding, precision=self.precision,
+            kernel_size=self.kernel_size,
         )  # fmt: skip
 
     def backward(self, grad_output):
         (x, y), (need_x, need_y) = self.inputs, self.needs_input_grad
-        same = (self.stride, self.padding)
+        same = (self.stride, self.padding, self.precision)
         return (
             ConvTranspose2d(*same, x.shape[2:])(y, grad_output) if need_x else None,
             Conv2d(*same, y.shape[2:])(x, grad_output) if need_y else None,
@@ -202,7 +209,7 @@ def conv2d(
         )
     output_size = tuple((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     inputs = (input, weight) if bias is None else (input, weight, bias)
-    return Conv2d(stride, (top, left), output_size)(*inputs)
+    return Conv2d(stride, (top, left), autocast_precision(), output_size)(*inputs)
 
 
 def conv_transpose2d(
@@ -275,7 +282,8 @@ def conv_transpose2d(
             f"that a convolution maps to {size}"
         )
     inputs = (input, weight) if bias is None else (input, weight, bias)
-    return ConvTranspose2d(stride, (around[0], around[2]), output_size)(*inputs)
+    padding = around[0], around[2]
+    return ConvTranspose2d(stride, padding, autocast_precision(), output_size)(*inputs)
 
 
 def max_pool2d(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from tinygan.autograd import Function
@@ -9,6 +11,7 @@ from tinygan.device import array_module
 from tinygan.kernels.matmul import matmul as matmul_kernel
 from tinygan.ops.math import as_tensor, promoted
 from tinygan.ops.shape import reshape, sum_to, transpose, unsqueeze
+from tinygan.precision import autocast_precision
 from tinygan.tensor import Tensor
 
 
@@ -17,16 +20,20 @@ class MatMul(Function):
 
     saves_inputs = True
 
+    def __init__(self, precision: str | None):
+        self.precision = precision
+
     def forward(self, a, b):
         if a.ndim == 2 and b.ndim == 2:
-            return matmul_kernel(a, b)
+            return matmul_kernel(a, b, precision=self.precision)
         return array_module(a).matmul(a, b)
 
     def backward(self, grad_output):
         (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
+        again = functools.partial(MatMul, self.precision)
         return (
-            sum_to(MatMul()(grad_output, transpose(b, -2, -1)), a.shape) if need_a else None,
-            sum_to(MatMul()(transpose(a, -2, -1), grad_output), b.shape) if need_b else None,
+            sum_to(again()(grad_output, transpose(b, -2, -1)), a.shape) if need_a else None,
+            sum_to(again()(transpose(a, -2, -1), grad_output), b.shape) if need_b else None,
         )
 
 
@@ -56,4 +63,4 @@ def matmul(a, b) -> Tensor:
         raise ValueError(
             f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
         ) from None
-    return MatMul()(a, b)
+    return MatMul(autocast_precision())(a, b)

@@ -1,0 +1,103 @@
+"""autocast: which products are rounded, when, and what is said where the CPU cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygan
+from tinygan import precision as module
+from tinygan.kernels.ladder import relative_error
+
+BOUND = 1e-2  # two factors of 8 binary digits; sums of random signs are off by much less
+
+
+@pytest.fixture
+def supported(monkeypatch):
+    """As if this CPU could: the rungs work everywhere, only slower."""
+    monkeypatch.setattr("tinygan.precision._supported", lambda: True)
+
+
+def multiply(a, b):
+    return a @ b
+
+
+OPS = [
+    (multiply, (40, 70), (70, 50)),
+]
+CASES = [pytest.param(*case, id=case[0].__name__) for case in OPS]
+
+
+def outputs_and_gradients(op, shapes, inside, dtype="float32", backward_inside=True):
+    tinygan.manual_seed(3)
+    x, y = (tinygan.randn(*shape, dtype=dtype, requires_grad=True) for shape in shapes)
+    with module.autocast(enabled=inside):
+        result = op(x, y)
+        weight = tinygan.randn(*result.shape, dtype=dtype)
+        loss = (result * weight).sum()
+        if backward_inside:
+            loss.backward()
+    if not backward_inside:
+        loss.backward()
+    assert x.grad is not None and y.grad is not None
+    return [array.detach().numpy() for array in (result, x.grad, y.grad)]
+
+
+@pytest.mark.parametrize(("op", "first", "second"), CASES)
+def test_products_and_their_gradients_are_rounded(op, first, second, supported):
+    exact = outputs_and_gradients(op, (first, second), False)
+    rounded = outputs_and_gradients(op, (first, second), True)
+    for a, b in zip(rounded, exact, strict=True):
+        assert a.dtype == np.float32
+        assert 1e-4 < relative_error(a, b) < BOUND
+
+
+@pytest.mark.parametrize(("op", "first", "second"), CASES)
+def test_gradients_are_computed_as_the_op_was_recorded(op, first, second, supported):
+    within = outputs_and_gradients(op, (first, second), True)
+    behind = outputs_and_gradients(op, (first, second), True, backward_inside=False)
+    assert all((a == b).all() for a, b in zip(within, behind, strict=True))
+
+
+@pytest.mark.parametrize(("op", "first", "second"), CASES)
+def test_float64_is_not_touched(op, first, second, supported):
+    outside = outputs_and_gradients(op, (first, second), False, "float64")
+    inside = outputs_and_gradients(op, (first, second), True, "float64")
+    assert all((a == b).all() for a, b in zip(outside, inside, strict=True))
+
+
+def test_blocks_nest_and_end(supported):
+    assert module.autocast_precision() is None
+    with tinygan.autocast("bfloat16"):
+        assert module.autocast_precision() == "bfloat16"
+        with tinygan.autocast(enabled=False):
+            assert module.autocast_precision() is None
+        assert module.autocast_precision() == "bfloat16"
+        with pytest.raises(KeyError), tinygan.autocast(enabled=False):
+            raise KeyError
+        assert module.autocast_precision() == "bfloat16"
+    assert module.autocast_precision() is None
+
+
+def test_a_function_can_be_decorated(supported):
+    @tinygan.autocast()
+    def precision():
+        return module.autocast_precision()
+
+    assert precision() == precision() == "bfloat16"
+
+
+def test_without_the_instruction_it_says_so_and_computes_in_float32(monkeypatch):
+    monkeypatch.setattr("tinygan.precision._supported", lambda: False)
+    op, *shapes = OPS[0]
+    expected = outputs_and_gradients(op, shapes, False)
+    with pytest.warns(UserWarning, match="no bfloat16 arithmetic .*; computing in float32"):
+        result = outputs_and_gradients(op, shapes, True)
+    assert all((a == b).all() for a, b in zip(result, expected, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", None, 16])
+def test_other_dtypes_are_refused(dtype):
+    message = "autocast: dtype must be 'bfloat16', got"
+    with pytest.raises(ValueError, match=message), tinygan.autocast(dtype):
+        pass
