@@ -13,6 +13,7 @@ import hashlib
 from pathlib import Path
 
 import numba
+from numba.core.registry import cpu_target
 
 from tinygan.kernels.memory import keep_freed_memory
 
@@ -32,6 +33,14 @@ def source_digest() -> str:
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+@functools.cache
+def cpu_features() -> frozenset[str]:
+    """What Numba compiles for, as ``"avx2"``: the features of this CPU, unless Numba's settings
+    NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say less."""
+    text = cpu_target.target_context.codegen().magic_tuple()[-1]
+    return frozenset(name[1:] for name in text.split(",") if name.startswith("+"))
 
 
 def jit(function):

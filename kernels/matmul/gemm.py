@@ -14,22 +14,21 @@ Compilers do not find this loop by themselves, so it is written as LLVM code, th
 `intrinsic`. LLVM maps the vectors to whatever the CPU has; only the tile's shape depends on it.
 """
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import cpu_features, jit
 
 
 def _tile_shape() -> tuple[int, int, int]:
     """(rows, vectors per row, lanes per vector) that fill the vector registers of this CPU."""
-    features = llvmlite.binding.get_host_cpu_features()
-    if features.get("avx512f"):
+    features = cpu_features()
+    if "avx512f" in features:
         return 8, 2, 16  # 16 of 32 registers hold the tile
-    if features.get("avx2") and features.get("fma"):
+    if {"avx2", "fma"} <= features:
         return 6, 2, 8  # 12 of 16
     return 8, 2, 4  # Arm NEON: 16 of 32; also right, if slow, elsewhere
 

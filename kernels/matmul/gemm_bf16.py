@@ -26,14 +26,12 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import cpu_features, jit
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, pointer_to, tile_intrinsic
 
-# What Numba compiles for, which its settings can make less than what the CPU has.
-SUPPORTED = "+avx512bf16" in cpu_target.target_context.codegen().magic_tuple()[-1].split(",")
+SUPPORTED = "avx512bf16" in cpu_features()
 
 _BITS = ir.IntType(32)  # of a float32, or of a pair
 _HALF = ir.IntType(16)
