@@ -113,7 +113,7 @@ def test_however_the_work_is_cut(ladder, way, rng, monkeypatch):
     assert relative_error(result, ladder.reference(*args, **options)) < 1e-12
 
 
-@pytest.mark.parametrize("channels", [16, 64])
+@pytest.mark.parametrize("channels", [20, 64])
 @pytest.mark.parametrize("tasks", [1, 8, 100])
 def test_however_the_sums_are_cut(tasks, channels, rng, monkeypatch):
     monkeypatch.setattr(gradient, "TASKS", tasks)

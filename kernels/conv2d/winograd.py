@@ -107,7 +107,7 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
     step_k, step_c, step_r, step_s = (step // item for step in weight.strides)
     most = int(kinds[:, :2].max())
     all_full = not any(is_short(r, stride, stride - 1, taps) for r in kernel)
-    pieces = _pieces(*((k, 1) if transposed else (c, stride**2)), all_full or transposed)
+    pieces = _pieces(k, 1, True) if transposed else _pieces(c, stride**2, all_full)
     row = int((pieces[:, 1] * pieces[:, 3]).max()) + GAP
     g = Geometry(
         transposed, stride, taps, *kernel, *padding, most, c, row, step_r, step_s, step_c, step_k

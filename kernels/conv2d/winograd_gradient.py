@@ -44,7 +44,7 @@ from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_columns
 from tinygan.kernels.parallel import parallel
 
-CHANNELS = 64  # of a phase, for a task
+CHANNELS = 64  # of a phase, for a task; parts of more than half of it fill a vector
 TASK_BYTES = 1 << 20  # of G from one task
 TASKS = 8  # at least: with few channels, each sums the tiles of some of the images only
 
