@@ -7,7 +7,14 @@ import pytest
 
 from tinygan.kernels.conv2d import conv2d, conv2d_weight_grad, conv_transpose2d, winograd
 from tinygan.kernels.conv2d import winograd_gradient as gradient
-from tinygan.kernels.conv2d.minimal_filtering import SIZES, segments, tables, tiles
+from tinygan.kernels.conv2d.minimal_filtering import (
+    INFINITY_AT,
+    POINTS,
+    TAPS,
+    segments,
+    tables,
+    tiles,
+)
 from tinygan.kernels.ladder import relative_error
 
 LADDERS = [conv2d, conv_transpose2d, conv2d_weight_grad]
@@ -18,55 +25,81 @@ def rung(ladder, name):
     return next(rung for rung in ladder.rungs if rung.name == name)
 
 
-@pytest.mark.parametrize("m", SIZES)
-def test_the_tables_filter_exactly(m, rng):
-    taps, inputs, outputs = tables(m)
-    g, d = rng.standard_normal(2), rng.standard_normal(m + 1)
-    expected = g[0] * d[:-1] + g[1] * d[1:]
-    np.testing.assert_allclose(outputs @ ((taps @ g) * (inputs @ d)), expected, atol=1e-13)
-    assert taps.shape == (m + 1, 2) and outputs.shape == (m, m + 1)
+@pytest.mark.parametrize("taps", TAPS)
+@pytest.mark.parametrize("points", POINTS)
+def test_the_tables_filter_exactly(points, taps, rng):
+    at_taps, inputs, outputs = tables(points, taps)
+    g, d = rng.standard_normal(taps), rng.standard_normal(points)
+    expected = np.correlate(d, g)
+    np.testing.assert_allclose(outputs @ ((at_taps @ g) * (inputs @ d)), expected, atol=1e-13)
+    assert at_taps.shape == (points, taps) and outputs.shape == (points - taps + 1, points)
 
 
-@pytest.mark.parametrize("m", SIZES)
-def test_tiles_of_all_sizes_share_the_points(m):
-    largest, _, _ = tables(max(SIZES))
-    taps, _, outputs = tables(m)
-    np.testing.assert_array_equal(taps, largest[: m + 1])
-    np.testing.assert_array_equal(outputs[:, 1], 1)  # the bias is added at point 1
+@pytest.mark.parametrize("taps", TAPS)
+@pytest.mark.parametrize("points", POINTS)
+def test_tiles_of_all_sizes_share_the_points(points, taps):
+    largest, _, _ = tables(max(POINTS), taps)
+    at_taps, _, _ = tables(points, taps)
+    np.testing.assert_array_equal(at_taps, largest[:points])
+    # Where the last tap is absent, the products at infinity are zero: they are left out.
+    np.testing.assert_array_equal(np.flatnonzero(~at_taps[:, :-1].any(axis=1)), [INFINITY_AT])
 
 
 @pytest.mark.parametrize(
-    ("outputs", "sizes"),
-    [(1, [2]), (2, [2]), (3, [3]), (4, [4]), (5, [2, 3]), (6, [3, 3]), (7, [3, 4]), (8, [4, 4]),
-     (9, [3, 3, 3]), (16, [4, 4, 4, 4])],
+    ("outputs", "taps", "sizes"),
+    [(1, 2, [2]), (2, 2, [2]), (3, 2, [3]), (4, 2, [4]), (5, 2, [2, 3]), (6, 2, [3, 3]),
+     (7, 2, [3, 4]), (8, 2, [4, 4]), (9, 2, [3, 3, 3]), (16, 2, [4, 4, 4, 4]),
+     (1, 3, [1]), (2, 3, [2]), (3, 3, [3]), (4, 3, [2, 2]), (5, 3, [2, 3]), (7, 3, [1, 3, 3])],
 )  # fmt: skip
-def test_a_row_is_cut_with_the_fewest_products(outputs, sizes):
-    assert [size for _, size in segments(outputs)] == sizes
+def test_a_row_is_cut_with_the_fewest_products(outputs, taps, sizes):
+    pieces = segments(outputs, taps)
+    assert [size for _, size in pieces] == sizes
 
 
+@pytest.mark.parametrize("taps", TAPS)
 @pytest.mark.parametrize("outputs", [*range(40), 401, 5000])
-def test_a_row_is_covered_once(outputs):
-    pieces = segments(outputs)
+def test_a_row_is_covered_once(outputs, taps):
+    pieces = segments(outputs, taps)
     ends = [first + size for first, size in pieces]
     assert [first for first, _ in pieces] == [0, *ends][: len(pieces)]
     assert outputs <= ([0, *ends])[-1] <= outputs + (outputs == 1)
-    assert sum(size + 1 for _, size in pieces) <= 1.25 * outputs + 2
+    assert sum(size + taps - 1 for _, size in pieces) <= {2: 1.25, 3: 5 / 3}[taps] * outputs + 2
 
 
 def test_tiles_by_kind():
-    kinds, origins = tiles((7, 9))
-    assert kinds.tolist() == [[4, 3, 3, 0], [3, 3, 3, 3]]
-    assert origins.tolist() == [[3, 0], [3, 3], [3, 6], [0, 0], [0, 3], [0, 6]]
-    assert [len(array) for array in tiles((0, 5))] == [0, 0]
+    kinds, origins = tiles((7, 9), 2)
+    assert kinds.tolist() == [[5, 4, 3, 0], [4, 4, 3, 3]]
+    assert origins[:, :2].tolist() == [[3, 0], [3, 3], [3, 6], [0, 0], [0, 3], [0, 6]]
+    assert [len(array) for array in tiles((0, 5), 2)] == [0, 0]
+
+
+@pytest.mark.parametrize("taps", TAPS)
+def test_each_pixel_is_new_to_one_tile(taps):
+    """Of the tiles that read a pixel, the first finds it unseen, and all others seen."""
+    kinds, origins = tiles((7, 11), taps)
+    new = np.zeros((7 + taps - 1, 11 + taps - 1), int)
+    reads = np.zeros_like(new)
+    for height, width, count, first in kinds:
+        for h, w, seen in origins[first : first + count]:
+            for pixel in range(height * width):
+                at = h + pixel // width, w + pixel % width
+                assert bool(seen >> pixel & 1) == bool(reads[at])
+                new[at] += not seen >> pixel & 1
+                reads[at] += 1
+    assert (new == 1).all() and reads.max() > 1
 
 
 # Constants that decide how work is cut; a value of 1 cuts as finely as possible.
 WAYS = {
-    "some images a task": {"PRIVATE_BYTES": 1},
-    "some images a task, as many as registers": {"PRIVATE_BYTES": 1 << 20, "TASKS": 1},
-    "some channels a task": {"TASKS": 10**9},
-    "some channels of an image a task": {"TASKS": 10**9, "SHARED_BYTES": 1},
-    "some channels of some images a task": {"TASKS": 10**9, "TASK_TILES": 10},
+    "some images a task": {},
+    "an image a task": {"TASKS": 31},
+    "all images in one task": {"TASKS": 1},
+    "one tile at a time": {"CHUNK_TILES": 1},
+    "depth in pieces": {"DEPTH": 20},
+    "some channels a task": {"WEIGHT_BYTES": 0, "TASK_TILES": 10**9},
+    "some channels of an image a task": {"WEIGHT_BYTES": 0, "SHARED_BYTES": 1},
+    "some channels of some images a task": {"WEIGHT_BYTES": 0, "TASK_TILES": 30},
+    "some channels, depth in pieces": {"WEIGHT_BYTES": 0, "DEPTH": 40},
 }
 
 
@@ -80,9 +113,11 @@ def test_however_the_work_is_cut(ladder, way, rng, monkeypatch):
     assert relative_error(result, ladder.reference(*args, **options)) < 1e-12
 
 
+@pytest.mark.parametrize("channels", [20, 64])
 @pytest.mark.parametrize("tasks", [1, 8, 100])
-def test_however_the_sums_are_cut(tasks, rng, monkeypatch):
+def test_however_the_sums_are_cut(tasks, channels, rng, monkeypatch):
     monkeypatch.setattr(gradient, "TASKS", tasks)
+    monkeypatch.setattr(gradient, "CHANNELS", channels)
     monkeypatch.setattr(gradient, "TASK_BYTES", 1)
     args, options = conv2d_weight_grad.make(rng, np.dtype("float64"), **CASE)
     result = rung(conv2d_weight_grad, "winograd")(*args, **options)

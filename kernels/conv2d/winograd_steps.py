@@ -1,0 +1,266 @@
+"""The four steps of a convolution by Winograd's transforms, each for some tiles; compiled.
+
+`winograd.py` says what they are for. These functions work on plain pointers: each use of an array
+would count references, which takes longer than to transform a row. Their callers hold the arrays
+meanwhile.
+"""
+
+from typing import NamedTuple
+
+from tinygan.kernels.conv2d.minimal_filtering import INFINITY_AT, POINTS
+from tinygan.kernels.conv2d.tile_transforms import (
+    ANY_TAPS,
+    add_tile,
+    at,
+    clear,
+    copy,
+    get,
+    inputs_to_points,
+    outputs_to_points,
+    point_at_pixels,
+    points_to_inputs,
+    points_to_outputs,
+    put,
+    taps_to_points,
+    transpose,
+)
+from tinygan.kernels.jit import jit
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, pointer_to, tile_from_rows
+
+MOST = max(POINTS)
+PIXELS = MOST * MOST  # of a tile, at most
+TILES = 128 // ROWS * ROWS  # multiplied in one go: M takes 400 KB
+GAP = 16  # between rows and planes: a power of two apart they would share few sets of the cache
+PRODUCT_PLANE = (TILES + 1) * COLUMNS  # of M, for one point
+
+
+class Geometry(NamedTuple):
+    """The numbers that all steps need."""
+
+    transposed: int  # conv_transpose2d, not conv2d
+    stride: int
+    taps: int  # of a phase, in each dimension
+    kernel_h: int
+    kernel_w: int
+    top: int
+    left: int
+    most: int  # points that the largest kind of tile has in one dimension
+    channels: int  # of x, the side with the phases
+    row: int  # of V: the length of the longest piece and a gap
+    step_r: int  # strides of the weight, in elements
+    step_s: int
+    step_c: int
+    step_k: int
+
+
+@jit
+def kind_of(kinds, kind):
+    return kinds[kind, 0], kinds[kind, 1], kinds[kind, 2], kinds[kind, 3]
+
+
+@jit
+def is_short(kernel, stride, phase, taps):
+    """Whether a phase has one tap less than others: its last tap, and its U at infinity, are 0."""
+    return phase + (taps - 1) * stride >= kernel
+
+
+@jit
+def transform_tiles(
+    g, images, kinds, origins, kind, first_tile, length, pieces, table, zeros, v, plane
+):
+    """Step 1: V for tiles of one kind, counted through all images."""
+    _, rows, columns, channels = images.shape
+    points_h, points_w, count, first = kind_of(kinds, kind)
+    source = pointer_to(images, 0)
+    for tile in range(length):
+        image, number = divmod(first_tile + tile, count)
+        h, w = origins[first + number, 0], origins[first + number, 1]
+        for piece in range(pieces.shape[0]):
+            first_phase, phases = pieces[piece, 0], pieces[piece, 1]
+            first_channel, depth = pieces[piece, 2], pieces[piece, 3]
+            target = at(v, piece * points_h * points_w * plane + tile * g.row)
+            if g.transposed:
+                point_at_pixels(
+                    table, source, rows, columns, channels, image, h, w, 1,
+                    points_h - g.taps + 1, points_w - g.taps + 1, 0, zeros,
+                )  # fmt: skip
+                outputs_to_points(
+                    g.taps, points_h, points_w, table, first_channel, target, points_w, plane, depth
+                )
+            else:
+                for phase in range(phases):
+                    phase_h, phase_w = divmod(first_phase + phase, g.stride)
+                    point_at_pixels(
+                        table, source, rows, columns, channels, image,
+                        g.stride * h + phase_h - g.top, g.stride * w + phase_w - g.left,
+                        g.stride, points_h, points_w, 0, zeros,
+                    )  # fmt: skip
+                    inputs_to_points(
+                        ANY_TAPS, points_h, points_w, table, first_channel,
+                        at(target, phase * depth), points_w, plane, depth,
+                    )  # fmt: skip
+
+
+@jit
+def transform_weight(
+    g, weight, panel, panels_of_phase, columns, pieces, piece, table, space, u, plane
+):
+    """Step 2: U of a piece, for a panel of output channels: u[point * plane :] is (depth, COLUMNS).
+
+    `space` begins with zeros for a row.
+    """
+    first_phase, phases = pieces[piece, 0], pieces[piece, 1]
+    first_channel, depth = pieces[piece, 2], pieces[piece, 3]
+    row_step, column_step = g.step_c, g.step_k
+    column = panel % panels_of_phase * COLUMNS
+    if g.transposed:
+        first_phase = panel // panels_of_phase
+        row_step, column_step = g.step_k, g.step_c
+    width = min(COLUMNS, columns - column)
+    direct = column_step == 1 and width == COLUMNS
+    gathered = at(space, COLUMNS)
+    row = 0
+    for phase in range(first_phase, first_phase + phases):
+        phase_h, phase_w = divmod(phase, g.stride)
+        for begin in range(first_channel, first_channel + depth, LANES):
+            height = min(LANES, first_channel + depth - begin)
+            for r in range(height):
+                for a in range(g.taps):
+                    for b in range(g.taps):
+                        tap_h, tap_w = a * g.stride + phase_h, b * g.stride + phase_w
+                        tap = a * g.taps + b
+                        place = at(
+                            weight,
+                            tap_h * g.step_r + tap_w * g.step_s + begin * row_step
+                            + column * column_step,
+                        )  # fmt: skip
+                        block = at(gathered, tap * LANES * COLUMNS)
+                        if tap_h >= g.kernel_h or tap_w >= g.kernel_w:
+                            put(table, tap, space)
+                        elif direct:
+                            put(table, tap, at(place, r * row_step))
+                        else:
+                            if r == 0:
+                                _gather(
+                                    place, row_step, column_step, height, width, block
+                                )
+                            put(table, tap, at(block, r * COLUMNS))
+                taps_to_points(
+                    g.taps, g.most, g.most, table, 0, at(u, row * COLUMNS), g.most, plane, COLUMNS
+                )
+                row += 1
+
+
+@jit
+def _gather(source, row_step, column_step, height, width, block):
+    """block (height, COLUMNS) = the source with these strides, zeros behind width."""
+    if row_step == 1 and height == LANES and width == COLUMNS:
+        for j in range(0, COLUMNS, LANES):
+            transpose(at(source, j * column_step), column_step, at(block, j), COLUMNS)
+    else:
+        for i in range(height):
+            for j in range(width):
+                copy(at(source, i * row_step + j * column_step), at(block, i * COLUMNS + j), 1)
+
+
+@jit
+def multiply_tiles(
+    g, points_h, points_w, v, plane, depth, phase, length, u, u_plane, add, m
+):
+    """Step 3: M = V @ U at each point, for a piece of depth; M += V @ U if `add`.
+
+    What a short `phase` multiplies with zeros is left out, if phase >= 0.
+    """
+    short_h = phase >= 0 and is_short(g.kernel_h, g.stride, phase // g.stride, g.taps)
+    short_w = phase >= 0 and is_short(g.kernel_w, g.stride, phase % g.stride, g.taps)
+    more = at(m, PIXELS * PRODUCT_PLANE)
+    for i in range(points_h):
+        for j in range(points_w):
+            product = at(m, (i * points_w + j) * PRODUCT_PLANE)
+            if (short_h and i == INFINITY_AT) or (short_w and j == INFINITY_AT):
+                if not add:
+                    clear(product, length * COLUMNS)
+                continue
+            left = at(v, (i * points_w + j) * plane)
+            panel = at(u, (i * g.most + j) * u_plane)
+            for tile in range(0, length, ROWS):
+                height = min(ROWS, length - tile)
+                rows, result = at(left, tile * g.row), at(product, tile * COLUMNS)
+                if add:
+                    tile_from_rows(rows, panel, more, depth, g.row, height)
+                    add_tile(more, result)
+                else:
+                    tile_from_rows(rows, panel, result, depth, g.row, height)
+
+
+@jit
+def store_tiles(
+    g, images, kinds, origins, kind, first_tile, length, panel, panels_of_phase, bias, table,
+    addends, space, m,
+):  # fmt: skip
+    """Step 4: the tiles transformed back, + bias, for a panel of output channels.
+
+    In a transposed convolution neighbouring tiles overlap: where a tile has been before, its value
+    is added to. Pixels outside of the images go to `space`, which nobody reads.
+    """
+    _, rows, columns, channels = images.shape
+    points_h, points_w, count, first = kind_of(kinds, kind)
+    height, width = points_h, points_w
+    step, phase_h, phase_w = 1, 0, 0
+    if g.transposed:
+        step = g.stride
+        phase_h, phase_w = divmod(panel // panels_of_phase, step)
+        phase_h, phase_w = phase_h - g.top, phase_w - g.left
+    else:
+        height, width = points_h - g.taps + 1, points_w - g.taps + 1
+    channel = panel % panels_of_phase * COLUMNS
+    valid = min(COLUMNS, channels - channel)
+    target, offset = pointer_to(images, 0), pointer_to(bias, channel)
+    for tile in range(length):
+        image, number = divmod(first_tile + tile, count)
+        h = step * origins[first + number, 0] + phase_h
+        w = step * origins[first + number, 1] + phase_w
+        seen = origins[first + number, 2]
+        point_at_pixels(
+            table, target, rows, columns, channels, image, h, w, step, height, width, channel, space
+        )
+        for pixel in range(height * width):
+            is_seen = g.transposed and seen >> pixel & 1
+            put(addends, pixel, get(table, pixel, target) if is_seen else offset)
+        source = at(m, tile * COLUMNS)
+        if valid == COLUMNS:
+            _transform_back(g, points_h, points_w, source, table, addends)
+        else:
+            divert(addends, height * width, valid, space)
+            _transform_back(g, points_h, points_w, source, addends, addends)
+            bring_back(addends, table, height * width, valid, space)
+
+
+# Less than COLUMNS channels at the end of a pixel are transformed in memory behind `space`.
+
+
+@jit
+def divert(addends, pixels, valid, space):
+    """Copies what is to be added there, and lets the table point to the copies."""
+    for pixel in range(pixels):
+        place = at(space, (pixel + 1) * COLUMNS)
+        copy(get(addends, pixel, space), place, valid)
+        put(addends, pixel, place)
+
+
+@jit
+def bring_back(places, table, pixels, valid, space):
+    for pixel in range(pixels):
+        copy(get(places, pixel, space), get(table, pixel, space), valid)
+
+
+@jit
+def _transform_back(g, points_h, points_w, source, pixels, addends):
+    if g.transposed:
+        points_to_inputs(
+            ANY_TAPS, points_h, points_w, source, points_w, PRODUCT_PLANE, pixels, addends
+        )
+    else:
+        points_to_outputs(
+            g.taps, points_h, points_w, source, points_w, PRODUCT_PLANE, pixels, addends
+        )
