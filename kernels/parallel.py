@@ -63,16 +63,6 @@ def _address_of(typing_context, array):
     return types.intp(array), generate
 
 
-@intrinsic
-def at_address(typing_context, address, number):
-    """A pointer to values of the type of `number`."""
-
-    def generate(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(number)(address, number), generate
-
-
 def _atomic(operation):
     """An intrinsic (board, place, value) -> what was there before."""
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from tinygan.kernels.memory import flat, like, same_order
-from tinygan.kernels.parallel import at_address, parallel
+from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import at_address
 
 ELEMENTS_PER_TASK = 65536
 

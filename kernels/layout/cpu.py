@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from tinygan.kernels.conv2d.minimal_filtering import at
 from tinygan.kernels.layout.transpose import SIDE, transpose_block
-from tinygan.kernels.matmul.gemm import pointer_to
 from tinygan.kernels.memory import parts
 from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import at, pointer_to
 
 ELEMENTS_PER_TASK = 65536
 

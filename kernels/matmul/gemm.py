@@ -21,6 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygan.kernels.jit import cpu_features, jit
+from tinygan.kernels.pointers import pointer_to
 
 
 def _tile_shape() -> tuple[int, int, int]:
@@ -38,18 +39,6 @@ COLUMNS = VECTORS * LANES
 
 _INT = ir.IntType(64)
 _INDEX = ir.IntType(32)
-
-
-@intrinsic
-def pointer_to(typing_context, array, offset):
-    """The address of element `offset`, counted from the start of the array's memory."""
-    signature = types.CPointer(array.dtype)(array, offset)
-
-    def generate(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.gep(data, [args[1]])
-
-    return signature, generate
 
 
 def _floats(dtype):
