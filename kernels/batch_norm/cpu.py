@@ -22,11 +22,11 @@ def batch_norm_numpy(x, weight, bias, eps, slope):
     return y, mean.astype(x.dtype), var.astype(x.dtype)
 
 
-def batch_norm_backward_numpy(x, y, grad_y, weight, mean, var, eps, slope):
+def batch_norm_backward_numpy(x, grad_y, weight, bias, mean, var, eps, slope):
     """Rung 1: as the forward pass."""
     inverse = 1 / np.sqrt(var.astype(np.float64) + eps)
-    grad = np.where(y > 0, grad_y, slope * grad_y)
     z = (x - mean) * inverse
+    grad = np.where(weight * z + bias > 0, grad_y, slope * grad_y)
     grad_bias = grad.sum(0, dtype=np.float64)
     grad_weight = (grad * z).sum(0)
     m = x.shape[0]
@@ -55,22 +55,19 @@ def batch_norm_threads(x, weight, bias, eps, slope):
     return y, mean, var.astype(x.dtype)
 
 
-def batch_norm_backward_threads(x, y, grad_y, weight, mean, var, eps, slope):
-    """Rung 2: as the forward pass; x, y and grad_y are read twice, grad_x is written once."""
-    x, y, grad = (np.ascontiguousarray(array) for array in (x, y, grad_y))
+def batch_norm_backward_threads(x, grad_y, weight, bias, mean, var, eps, slope):
+    """Rung 2: as the forward pass; x and grad_y are read twice, grad_x is written once."""
+    x, grad = np.ascontiguousarray(x), np.ascontiguousarray(grad_y)
     m, c = x.shape
     step, count = _tasks(m, c)
     sums = np.empty((count, 2, c))
     inverse = (1 / np.sqrt(var.astype(np.float64) + eps)).astype(x.dtype)
-    slope = x.dtype.type(slope)
-    _gradient_sums(count, x, y, grad, step, slope, mean, inverse, sums)
+    activation = mean, weight * inverse, bias, x.dtype.type(slope)
+    _gradient_sums(count, x, grad, step, activation, inverse, sums)
     grad_bias, grad_weight = sums.sum(0)
     grad_x = np.empty_like(x)
     mean_grad, mean_product = (grad_bias / m).astype(x.dtype), (grad_weight / m).astype(x.dtype)
-    _input_gradient(
-        count, x, y, grad, step, slope, mean, inverse, weight * inverse, mean_grad, mean_product,
-        grad_x,
-    )  # fmt: skip
+    _input_gradient(count, x, grad, step, activation, inverse, mean_grad, mean_product, grad_x)
     return grad_x, grad_weight.astype(x.dtype), grad_bias.astype(x.dtype)
 
 
@@ -113,7 +110,8 @@ def _normalise(task, x, step, mean, scale, bias, slope, y):
 
 
 @parallel
-def _gradient_sums(task, x, y, grad, step, slope, mean, inverse, sums):
+def _gradient_sums(task, x, grad, step, activation, inverse, sums):
+    mean, scale, bias, slope = activation
     total = sums[task]
     total[...] = 0
     stop = min(x.shape[0], (task + 1) * step)
@@ -122,26 +120,26 @@ def _gradient_sums(task, x, y, grad, step, slope, mean, inverse, sums):
             for j in range(x.shape[1]):
                 first = second = mean[j] * 0
                 for i in range(ROWS):
-                    g = grad[start + i, j]
-                    g = g if y[start + i, j] > 0 else slope * g
+                    centred, g = x[start + i, j] - mean[j], grad[start + i, j]
+                    g = g if centred * scale[j] + bias[j] > 0 else slope * g
                     first += g
-                    second += g * (x[start + i, j] - mean[j])
+                    second += g * centred
                 total[0, j] += first
                 total[1, j] += second * inverse[j]
         else:
             for i in range(start, stop):
                 for j in range(x.shape[1]):
-                    g = grad[i, j] if y[i, j] > 0 else slope * grad[i, j]
+                    centred, g = x[i, j] - mean[j], grad[i, j]
+                    g = g if centred * scale[j] + bias[j] > 0 else slope * g
                     total[0, j] += g
-                    total[1, j] += g * (x[i, j] - mean[j]) * inverse[j]
+                    total[1, j] += g * centred * inverse[j]
 
 
 @parallel
-def _input_gradient(
-    task, x, y, grad, step, slope, mean, inverse, factor, mean_grad, mean_product, grad_x
-):
+def _input_gradient(task, x, grad, step, activation, inverse, mean_grad, mean_product, grad_x):
+    mean, scale, bias, slope = activation
     for i in range(task * step, min(x.shape[0], (task + 1) * step)):
         for j in range(x.shape[1]):
-            z = (x[i, j] - mean[j]) * inverse[j]
-            g = grad[i, j] if y[i, j] > 0 else slope * grad[i, j]
-            grad_x[i, j] = factor[j] * (g - mean_grad[j] - z * mean_product[j])
+            centred, g = x[i, j] - mean[j], grad[i, j]
+            g = g if centred * scale[j] + bias[j] > 0 else slope * g
+            grad_x[i, j] = scale[j] * (g - mean_grad[j] - centred * inverse[j] * mean_product[j])

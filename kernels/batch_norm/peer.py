@@ -27,13 +27,14 @@ def _activation(y, slope):
     return torch.relu_(y) if slope == 0 else torch.nn.functional.leaky_relu_(y, slope)
 
 
-def batch_norm_backward(x, y, grad_y, weight, mean, var, eps, slope):
+def batch_norm_backward(x, grad_y, weight, bias, mean, var, eps, slope):
     import torch
 
-    x, y, grad_y, weight, mean, var = (
-        torch.from_numpy(array) for array in (x, y, grad_y, weight, mean, var)
+    x, grad_y, weight, bias, mean, var = (
+        torch.from_numpy(array) for array in (x, grad_y, weight, bias, mean, var)
     )
     inverse = (var.double() + eps).rsqrt().to(x.dtype)
+    y = (x - mean) * inverse * weight + bias  # what the forward pass would have left
 
     def backward():
         grad = grad_y

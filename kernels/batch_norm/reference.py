@@ -17,16 +17,19 @@ def batch_norm(x, weight, bias, eps, slope):
     return y, mean, var
 
 
-def batch_norm_backward(x, y, grad_y, weight, mean, var, eps, slope):
+def batch_norm_backward(x, grad_y, weight, bias, mean, var, eps, slope):
     m, c = x.shape
-    grad = np.where(y > 0, grad_y, slope * grad_y)
     grad_x, grad_weight, grad_bias = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)
     for j in range(c):
         deviation = math.sqrt(var[j] + eps)
         z = [(x[i, j] - mean[j]) / deviation for i in range(m)]
-        grad_bias[j] = math.fsum(grad[:, j])
-        grad_weight[j] = math.fsum(grad[i, j] * z[i] for i in range(m))
+        grad = [
+            grad_y[i, j] if weight[j] * z[i] + bias[j] > 0 else slope * grad_y[i, j]
+            for i in range(m)
+        ]
+        grad_bias[j] = math.fsum(grad)
+        grad_weight[j] = math.fsum(grad[i] * z[i] for i in range(m))
         for i in range(m):
-            centred = grad[i, j] - grad_bias[j] / m - z[i] * grad_weight[j] / m
+            centred = grad[i] - grad_bias[j] / m - z[i] * grad_weight[j] / m
             grad_x[i, j] = weight[j] / deviation * centred
     return grad_x, grad_weight, grad_bias

@@ -31,14 +31,13 @@ class BatchNorm(Function):
         return _image(y, x.shape)
 
     def backward(self, grad_output):
-        x, weight, _ = self.inputs
-        y = self.output.data
+        x, weight, bias = self.inputs
         if is_grad_enabled():
             if self.slope != 1:
-                grad_output = LeakyReLUBackward(y, self.slope)(grad_output)
+                grad_output = LeakyReLUBackward(self.output.data, self.slope)(grad_output)
             return _differentiable_gradients(x, weight, grad_output, self.eps)
         grad_x, grad_weight, grad_bias = backward_kernel(
-            _matrix(x.data), _matrix(y), _matrix(grad_output.data), weight.data,
+            _matrix(x.data), _matrix(grad_output.data), weight.data, bias.data,
             self.mean, self.var, self.eps, self.slope,
         )  # fmt: skip
         return Tensor(_image(grad_x, x.shape)), Tensor(grad_weight), Tensor(grad_bias)
