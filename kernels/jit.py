@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import sys
 from pathlib import Path
 
 import numba
+from numba.core import event
 from numba.core.registry import cpu_target
 
 from tinygan.kernels.memory import keep_freed_memory
@@ -41,6 +43,27 @@ def cpu_features() -> frozenset[str]:
     NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say less."""
     text = cpu_target.target_context.codegen().magic_tuple()[-1]
     return frozenset(name[1:] for name in text.split(",") if name.startswith("+"))
+
+
+class _Announcement(event.Listener):
+    """Says, once in a process, what the time of the first calls goes into."""
+
+    said = False
+
+    def on_start(self, event):
+        if not self.said and event.data["dispatcher"].py_func.__module__.startswith(PACKAGE):
+            self.said = True
+            print(
+                "tinygan: compiling kernels for this CPU; they are kept for the next time",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+
+    def on_end(self, event):
+        pass
+
+
+PACKAGE = "tinygan.kernels."
+event.register("numba:compile", _Announcement())
 
 
 def jit(function):

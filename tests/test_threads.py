@@ -144,3 +144,25 @@ def test_nan_and_infinity_keep_their_meaning():
     assert classify(float("nan"))[:2] == (True, False)
     assert classify(float("inf"))[:2] == (False, False)
     assert classify(1.0)[1] and classify(1.0)[2] == float("inf")
+
+
+def test_a_line_says_that_kernels_are_being_compiled(tmp_path):
+    """Once, and not when they come from the cache; nothing for functions of others."""
+    code = (
+        "import numba, numpy\n"
+        "numba.njit(lambda x: x + 1)(2)\n"
+        "print('before', flush=True)\n"
+        "from tinygan.kernels.activation.cpu import leaky_relu_threads, tanh_backward_threads\n"
+        "leaky_relu_threads(numpy.ones(3), 0.5)\n"
+        "tanh_backward_threads(numpy.ones(3), numpy.ones(3))\n"
+    )
+    said = []
+    for _ in range(2):
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        said.append(result.stderr)
+    line = "tinygan: compiling kernels for this CPU; they are kept for the next time"
+    assert said == [line + "\n", ""]
