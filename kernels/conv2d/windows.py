@@ -17,43 +17,51 @@ def gather_windows(
     of `windows`, where the next values overwrite it or nobody looks.
     """
     _, height, width, c = x.shape
-    values_of_x = pointer_to(x, 0)
+    source = pointer_to(x, 0)
     rest, q = divmod(first_pixel, out_w)
     n, p = divmod(rest, out_h)
-    for i in range(count):
-        h, w = p * step_h + offset_h, q * step_w + offset_w
-        tap, place = first_tap, i * row
+    done = 0
+    while done < count:  # a piece of a row of pixels, and for it one kernel row after the other
+        pixels = min(out_w - q, count - done)
+        tap = first_tap
         while tap < last_tap:
             a = tap // s
             first = tap - a * s
-            last = min(s, first + last_tap - tap)
-            line = h + a
-            length = (last - first) * c
-            # Columns w + inside ... w + outside - 1 lie in x.
-            inside, outside = max(first, -w), min(last, width - w)
-            if line < 0 or line >= height or inside >= outside:
-                for j in range(length):
-                    windows[place + j] = 0
-            else:
-                source = ((n * height + line) * width + w + inside) * c
-                values = (outside - inside) * c
-                before = (inside - first) * c
-                for j in range(before):
-                    windows[place + j] = 0
-                if source + values + LANES <= x.size:
+            taps = min(s - first, last_tap - tap)
+            values = taps * c
+            target = done * row + (tap - first_tap) * c
+            h, w = p * step_h + offset_h + a, q * step_w + offset_w + first
+            start = ((n * height + h) * width + w) * c
+            last_inside = width - taps if 0 <= h < height else -1
+            last_start = x.size - (values + LANES - 1) // LANES * LANES
+            for _ in range(pixels):
+                if 0 <= w <= last_inside and start <= last_start:
                     for j in range(0, values, LANES):
-                        copy_vector(at(values_of_x, source + j), at(windows, place + before + j))
+                        copy_vector(at(source, start + j), at(windows, target + j))
                 else:
-                    for j in range(values):
-                        windows[place + before + j] = values_of_x[source + j]
-                for j in range(before + values, length):
-                    windows[place + j] = 0
-            place += length
-            tap += last - first
-        q += 1
-        if q == out_w:
-            q = 0
-            p += 1
-            if p == out_h:
-                p = 0
-                n += 1
+                    _copy_inside(
+                        source, start, w, width if 0 <= h < height else 0, taps, c, windows, target
+                    )
+                target += row
+                start += step_w * c
+                w += step_w
+            tap += taps
+        done += pixels
+        q = 0
+        p += 1
+        if p == out_h:
+            p = 0
+            n += 1
+
+
+@jit
+def _copy_inside(source, start, w, width, taps, c, windows, target):
+    """One run of values, zero for what lies outside of x."""
+    first = min(taps, max(0, -w)) * c
+    last = max(first, min(taps, width - w) * c)
+    for j in range(first):
+        windows[target + j] = 0
+    for j in range(first, last):
+        windows[target + j] = source[start + j]
+    for j in range(last, taps * c):
+        windows[target + j] = 0
