@@ -1,7 +1,8 @@
 """Addresses inside compiled kernels.
 
-In an inner loop a plain pointer is cheaper than an array, whose every use is a count of references.
-Whoever takes an address must hold the array for as long as it is used.
+In an inner loop a plain pointer is cheaper than an array: each use of an array counts references,
+which takes as long as a small tile. But pointers do not count: whoever takes an address must keep
+the array alive for as long as it is used, by being its caller or by `hold`.
 """
 
 from numba import types
@@ -38,3 +39,12 @@ def at_address(typing_context, address, number):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(number)(address, number), generate
+
+
+@intrinsic
+def hold(typing_context, array):
+    """Does nothing, after the last use of pointers into an array that was allocated here.
+
+    Numba frees an array after its last mention; pointers to its elements do not count.
+    """
+    return types.void(array), lambda context, *_: context.get_dummy_value()

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_rows
+from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, tile_from_rows
 from tinygan.kernels.matmul.gemm_bf16 import bf16_tile_from_rows
 from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import pointer_to
 from tinygan.kernels.threads import get_num_threads
 
 LARGE_BYTES = 64 * 2**20  # more than the last-level cache of common processors

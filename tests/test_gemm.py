@@ -5,22 +5,26 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import (
     COLUMNS,
+    LANES,
     ROWS,
-    add_columns_times_panels,
+    copy_rows,
     empty_panels,
-    pack_panels,
-    rows_times_panels,
+    multiply_tile,
+    pack_panel,
 )
+from tinygan.kernels.pointers import hold, pointer_to
 
-# Around the tile's edges: one row less, exact, one more; one column, exact, one more.
-SIZES = [(1, 1, 1), (ROWS - 1, 3, COLUMNS - 1), (ROWS, 1, COLUMNS), (ROWS + 1, 5, COLUMNS + 1),
-         (3 * ROWS - 2, 17, 2 * COLUMNS + 3)]  # fmt: skip
+# (rows, terms, columns) at the tile's edges: one, one less than full, full; one vector wide.
+SIZES = [(1, 1, 1), (ROWS - 1, 3, COLUMNS - 1), (ROWS, 1, COLUMNS), (ROWS - 1, 17, COLUMNS),
+         (ROWS, 5, LANES - 1), (2, 3, LANES), (ROWS, 4, LANES + 1)]  # fmt: skip
 # Sums of at most 17 products of numbers near 1: a few roundings, relative to the largest.
 BOUND = {"float32": 1e-6, "float64": 1e-14}
 SENTINEL = 12345.0
@@ -43,10 +47,34 @@ def framed(shape, dtype, fill):
     return window, frame
 
 
+@jit
+def _pack_panel(b, row_stride, column_stride, k, width, panel):
+    pack_panel(pointer_to(b, 0), row_stride, column_stride, k, width, pointer_to(panel, 0))
+
+
+@jit
+def _multiply_tile(a, by_columns, b, k, start, start_stride, c, c_stride, height, width, slope):
+    scratch = np.empty(ROWS * COLUMNS, a.dtype)
+    multiply_tile(
+        pointer_to(a, 0), by_columns, a.shape[1], pointer_to(b, 0), b.shape[1], k,
+        pointer_to(start, 0), start_stride, pointer_to(c, 0), c_stride, height, width, slope,
+        pointer_to(scratch, 0),
+    )  # fmt: skip
+    hold(scratch)
+
+
+@jit
+def _copy_rows(source, target, rows, columns):
+    copy_rows(
+        pointer_to(source, 0), source.shape[1], pointer_to(target, 0), target.shape[1], rows,
+        columns,
+    )  # fmt: skip
+
+
 def packed(b):
-    panels = empty_panels(1, b.shape[0], b.shape[1], b.dtype)[0]
-    pack_panels(b, panels, 0)
-    return surrounded(panels, np.nan)[0]
+    panel = empty_panels(*b.shape, b.dtype)[0]
+    _pack_panel(b, b.shape[1], 1, *b.shape, panel)
+    return surrounded(panel, np.nan)[0]
 
 
 def assert_close(result, expected, dtype):
@@ -62,45 +90,72 @@ def assert_frame_untouched(frame, window_shape):
 
 @pytest.mark.parametrize("dtype", BOUND)
 @pytest.mark.parametrize(("m", "k", "n"), SIZES)
-@pytest.mark.parametrize("has_bias", [True, False], ids=["bias", "no bias"])
-def test_rows_times_panels(m, k, n, has_bias, dtype, rng):
-    a, b, bias = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), n * has_bias))
-    # Columns of a beyond k are not to be read: they are NaN, as everything around is.
-    wide = np.full((m, k + 3), np.nan, dtype)
-    wide[:, :k] = a
-    rows, _ = surrounded(wide, np.nan)
+@pytest.mark.parametrize("by_columns", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize(
+    ("adds", "slope"), [(False, 1.0), (False, 0.2), (True, 1.0), (True, -2.0)],
+    ids=["bias", "bias, slope", "adds", "adds, slope"],
+)  # fmt: skip
+def test_multiply_tile(m, k, n, by_columns, adds, slope, dtype, rng):
+    a, b, bias, before = (
+        rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), n, (m, n))
+    )
+    # What lies beyond k or m is not to be read: it is NaN, as everything around is.
+    wide = np.full((k, m + 3) if by_columns else (m, k + 3), np.nan, dtype)
+    (wide.T if by_columns else wide)[:m, :k] = a
+    left, _ = surrounded(wide, np.nan)
     c, frame = framed((m, n), dtype, SENTINEL)
-    rows_times_panels(rows, k, packed(b), surrounded(bias, np.nan)[0], c)
-    exact = a.astype(np.float64) @ b + (bias if has_bias else 0)
-    assert_close(c, exact, dtype)
+    c[...] = before
+    flat = frame.reshape(-1)[ROWS * frame.shape[1] + COLUMNS :]
+    start, start_stride = (flat, frame.shape[1]) if adds else (surrounded(bias, np.nan)[0], 0)
+    _multiply_tile(
+        left, by_columns, packed(b), k, start, start_stride, flat, frame.shape[1], m, n, slope
+    )
+    exact = a.astype(np.float64) @ b + (before if adds else bias)
+    assert_close(c, np.where(exact > 0, exact, slope * exact), dtype)
     assert_frame_untouched(frame, (m, n))
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.2])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_multiply_tile_keeps_what_is_not_finite(value, slope):
+    ones = np.ones((ROWS, COLUMNS), "float32")
+    a = ones.copy()
+    a[1, 1], a[2, 2] = value, -value
+    c = np.zeros_like(ones)
+    _multiply_tile(a, False, ones, 4, ones[0], 0, c.reshape(-1), COLUMNS, ROWS, COLUMNS, slope)
+    np.testing.assert_array_equal(c[1], value)
+    np.testing.assert_array_equal(c[2], -value)
+    np.testing.assert_array_equal(c[[0, 3]], 5)
 
 
 @pytest.mark.parametrize("dtype", BOUND)
-@pytest.mark.parametrize(("m", "k", "n"), SIZES)
-def test_add_columns_times_panels(m, k, n, dtype, rng):
-    a, b, start = (rng.standard_normal(s).astype(dtype) for s in ((k, m), (k, n), (m, n)))
-    wide = np.full((k, m + 3), np.nan, dtype)
-    wide[:, :m] = a
-    columns, _ = surrounded(wide, np.nan)
-    c, frame = framed((m, n), dtype, SENTINEL)
-    c[...] = start
-    add_columns_times_panels(columns, m, packed(b), c)
-    assert_close(c, start + a.astype(np.float64).T @ b, dtype)
-    assert_frame_untouched(frame, (m, n))
-
-
-@pytest.mark.parametrize("n", [1, COLUMNS, COLUMNS + 1])
-def test_pack_panels_fills_what_it_should_and_nothing_else(n, rng):
-    b = rng.standard_normal((3, n)).astype("float32")
-    rows = 8
-    memory = np.full((-(-n // COLUMNS) + 2, rows, COLUMNS), SENTINEL, "float32")
-    pack_panels(b, memory[1:-1], 2)
+@pytest.mark.parametrize("k", [1, LANES - 1, LANES, 2 * LANES + 3])
+@pytest.mark.parametrize("width", [1, LANES, COLUMNS - 1, COLUMNS])
+@pytest.mark.parametrize("order", ["rows", "columns", "neither"])
+def test_pack_panel_fills_what_it_should_and_nothing_else(k, width, order, dtype, rng):
+    b = rng.standard_normal((k, width)).astype(dtype)
+    wide = np.full((2 * k, 2 * width), SENTINEL, dtype)
+    if order == "rows":
+        strides, view = (2 * width, 1), wide[:k, :width]
+    elif order == "columns":
+        strides, view = (1, 2 * k), wide.reshape(2 * width, 2 * k)[:width, :k].T
+    else:
+        strides, view = (2 * width, 2), wide[:k, ::2]
+    view[...] = b
+    memory = np.full((k + 2, COLUMNS), SENTINEL, dtype)
+    _pack_panel(wide, *strides, k, width, memory[1:-1])
     assert (memory[[0, -1]] == SENTINEL).all()
-    assert (memory[1:-1, :2] == SENTINEL).all() and (memory[1:-1, 5:] == SENTINEL).all()
-    together = memory[1:-1, 2:5].transpose(1, 0, 2).reshape(3, -1)
-    np.testing.assert_array_equal(together[:, :n], b)
-    assert (together[:, n:] == 0).all()
+    np.testing.assert_array_equal(memory[1:-1, :width], b)
+    assert (memory[1:-1, width:] == 0).all()
+
+
+@pytest.mark.parametrize("columns", [1, LANES - 1, LANES, 2 * LANES + 1])
+def test_copy_rows(columns, rng):
+    source = rng.standard_normal((3, columns + 2)).astype("float32")
+    target = np.full((3, columns + 5), SENTINEL, "float32")
+    _copy_rows(source, target, 3, columns)
+    np.testing.assert_array_equal(target[:, :columns], source[:, :columns])
+    assert (target[:, columns:] == SENTINEL).all()
 
 
 # Reads leave no trace in a result that ignores them. So, in a process of its own, each input lies
@@ -135,8 +190,8 @@ if sys.argv[1] == "overrun":
     sys.exit()
 
 import tinygan.kernels
+from test_gemm import COLUMNS, LANES, ROWS, _copy_rows, _multiply_tile, _pack_panel, empty_panels
 from tinygan.kernels.ladder import Ladder
-from tinygan.kernels.matmul import gemm
 
 for package in pkgutil.iter_modules(tinygan.kernels.__path__):
     if package.ispkg:
@@ -155,21 +210,24 @@ for at_end in (True, False):
                     rung(*args, **options)
             print(ladder.name, "-", name, flush=True)
     ones = lambda *shape: guard(np.ones(shape, "float32"))
-    for m in range(1, 2 * gemm.ROWS + 1):
-        for n in (1, gemm.COLUMNS - 1, gemm.COLUMNS, gemm.COLUMNS + 1):
-            panels = guard(gemm.empty_panels(1, 3, n, "float32")[0])
-            gemm.pack_panels(ones(3, n), panels, 0)
-            gemm.rows_times_panels(ones(m, 3), 3, panels, ones(n), ones(m, n))
-            gemm.add_columns_times_panels(ones(3, m), m, panels, ones(m, n))
-            print("gemm", m, n, flush=True)
+    for m in range(1, ROWS + 1):
+        for n in (1, LANES - 1, LANES, LANES + 1, COLUMNS - 1, COLUMNS):
+            panel = guard(empty_panels(3, n, "float32")[0])
+            _pack_panel(ones(3, n), n, 1, 3, n, panel)
+            _pack_panel(ones(n, 3), 1, 3, 3, n, panel)
+            for by_columns, a in ((False, ones(m, 3)), (True, ones(3, m))):
+                _multiply_tile(a, by_columns, panel, 3, ones(n), 0, ones(m * n), n, m, n, 0.5)
+            _copy_rows(ones(m, n), ones(m, n), m, n)
+            print("tile", m, n, flush=True)
 '''
 linux = pytest.mark.skipif(sys.platform != "linux", reason="mprotect as on Linux")
 
 
 def run_with_guard_pages(what):
     return subprocess.run(
-        [sys.executable, "-c", GUARD_PAGES, what], capture_output=True, text=True, timeout=300
-    )
+        [sys.executable, "-c", GUARD_PAGES, what], capture_output=True, text=True, timeout=300,
+        cwd=Path(__file__).parent,
+    )  # fmt: skip
 
 
 @linux

@@ -192,7 +192,9 @@ def _winograd_weight_grad(x, y, *, stride, padding, kernel_size):
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
     _ladder.rung("reference", f"conv2d.reference:{_ladder.name}")
     _ladder.rung("numpy", f"conv2d.numpy_rungs:{_ladder.name}")
-    _ladder.rung("panels", f"conv2d.panels:{_ladder.name}")
+conv2d.rung("panels", "conv2d.panels:conv2d")
+conv_transpose2d.rung("panels", "conv2d.panels:conv_transpose2d")
+conv2d_weight_grad.rung("panels", "conv2d.panels_gradient:conv2d_weight_grad")
 conv2d.rung("winograd", "conv2d.winograd:conv2d", covers=_winograd_forward)
 conv_transpose2d.rung(
     "winograd", "conv2d.winograd:conv_transpose2d", covers=_winograd_transposed

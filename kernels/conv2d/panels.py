@@ -1,10 +1,12 @@
 """Rung 2: windows gathered a cache-sized block at a time, multiplied by the register tile.
 
-Changed: only the windows of a block of about a hundred output pixels exist at any time, in the
+Changed: only the windows of a block of some hundred output pixels exist at any time, in the
 second-level cache; the weight is packed in panels once; a transposed convolution is computed by
-output parity, as ordinary convolutions whose windows hold no inserted zeros.
+output parity, as ordinary convolutions whose windows hold no inserted zeros. Where the kernel
+covers all of the input there is one window per image: a plain matrix product. With few output
+channels the panels would be almost empty; see `few_outputs.py`.
 Faster: nothing but x, weight and y touches memory, and the product runs near the core's peak.
-Bound: arithmetic, for the wide layers; copying windows for layers of few channels.
+Bound: arithmetic, for the wide layers; memory for layers of few channels.
 
 How a transposed convolution becomes ordinary ones: with h = stride * p + r - top, all taps r that
 reach an output row h leave the same remainder, r = (h + top) mod stride. So the output rows fall
@@ -14,223 +16,166 @@ read consecutive input rows p, the taps counting backwards.
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
+from tinygan.kernels.conv2d.few_outputs import FEW, few_outputs
+from tinygan.kernels.conv2d.windows import gather_windows
+from tinygan.kernels.matmul.cpu import product
 from tinygan.kernels.matmul.gemm import (
     COLUMNS,
+    LANES,
     ROWS,
-    add_columns_times_panels,
+    copy_rows,
     empty_panels,
-    pack_panels,
-    rows_times_panels,
+    multiply_tile,
+    pack_panel,
 )
-from tinygan.kernels.threads import run_tasks
+from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import at, hold, pointer_to
 
 BLOCK_BYTES = 384 * 1024  # the windows of a block; second-level caches hold 512 KiB and more
-SMALL_WEIGHT, PARTS = 32768, 8
-NARROW = 4  # so few output channels leave a panel almost empty: dot products are faster
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size):
-    y = np.empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
+    """`slope` is for who fuses a LeakyReLU: values v <= 0 of the result become slope * v."""
+    (n, *size, _), (k, _, r, s) = x.shape, weight.shape
     taps = weight.transpose(2, 3, 1, 0)
-    _gathered_product(x, taps, bias, y, stride, (-padding[0], -padding[1]), 1)
+    stride, padding, output_size = tuple(stride), tuple(padding), tuple(output_size)
+    if output_size == (1, 1) and tuple(size) == (r, s) and padding == (0, 0):
+        y = _covered(x, taps, bias, slope)
+        return y.reshape(n, 1, 1, k)
+    if k <= FEW and stride == (1, 1):
+        # The other way round it is a transposed convolution, with the taps counting backwards.
+        around = r - 1 - padding[0], s - 1 - padding[1]
+        return few_outputs(x, taps[::-1, ::-1], bias, stride, around, output_size, slope)
+    y = np.empty((n, *output_size, k), x.dtype)
+    _gathered_product(
+        x, taps, bias, y, stride, (-padding[0], -padding[1]), (0, 0), (1, 1), output_size, slope
+    )
     return y
 
 
 def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
-    x = np.empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
+    (n, *size, k), (_, c, r, s) = y.shape, weight.shape
     taps = weight.transpose(2, 3, 0, 1)
+    stride, padding, output_size = tuple(stride), tuple(padding), tuple(output_size)
+    if tuple(size) == (1, 1) and output_size == (r, s) and padding == (0, 0):
+        return product(y.reshape(n, k), _as_matrices(taps), bias=bias).reshape(n, r, s, c)
+    if c <= FEW:
+        return few_outputs(y, taps, bias, stride, padding, output_size, 1.0)
+    x = np.empty((n, *output_size, c), y.dtype)
     for remainder_h in range(stride[0]):
         for remainder_w in range(stride[1]):
             first_h = (remainder_h - padding[0]) % stride[0]
             first_w = (remainder_w - padding[1]) % stride[1]
-            offset = (first_h + padding[0]) // stride[0], (first_w + padding[1]) // stride[1]
-            part = x[:, first_h :: stride[0], first_w :: stride[1]]
-            reaching = taps[remainder_h :: stride[0], remainder_w :: stride[1]]
+            reaching = taps[remainder_h :: stride[0], remainder_w :: stride[1]][::-1, ::-1]
             if reaching.size == 0:
-                part[...] = 0 if bias is None else bias
-            else:
-                _gathered_product(y, reaching, bias, part, (1, 1), offset, -1)
+                x[:, first_h :: stride[0], first_w :: stride[1]] = 0 if bias is None else bias
+                continue
+            offset = (
+                (first_h + padding[0]) // stride[0] - reaching.shape[0] + 1,
+                (first_w + padding[1]) // stride[1] - reaching.shape[1] + 1,
+            )
+            part = len(range(first_h, output_size[0], stride[0])), len(
+                range(first_w, output_size[1], stride[1])
+            )
+            _gathered_product(
+                y, reaching, bias, x, (1, 1), offset, (first_h, first_w), stride, part, 1.0
+            )
     return x
 
 
-def _gathered_product(x, taps, bias, y, step, offset, direction):
-    """y[n, i, j] = bias + sum over taps (a, b) of x[n, i', j'] @ taps[a, b], in place.
+def _as_matrices(taps):
+    """(r, s, c, k) as (r * s, c, k), without a copy where that is possible."""
+    return taps.reshape(-1, *taps.shape[2:])
 
-    i' = i * step + offset + a * direction, and the same for j'; x is zero outside.
-    taps (r, s, c, k) and y (n, p, q, k) may have any strides.
+
+def _covered(x, taps, bias, slope):
+    """Each image is one window."""
+    n, (r, s, c, k) = x.shape[0], taps.shape
+    windows = np.ascontiguousarray(x).reshape(n, r * s * c)
+    matrix = taps.reshape(r * s * c, k)
+    if np.may_share_memory(matrix, taps):
+        return product(windows, matrix[None], bias=bias, slope=slope)
+    return product(
+        windows, _as_matrices(taps), bias=bias, slope=slope, taps_are_columns=False
+    )
+
+
+def _gathered_product(x, taps, bias, y, step, offset, first, y_step, size, slope):
+    """y[n, i, j] = activation(bias + sum over taps (a, b) of x[n, i', j'] @ taps[a, b])
+
+    in place, for i = first + y_step * (0, 1, ..., size - 1), and j likewise. The first of them
+    reads x from i' = offset + a on, the next ones `step` further each; x is zero outside.
+    taps (r, s, c, k) may have any strides, y (n, p, q, k) is C-contiguous.
     """
     r, s, c, k = taps.shape
-    depth = r * s * c
-    pixels = y.shape[0] * y.shape[1] * y.shape[2]
+    depth, pixels = r * s * c, x.shape[0] * size[0] * size[1]
     if pixels == 0:
         return
     x = np.ascontiguousarray(x)
-    bias = np.empty(0, x.dtype) if bias is None else np.ascontiguousarray(bias)
-    if k <= NARROW:
-        flat = np.ascontiguousarray(taps.transpose(3, 0, 1, 2))
-        block = 1024
-        run_tasks(
-            lambda t: _narrow_block(
-                x, flat, bias, y, *step, *offset, direction, t * block,
-                min(pixels, (t + 1) * block),
-            ),
-            -(-pixels // block),
-        )  # fmt: skip
-        return
-    panels = empty_panels(1, depth, k, x.dtype)[0]
-    run_tasks(lambda j: _pack_taps(taps, panels, j), panels.shape[0])
+    bias = np.zeros(k, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    panels = empty_panels(depth, k, x.dtype)
+    _pack_taps(panels.shape[0] * r * s, taps, panels)
     block = max(3, min(96, BLOCK_BYTES // (depth * x.itemsize) // ROWS)) * ROWS
-    run_tasks(
-        lambda t: _product_block(
-            x, r, s, panels, bias, y, *step, *offset, direction, t * block,
-            min(pixels, (t + 1) * block),
-        ),
-        -(-pixels // block),
+    _product_block(
+        -(-pixels // block), x, r, s, panels, bias, y, step, offset, first, y_step, size, block,
+        slope,
     )  # fmt: skip
 
 
-@jit
-def _pack_taps(taps, panels, j):
-    """Packs columns j * COLUMNS ... of the matrix (r * s * c, k) that taps is."""
+@parallel
+def _pack_taps(task, taps, panels):
+    """One tap's part of one panel of the matrix (r * s * c, k) that taps is."""
     r, s, c, k = taps.shape
-    width = min(COLUMNS, k - j * COLUMNS)
-    row = 0
-    for a in range(r):
-        for b in range(s):
-            for i in range(c):
-                for column in range(width):
-                    panels[j, row, column] = taps[a, b, i, j * COLUMNS + column]
-                for column in range(width, COLUMNS):
-                    panels[j, row, column] = 0
-                row += 1
+    j, tap = divmod(task, r * s)
+    size = taps.itemsize
+    of_a, of_b, of_c, of_k = taps.strides
+    start = (tap // s * of_a + tap % s * of_b + j * COLUMNS * of_k) // size
+    target = (j * panels.shape[1] + tap * c) * COLUMNS
+    pack_panel(
+        pointer_to(taps, start), of_c // size, of_k // size, c, min(COLUMNS, k - j * COLUMNS),
+        pointer_to(panels, target),
+    )  # fmt: skip
 
 
-@jit
-def _gather(
-    x, windows, out_h, out_w, s, step_h, step_w, offset_h, offset_w, direction,
-    first_pixel, first_tap, taps,
-):  # fmt: skip
-    """windows[i, tap * c : (tap + 1) * c] = what `tap` of pixel first_pixel + i reads of x."""
-    _, height, width, channels = x.shape
-    for i in range(windows.shape[0]):
-        pixel = first_pixel + i
-        n = pixel // (out_h * out_w)
-        rest = pixel - n * out_h * out_w
-        row = (rest // out_w) * step_h + offset_h
-        column = (rest % out_w) * step_w + offset_w
-        for t in range(taps):
-            a = (first_tap + t) // s
-            b = (first_tap + t) - a * s
-            h = row + a * direction
-            w = column + b * direction
-            if 0 <= h < height and 0 <= w < width:
-                for c in range(channels):
-                    windows[i, t * channels + c] = x[n, h, w, c]
-            else:
-                for c in range(channels):
-                    windows[i, t * channels + c] = 0
-
-
-@jit
+@parallel
 def _product_block(
-    x, r, s, panels, bias, y, step_h, step_w, offset_h, offset_w, direction, start, stop
+    task, x, r, s, panels, bias, y, step, offset, first, y_step, size, block, slope
 ):
-    _, out_h, out_w, k = y.shape
-    depth = r * s * x.shape[3]
-    # 16 more values in a row: rows a power of two apart would share few sets of the cache.
-    windows = np.empty((stop - start, depth + 16), x.dtype)
-    _gather(
-        x, windows, out_h, out_w, s, step_h, step_w, offset_h, offset_w, direction, start, 0, r * s
-    )
-    results = np.empty((stop - start, k), x.dtype)
-    rows_times_panels(windows, depth, panels, bias, results)
-    for i in range(stop - start):
-        pixel = start + i
-        n = pixel // (out_h * out_w)
-        rest = pixel - n * out_h * out_w
-        for j in range(k):
-            y[n, rest // out_w, rest % out_w, j] = results[i, j]
-
-
-@jit
-def _narrow_block(
-    x, taps, bias, y, step_h, step_w, offset_h, offset_w, direction, start, stop
-):
-    _, height, width, channels = x.shape
-    _, out_h, out_w, k = y.shape
-    for pixel in range(start, stop):
-        n = pixel // (out_h * out_w)
-        rest = pixel - n * out_h * out_w
-        row = (rest // out_w) * step_h + offset_h
-        column = (rest % out_w) * step_w + offset_w
-        for j in range(k):
-            total = x.dtype.type(0)
-            for a in range(taps.shape[1]):
-                h = row + a * direction
-                if 0 <= h < height:
-                    for b in range(taps.shape[2]):
-                        w = column + b * direction
-                        if 0 <= w < width:
-                            for c in range(channels):
-                                total += x[n, h, w, c] * taps[j, a, b, c]
-            if bias.size > 0:
-                total += bias[j]
-            y[n, rest // out_w, rest % out_w, j] = total
-
-
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
-    """weight = windows.T @ y, a block of pixels at a time.
-
-    A task computes the rows of a few taps, over all pixels: no two tasks add to the same result,
-    and the order of the sums is always the same. A weight with too few rows for that is computed
-    as PARTS sums over parts of the pixels instead, which are then added in their order.
-    """
-    r, s = kernel_size
-    c, k = x.shape[3], y.shape[3]
-    parts = 1 if r * s * c * k > SMALL_WEIGHT else PARTS
-    sums = np.zeros((parts, r * s * c, k), x.dtype)
-    x = np.ascontiguousarray(x)
-    rows = np.ascontiguousarray(y).reshape(-1, k)
-    pixels = rows.shape[0]
-    if pixels:
-        block = 256 if c <= 256 else 128
-        blocks = -(-pixels // block)
-        panels = empty_panels(blocks, block, k, x.dtype)
-        run_tasks(
-            lambda t: pack_panels(rows[t * block : (t + 1) * block], panels[t], 0), blocks
-        )
-        taps = max(1, 128 // c)
-        groups = -(-r * s // taps)
-        step = -(-blocks // parts)
-
-        def task(index):
-            part, group = divmod(index, groups)
-            _weight_rows(
-                x, panels, pixels, sums[part], y.shape[1], y.shape[2], s, *stride, *padding,
-                group * taps, min(r * s, (group + 1) * taps),
-                part * step, min(blocks, (part + 1) * step),
+    """A block of pixels: gathers their windows, multiplies them with all panels."""
+    images, y_h, y_w, k = y.shape
+    depth = panels.shape[1]
+    start = task * block
+    count = min(block, images * size[0] * size[1] - start)
+    # More values in a row: rows a power of two apart would share few sets of the cache.
+    row = depth + LANES
+    space = np.empty(block * row + 2 * ROWS * COLUMNS, x.dtype)
+    windows, scratch = pointer_to(space, 0), pointer_to(space, block * row)
+    results = at(scratch, ROWS * COLUMNS)
+    gather_windows(
+        x, windows, row, size[0], size[1], s, 0, r * s, step[0], step[1], offset[0], offset[1],
+        start, count,
+    )  # fmt: skip
+    direct = y_step[0] == 1 and y_step[1] == 1 and size[0] == y_h and size[1] == y_w
+    places = np.empty(0 if direct else count, np.int64)
+    for i in range(places.size):
+        rest, q = divmod(start + i, size[1])
+        n, p = divmod(rest, size[0])
+        places[i] = (n * y_h + first[0] + p * y_step[0]) * y_w + first[1] + q * y_step[1]
+    for j in range(panels.shape[0]):
+        panel = pointer_to(panels, j * depth * COLUMNS)
+        offsets = pointer_to(bias, j * COLUMNS)
+        width = min(COLUMNS, k - j * COLUMNS)
+        for i in range(0, count, ROWS):
+            height = min(ROWS, count - i)
+            target, stride = results, COLUMNS
+            if direct:
+                target, stride = pointer_to(y, (start + i) * k + j * COLUMNS), k
+            multiply_tile(
+                at(windows, i * row), False, row, panel, COLUMNS, depth, offsets, 0,
+                target, stride, height, width, slope, scratch,
             )  # fmt: skip
-
-        run_tasks(task, parts * groups)
-    weight = sums[0] if parts == 1 else sums.sum(0)
-    return weight.reshape(r, s, c, k).transpose(3, 2, 0, 1)
-
-
-@jit
-def _weight_rows(
-    x, panels, pixels, weight, out_h, out_w, s, stride_h, stride_w, top, left, first_tap, last_tap,
-    first_block, last_block,
-):  # fmt: skip
-    block = panels.shape[2]
-    c = x.shape[3]
-    rows = (last_tap - first_tap) * c
-    part = weight[first_tap * c : last_tap * c]
-    buffer = np.empty((block, rows + 16), x.dtype)
-    for i in range(first_block, last_block):
-        windows = buffer[: min(block, pixels - i * block)]
-        _gather(
-            x, windows, out_h, out_w, s, stride_h, stride_w, -top, -left, 1,
-            i * block, first_tap, last_tap - first_tap,
-        )  # fmt: skip
-        add_columns_times_panels(windows, rows, panels[i], part)
+            if not direct:
+                for line in range(height):
+                    place = places[i + line] * k + j * COLUMNS
+                    copy_rows(at(results, line * COLUMNS), 0, pointer_to(y, place), 0, 1, width)
+    hold(space)

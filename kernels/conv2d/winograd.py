@@ -44,8 +44,9 @@ from tinygan.kernels.conv2d.winograd_steps import (
     transform_weight,
 )
 from tinygan.kernels.jit import jit
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, pointer_to
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
 from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import pointer_to
 
 DEPTH = 256  # of sums without an intermediate result: long sums in one go lose digits
 WEIGHT_BYTES = 4 << 20  # of U, to be small enough for a third-level cache

@@ -41,8 +41,9 @@ from tinygan.kernels.conv2d.winograd_steps import (
     kind_of,
 )
 from tinygan.kernels.jit import jit
-from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, pointer_to, tile_from_columns
+from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, tile_from_columns
 from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import pointer_to
 
 CHANNELS = 64  # of a phase, for a task; parts of more than half of it fill a vector
 TASK_BYTES = 1 << 20  # of G from one task

@@ -25,7 +25,8 @@ from tinygan.kernels.conv2d.tile_transforms import (
     transpose,
 )
 from tinygan.kernels.jit import jit
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, pointer_to, tile_from_rows
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, tile_from_rows
+from tinygan.kernels.pointers import pointer_to
 
 MOST = max(POINTS)
 PIXELS = MOST * MOST  # of a tile, at most

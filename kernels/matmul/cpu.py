@@ -2,22 +2,20 @@
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
-from tinygan.kernels.matmul.gemm import (
-    add_columns_times_panels,
-    empty_panels,
-    pack_panels,
-    rows_times_panels,
-)
-from tinygan.kernels.threads import run_tasks
+from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, copy_rows, multiply_tile, pack_panel
+from tinygan.kernels.parallel import parallel
+from tinygan.kernels.pointers import at, hold, pointer_to
 
-# A task computes this many rows of the result; its part of a stays in the second-level cache.
-ROWS_PER_TASK = 96
+# A task computes up to this many rows of the result, from pieces of so many terms each: the piece
+# of a stays in the second-level cache. (Longer sums in one go would also lose digits.)
+ROWS_PER_TASK, TERMS = 256, 256
+PANELS_PER_TASK = 4  # its columns, at most: rows of a are used for all of them while near
+TASKS = 16  # at least, if there is enough to do: to keep some threads busy
+SPLIT_TERMS = 8 * TERMS  # from here on, parts of the sums may be tasks of their own
 # Up to here a panel would be almost empty, and plain dot products are faster.
 NARROW = 4
-# Elements of a per task of dot products: with fewer, handing them to a thread takes longer.
-NARROW_TASK = 1 << 19
-# From here on the padded rows pay: rows a multiple of 4 KiB apart share one cache set.
+NARROW_TASK = 1 << 16  # elements of a per task of dot products
+# Rows a multiple of 4 KiB apart share few sets of the cache: they are moved apart.
 _PAGE = 4096
 
 
@@ -29,82 +27,137 @@ def matmul_numpy(a, b):
 
 
 def matmul_panels(a, b):
-    """Rung 2. Changed: b packed in panels, our register tile, our thread pool.
+    """Rung 2. Changed: b packed in panels by who multiplies them, our register tile, our threads.
     Faster: near the multiply-add peak of each core, no second thread pool.
-    Bound: arithmetic for large matrices; packing b for few rows of a."""
-    (m, k), n = a.shape, b.shape[1]
-    if m * n == 0 or k == 0:
-        return np.zeros((m, n), a.dtype)
-    if k == 1:
-        return a * b
-    if n <= NARROW:
+    Bound: arithmetic for large matrices; memory for few rows or few terms."""
+    if b.shape[1] <= NARROW and a.shape[1] > 1 and not a.T.flags.c_contiguous:
         return _narrow(a, b)
-    panels = empty_panels(1, k, n, a.dtype)[0]
-    tasks = -(-panels.shape[0] // 4)
-    run_tasks(lambda t: pack_panels(b[:, t * 4 * panels.shape[2] :], panels[t * 4 : t * 4 + 4], 0),
-              tasks)  # fmt: skip
-    c = np.empty((m, n), a.dtype)
-    count = -(-m // ROWS_PER_TASK)
-    if a.T.flags.c_contiguous and not a.flags.c_contiguous:
-        columns = a.T
-
-        def task(index):
-            part = slice(index * ROWS_PER_TASK, min(m, (index + 1) * ROWS_PER_TASK))
-            c[part] = 0
-            block = np.ascontiguousarray(columns[:, part])
-            add_columns_times_panels(block, block.shape[1], panels, c[part])
-    else:
-        rows = _rows_apart(a)
-        no_bias = np.empty(0, a.dtype)
-
-        def task(index):
-            part = slice(index * ROWS_PER_TASK, min(m, (index + 1) * ROWS_PER_TASK))
-            rows_times_panels(rows[part], k, panels, no_bias, c[part])
-
-    run_tasks(task, count)
-    return c
+    return product(a, b[None])
 
 
-def _rows_apart(a):
-    """`a` with contiguous rows that do not all fall into the same cache sets."""
-    if (a.shape[1] * a.itemsize) % _PAGE:
-        return np.ascontiguousarray(a)
-    padded = np.empty((a.shape[0], a.shape[1] + 64 // a.itemsize), a.dtype)
-    padded[:, : a.shape[1]] = a
-    return padded
+def product(a, b, *, bias=None, slope=1.0, taps_are_columns=True):
+    """activation(a @ b + bias) for some matrices b[tap] side by side, or one below the other.
+
+    a (m, taps * k), b (taps, k, n), both of any strides; the result is (m, n), or with
+    `taps_are_columns` a (m, k) and the result (m, taps * n). bias is for n columns.
+    activation(v) = v where v > 0, slope * v elsewhere.
+    """
+    m, (taps, k, n) = a.shape[0], b.shape
+    across, along = (taps, 1) if taps_are_columns else (1, taps)
+    if m * n * k == 0:
+        return _activated(np.zeros((m, across * n), a.dtype), bias, slope)
+    if along * k == 1:
+        return _activated(a * b.reshape(1, -1), bias, slope)
+    by_columns = a.T.flags.c_contiguous and not a.flags.c_contiguous
+    a = a.T if by_columns else np.ascontiguousarray(a)
+    panels, groups, pieces = -(-n // COLUMNS), -(-m // ROWS_PER_TASK), along * -(-k // TERMS)
+    group = min(PANELS_PER_TASK, max(1, across * panels * groups // TASKS))
+    tasks = across * -(-panels // group) * groups
+    parts = min(pieces, -(-TASKS // tasks)) if along * k >= SPLIT_TERMS else 1
+    c = np.empty((parts, m, across * n), a.dtype)
+    plain = np.zeros(0 if parts > 1 or bias is None else n, a.dtype)
+    if plain.size:
+        plain[:] = bias
+    step = -(-pieces // parts)
+    _multiply(parts * tasks, a, by_columns, b, c, plain, slope if parts == 1 else 1.0, group, step)
+    return c[0] if parts == 1 else _activated(c.sum(0), bias, slope)
+
+
+def _activated(c, bias, slope):
+    if bias is not None:
+        c.reshape(-1, bias.size)[...] += bias
+    return c if slope == 1 else np.where(c > 0, c, c.dtype.type(slope) * c)
+
+
+@parallel
+def _multiply(task, a, by_columns, b, c, bias, slope, panels_per_task, pieces_per_part):
+    """Rows and columns of c[part] = activation(terms of this part of a @ b + bias)."""
+    taps, k, n = b.shape
+    _, m, columns = c.shape
+    across = columns // n
+    column_groups = (n + COLUMNS * panels_per_task - 1) // (COLUMNS * panels_per_task)
+    row_groups = (m + ROWS_PER_TASK - 1) // ROWS_PER_TASK
+    rest, row_group = divmod(task, row_groups)
+    rest, column_group = divmod(rest, column_groups)
+    part, tap_across = divmod(rest, across)
+    first_row, first = row_group * ROWS_PER_TASK, column_group * panels_per_task * COLUMNS
+    rows = min(ROWS_PER_TASK, m - first_row)
+    width = min(panels_per_task * COLUMNS, n - first)
+
+    size = b.itemsize
+    of_tap, of_row, of_column = b.strides[0] // size, b.strides[1] // size, b.strides[2] // size
+    a_stride = a.shape[1]
+    far_apart = by_columns or (a_stride * size) % _PAGE == 0
+    # Rows of b that are used for a few rows of a only are read where they lie.
+    direct = of_column == 1 and rows <= 4 * ROWS
+    terms = min(TERMS, k)
+    space = np.empty(
+        ROWS * COLUMNS + COLUMNS + panels_per_task * terms * COLUMNS
+        + far_apart * (rows + COLUMNS) * (terms + COLUMNS), a.dtype
+    )  # fmt: skip
+    scratch, zeros = pointer_to(space, 0), pointer_to(space, ROWS * COLUMNS)
+    packed = at(zeros, COLUMNS)
+    near = at(packed, panels_per_task * terms * COLUMNS)
+    for i in range(COLUMNS):
+        zeros[i] = 0
+
+    per_tap = (k + TERMS - 1) // TERMS
+    first_piece = part * pieces_per_part
+    last_piece = min(per_tap * (taps // across), first_piece + pieces_per_part) - 1
+    for piece in range(first_piece, last_piece + 1):
+        tap_along, first_term = piece // per_tap, piece % per_tap * TERMS
+        length = min(TERMS, k - first_term)
+        weights = pointer_to(b, (tap_across + tap_along) * of_tap + first_term * of_row)
+        for column in range(0, width, COLUMNS):
+            if not direct or width - column < COLUMNS:
+                pack_panel(
+                    at(weights, (first + column) * of_column), of_row, of_column, length,
+                    min(COLUMNS, width - column), at(packed, column * terms),
+                )  # fmt: skip
+        term = tap_along * k + first_term
+        left, left_stride = pointer_to(a, first_row * a_stride + term), a_stride
+        if by_columns:
+            left = pointer_to(a, term * a_stride + first_row)
+        if far_apart:
+            left_stride = (rows if by_columns else length) + COLUMNS
+            if by_columns:
+                copy_rows(left, a_stride, near, left_stride, length, rows)
+            else:
+                copy_rows(left, a_stride, near, left_stride, rows, length)
+            left = near
+        for i in range(0, rows, ROWS):
+            for column in range(0, width, COLUMNS):
+                place = (part * m + first_row + i) * columns + tap_across * n + first + column
+                target = pointer_to(c, place)
+                start, start_stride = target, columns
+                if piece == first_piece:
+                    start, start_stride = zeros, 0
+                    if bias.size > 0:
+                        start = pointer_to(bias, first + column)
+                right, right_stride = at(packed, column * terms), COLUMNS
+                if direct and width - column >= COLUMNS:
+                    right, right_stride = at(weights, first + column), of_row
+                multiply_tile(
+                    at(left, i if by_columns else i * left_stride), by_columns, left_stride,
+                    right, right_stride, length, start, start_stride, target, columns,
+                    min(ROWS, rows - i), min(COLUMNS, width - column),
+                    slope if piece == last_piece else 1.0, scratch,
+                )  # fmt: skip
+    hold(space)
 
 
 def _narrow(a, b):
-    columns = np.ascontiguousarray(b.T)
-    c = np.empty((a.shape[0], b.shape[1]), a.dtype)
-    if a.T.flags.c_contiguous:
-        kernel, a = _sums_of_columns, a.T
-    else:
-        kernel, a = _dot_products, np.ascontiguousarray(a)
-    step = max(ROWS_PER_TASK, NARROW_TASK // b.shape[0])
-
-    def task(index):
-        part = slice(index * step, (index + 1) * step)
-        kernel(a[:, part] if kernel is _sums_of_columns else a[part], columns, c[part])
-
-    run_tasks(task, -(-c.shape[0] // step))
+    (m, k), n = a.shape, b.shape[1]
+    c = np.empty((m, n), a.dtype)
+    if m * n:
+        step = max(1, NARROW_TASK // k)
+        _dot_products(-(-m // step), np.ascontiguousarray(a), np.ascontiguousarray(b.T), c, step)
     return c
 
 
-@jit
-def _sums_of_columns(a, columns, c):
-    """c = a.T @ columns.T, one row of a after the other: consecutive reads, no sum over lanes."""
-    for j in range(columns.shape[0]):
-        for i in range(a.shape[1]):
-            c[i, j] = a[0, i] * columns[j, 0]
-        for l in range(1, a.shape[0]):  # noqa: E741
-            for i in range(a.shape[1]):
-                c[i, j] += a[l, i] * columns[j, l]
-
-
-@jit
-def _dot_products(a, columns, c):
-    for i in range(a.shape[0]):
+@parallel
+def _dot_products(task, a, columns, c, step):
+    for i in range(task * step, min(c.shape[0], (task + 1) * step)):
         for j in range(columns.shape[0]):
             total = a[i, 0] * columns[j, 0]
             for l in range(1, a.shape[1]):  # noqa: E741

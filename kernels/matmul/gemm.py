@@ -7,8 +7,9 @@ of COLUMNS values of b and ROWS single values of a, and multiplies each with eac
     tile[i, :] += a[i, l] * b[l, :]         for l = 0 ... k - 1
 
 that is ROWS * COLUMNS multiply-adds for ROWS + COLUMNS loads, and nothing is stored before the end.
-b is packed beforehand in panels of COLUMNS columns, so that its loads are consecutive; a is read
-where it lies, by rows (`tile_from_rows`) or by columns (`tile_from_columns`).
+b is read by rows of COLUMNS values: from panels of COLUMNS columns that it was packed into, or
+where it lies, if it is read only a few times. a is read by rows (`tile_from_rows`) or by columns
+(`tile_from_columns`).
 
 Compilers do not find this loop by themselves, so it is written as LLVM code, through Numba's
 `intrinsic`. LLVM maps the vectors to whatever the CPU has; only the tile's shape depends on it.
@@ -21,7 +22,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygan.kernels.jit import cpu_features, jit
-from tinygan.kernels.pointers import pointer_to
+from tinygan.kernels.layout.transpose import block_transposer
+from tinygan.kernels.pointers import at
 
 
 def _tile_shape() -> tuple[int, int, int]:
@@ -39,6 +41,23 @@ COLUMNS = VECTORS * LANES
 
 _INT = ir.IntType(64)
 _INDEX = ir.IntType(32)
+_FIRST_LANE = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
+
+
+def scalar_of(pointer) -> tuple[ir.Type, int]:
+    """The LLVM type that a pointer of Numba's points to, and its size in bytes."""
+    is_double = pointer.dtype == types.float64
+    return (ir.DoubleType(), 8) if is_double else (ir.FloatType(), 4)
+
+
+def load_vector(builder, kind, address, alignment):
+    vector = builder.load(builder.bitcast(address, kind.as_pointer()))
+    vector.align = alignment
+    return vector
+
+
+def store_vector(builder, vector, address, alignment):
+    builder.store(vector, builder.bitcast(address, vector.type.as_pointer())).align = alignment
 
 
 def _floats(dtype):
@@ -58,6 +77,58 @@ def _floats(dtype):
     return scalar, dtype, multiply_add
 
 
+def _products(builder, arithmetic, a_by_rows, a, b, k, a_stride, b_stride, rows, vectors):
+    """Emits the loop over the inner dimension: sums[i][j] of row rows[i] of a and vector j of b."""
+    value, sum_type, multiply_add, value_bytes = arithmetic
+    kind, kind_of_sums = ir.VectorType(value, LANES), ir.VectorType(sum_type, LANES)
+    if a_by_rows:
+        starts = [builder.gep(a, [builder.mul(row, a_stride)]) for row in rows]
+    before = builder.block
+    loop = builder.function.append_basic_block("inner_dimension")
+    done = builder.function.append_basic_block("done")
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    step = builder.phi(_INT)
+    sums = [[builder.phi(kind_of_sums) for _ in range(vectors)] for _ in rows]
+    b_row = builder.gep(b, [builder.mul(step, b_stride)])
+    values = [
+        load_vector(builder, kind, builder.gep(b_row, [_INT(j * LANES)]), value_bytes)
+        for j in range(vectors)
+    ]
+    if not a_by_rows:
+        column = builder.gep(a, [builder.mul(step, a_stride)])
+    undefined = ir.Constant(kind, ir.Undefined)
+    new_sums = []
+    for i, row in enumerate(rows):
+        address = builder.gep(starts[i], [step]) if a_by_rows else builder.gep(column, [row])
+        single = builder.load(address)
+        single.align = value_bytes
+        lane = builder.insert_element(undefined, single, _INDEX(0))
+        everywhere = builder.shuffle_vector(lane, undefined, _FIRST_LANE)
+        new_sums.append(
+            [multiply_add(builder, everywhere, values[j], sums[i][j]) for j in range(vectors)]
+        )
+    following = builder.add(step, _INT(1))
+    step.add_incoming(_INT(0), before)
+    step.add_incoming(following, loop)
+    for old, new in zip(sums, new_sums, strict=True):
+        for j in range(vectors):
+            old[j].add_incoming(ir.Constant(kind_of_sums, [0.0] * LANES), before)
+            old[j].add_incoming(new[j], loop)
+    builder.cbranch(builder.icmp_signed("<", following, k), loop, done)
+    builder.position_at_end(done)
+    return new_sums
+
+
+def _existing_rows(builder, valid_rows):
+    """The tile's rows; one beyond the last is replaced by the last: no access leaves the array."""
+    last = builder.sub(valid_rows, _INT(1))
+    return [
+        builder.select(builder.icmp_signed("<", _INT(i), last), _INT(i), last) for i in range(ROWS)
+    ]
+
+
 def tile_intrinsic(a_by_rows: bool, arithmetic):
     """tile = a[:ROWS, :k] @ panel, as an intrinsic (a, panel, tile, k, stride, valid_rows).
 
@@ -75,62 +146,73 @@ def tile_intrinsic(a_by_rows: bool, arithmetic):
         def generate(context, builder, signature, args):
             a, panel, tile, k, stride, valid_rows = args
             a, panel = (builder.bitcast(array, value.as_pointer()) for array in (a, panel))
-            vector = ir.VectorType(value, LANES)
-            vector_of_sums = ir.VectorType(context.get_value_type(sum_dtype), LANES)
-            # A row beyond the last is replaced by the last: no load leaves the array.
-            last = builder.sub(valid_rows, _INT(1))
-            rows = []
-            for i in range(ROWS):
-                inside = builder.icmp_signed("<", _INT(i), last)
-                rows.append(builder.select(inside, _INT(i), last))
-            if a_by_rows:
-                starts = [builder.gep(a, [builder.mul(row, stride)]) for row in rows]
-
-            before = builder.block
-            loop = builder.function.append_basic_block("inner_dimension")
-            done = builder.function.append_basic_block("done")
-            builder.branch(loop)
-
-            builder.position_at_end(loop)
-            step = builder.phi(_INT)
-            sums = [[builder.phi(vector_of_sums) for _ in range(VECTORS)] for _ in range(ROWS)]
-            panel_row = builder.mul(step, _INT(COLUMNS))
-            b = []
-            for j in range(VECTORS):
-                address = builder.gep(panel, [builder.add(panel_row, _INT(j * LANES))])
-                b.append(builder.load(builder.bitcast(address, vector.as_pointer())))
-                b[-1].align = value_bytes
-            if not a_by_rows:
-                column = builder.gep(a, [builder.mul(step, stride)])
-            undefined = ir.Constant(vector, ir.Undefined)
-            first_lane = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-            new_sums = []
-            for i in range(ROWS):
-                address = builder.gep(starts[i], [step]) if a_by_rows else builder.gep(
-                    column, [rows[i]]
-                )
-                single = builder.load(address)
-                single.align = value_bytes
-                lane = builder.insert_element(undefined, single, _INDEX(0))
-                everywhere = builder.shuffle_vector(lane, undefined, first_lane)
-                new_sums.append(
-                    [multiply_add(builder, everywhere, b[j], sums[i][j]) for j in range(VECTORS)]
-                )  # fmt: skip
-            following = builder.add(step, _INT(1))
-            step.add_incoming(_INT(0), before)
-            step.add_incoming(following, loop)
-            for i in range(ROWS):
-                for j in range(VECTORS):
-                    sums[i][j].add_incoming(ir.Constant(vector_of_sums, [0.0] * LANES), before)
-                    sums[i][j].add_incoming(new_sums[i][j], loop)
-            builder.cbranch(builder.icmp_signed("<", following, k), loop, done)
-
-            builder.position_at_end(done)
+            kinds = value, context.get_value_type(sum_dtype), multiply_add, value_bytes
+            sums = _products(
+                builder, kinds, a_by_rows, a, panel, k, stride, _INT(COLUMNS),
+                _existing_rows(builder, valid_rows), VECTORS,
+            )  # fmt: skip
             for i in range(ROWS):
                 for j in range(VECTORS):
                     address = builder.gep(tile, [_INT(i * COLUMNS + j * LANES)])
-                    address = builder.bitcast(address, vector_of_sums.as_pointer())
-                    builder.store(new_sums[i][j], address).align = sum_bytes
+                    store_vector(builder, sums[i][j], address, sum_bytes)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return product
+
+
+def _finished_tile_intrinsic(a_by_rows: bool, vectors: int):
+    """c[:valid_rows] = activation(a[:, :k] @ b + start), `vectors` vectors wide, all strided.
+
+    activation(v) = v where v > 0, slope * v elsewhere. start may be c itself, which is added to
+    then, or a single row (start_stride 0): the bias.
+    """
+
+    @intrinsic
+    def product(
+        typing_context, a, a_stride, b, b_stride, k, start, start_stride, c, c_stride, valid_rows,
+        slope,
+    ):  # fmt: skip
+        number = types.intp
+        signature = types.void(a, number, a, number, number, a, number, a, number, number, a.dtype)
+
+        def generate(context, builder, signature, args):
+            a, a_stride, b, b_stride, k, start, start_stride, c, c_stride, valid_rows, slope = args
+            scalar, size = scalar_of(signature.args[0])
+            kind = ir.VectorType(scalar, LANES)
+            rows = _existing_rows(builder, valid_rows)
+            kinds = scalar, scalar, _floats(signature.args[0].dtype)[2], size
+            sums = _products(builder, kinds, a_by_rows, a, b, k, a_stride, b_stride, rows, vectors)
+
+            def address(base, stride, row, j):
+                return builder.gep(base, [builder.add(builder.mul(row, stride), _INT(j * LANES))])
+
+            # All is loaded before anything is stored: the last row may be there several times.
+            for row, of_row in zip(rows, sums, strict=True):
+                for j in range(vectors):
+                    first = load_vector(
+                        builder, kind, address(start, start_stride, row, j), size
+                    )
+                    of_row[j] = builder.fadd(of_row[j], first)
+            one = ir.Constant(scalar, 1.0)
+            zeros = ir.Constant(kind, [0.0] * LANES)
+            with builder.if_else(builder.fcmp_unordered("==", slope, one)) as (linear, bent):
+                with linear:
+                    for row, of_row in zip(rows, sums, strict=True):
+                        for j in range(vectors):
+                            store_vector(builder, of_row[j], address(c, c_stride, row, j), size)
+                with bent:
+                    slopes = builder.insert_element(
+                        ir.Constant(kind, ir.Undefined), slope, _INDEX(0)
+                    )
+                    slopes = builder.shuffle_vector(slopes, slopes, _FIRST_LANE)
+                    for row, of_row in zip(rows, sums, strict=True):
+                        for j in range(vectors):
+                            value = of_row[j]
+                            positive = builder.fcmp_ordered(">", value, zeros)
+                            value = builder.select(positive, value, builder.fmul(value, slopes))
+                            store_vector(builder, value, address(c, c_stride, row, j), size)
             return context.get_dummy_value()
 
         return signature, generate
@@ -140,63 +222,106 @@ def tile_intrinsic(a_by_rows: bool, arithmetic):
 
 tile_from_rows = tile_intrinsic(True, _floats)
 tile_from_columns = tile_intrinsic(False, _floats)
-
-
-def empty_panels(blocks: int, k: int, n: int, dtype) -> np.ndarray:
-    """Room for `blocks` matrices (k, n) in panels: (blocks, ceil(n / COLUMNS), k, COLUMNS)."""
-    return np.empty((blocks, -(-n // COLUMNS), k, COLUMNS), dtype)
+_wide_from_rows = _finished_tile_intrinsic(True, VECTORS)
+_wide_from_columns = _finished_tile_intrinsic(False, VECTORS)
+_slim_from_rows = _finished_tile_intrinsic(True, 1)
+_slim_from_columns = _finished_tile_intrinsic(False, 1)
 
 
 @jit
-def pack_panels(b, panels, first_row):
-    """Packs the matrix b (k, n) into ``panels[:, first_row:first_row + k]``, zeros behind n."""
-    k, n = b.shape
-    for j in range(panels.shape[0]):
-        width = min(COLUMNS, n - j * COLUMNS)
+def multiply_tile(
+    a, by_columns, a_stride, b, b_stride, k, start, start_stride, c, c_stride, height, width, slope,
+    scratch,
+):  # fmt: skip
+    """c = activation(a @ b + start) for a tile of any height <= ROWS and width <= COLUMNS.
+
+    a (height, k), or (k, height) if by_columns; b (k, COLUMNS) must be readable beyond `width`,
+    up to a whole number of vectors. See `_finished_tile_intrinsic` for the rest. scratch has room
+    for a whole tile.
+    """
+    whole = width in (LANES, COLUMNS)
+    target, target_stride, first, first_stride = c, c_stride, start, start_stride
+    if not whole:
+        for row in range(height):
+            for column in range(width):
+                scratch[row * COLUMNS + column] = start[row * start_stride + column]
+        target, target_stride, first, first_stride = scratch, COLUMNS, scratch, COLUMNS
+    if width > LANES:
+        if by_columns:
+            _wide_from_columns(
+                a, a_stride, b, b_stride, k, first, first_stride, target, target_stride, height,
+                slope,
+            )  # fmt: skip
+        else:
+            _wide_from_rows(
+                a, a_stride, b, b_stride, k, first, first_stride, target, target_stride, height,
+                slope,
+            )  # fmt: skip
+    elif by_columns:
+        _slim_from_columns(
+            a, a_stride, b, b_stride, k, first, first_stride, target, target_stride, height, slope
+        )
+    else:
+        _slim_from_rows(
+            a, a_stride, b, b_stride, k, first, first_stride, target, target_stride, height, slope
+        )
+    if not whole:
+        for row in range(height):
+            for column in range(width):
+                c[row * c_stride + column] = scratch[row * COLUMNS + column]
+
+
+@intrinsic
+def copy_vector(typing_context, source, target):
+    """target[:LANES] = source[:LANES]"""
+
+    def generate(context, builder, signature, args):
+        scalar, size = scalar_of(signature.args[0])
+        vector = load_vector(builder, ir.VectorType(scalar, LANES), args[0], size)
+        store_vector(builder, vector, args[1], size)
+        return context.get_dummy_value()
+
+    return types.void(source, source), generate
+
+
+_turn_block = block_transposer(LANES)
+
+
+def empty_panels(k: int, n: int, dtype) -> np.ndarray:
+    """Room for a matrix (k, n) in panels: (ceil(n / COLUMNS), k, COLUMNS)."""
+    return np.empty((-(-n // COLUMNS), k, COLUMNS), dtype)
+
+
+@jit
+def pack_panel(b, row_stride, column_stride, k, width, panel):
+    """panel (k, COLUMNS) = the matrix b (k, width) of any strides, zeros behind it."""
+    done = 0
+    if column_stride == 1 and width == COLUMNS:
         for l in range(k):  # noqa: E741
-            for i in range(width):
-                panels[j, first_row + l, i] = b[l, j * COLUMNS + i]
-            for i in range(width, COLUMNS):
-                panels[j, first_row + l, i] = 0
+            for i in range(0, COLUMNS, LANES):
+                copy_vector(at(b, l * row_stride + i), at(panel, l * COLUMNS + i))
+        done = k
+    elif row_stride == 1 and width == COLUMNS:
+        done = k - k % LANES
+        for l in range(0, done, LANES):  # noqa: E741
+            for i in range(0, COLUMNS, LANES):
+                _turn_block(
+                    at(b, l + i * column_stride), column_stride, at(panel, l * COLUMNS + i), COLUMNS
+                )
+    for l in range(done, k):  # noqa: E741
+        for i in range(width):
+            panel[l * COLUMNS + i] = b[l * row_stride + i * column_stride]
+        for i in range(width, COLUMNS):
+            panel[l * COLUMNS + i] = 0
 
 
 @jit
-def rows_times_panels(a, k, panels, bias, c):
-    """c = a[:, :k] @ panels + bias, a (m, >= k) C-contiguous, c (m, n), bias (n,) or empty."""
-    m, n = c.shape
-    tile = np.empty(ROWS * COLUMNS, a.dtype)
-    stride = a.shape[1]
-    has_bias = bias.size > 0
-    for j in range(panels.shape[0]):
-        width = min(COLUMNS, n - j * COLUMNS)
-        panel = pointer_to(panels, j * panels.shape[1] * COLUMNS)
-        for i in range(0, m, ROWS):
-            height = min(ROWS, m - i)
-            tile_from_rows(
-                pointer_to(a, i * stride), panel, pointer_to(tile, 0), k, stride, height
-            )
-            for row in range(height):
-                for column in range(width):
-                    value = tile[row * COLUMNS + column]
-                    if has_bias:
-                        value += bias[j * COLUMNS + column]
-                    c[i + row, j * COLUMNS + column] = value
-
-
-@jit
-def add_columns_times_panels(a, m, panels, c):
-    """c += a[:, :m].T @ panels, a (k, >= m) C-contiguous, c (m, n)."""
-    n = c.shape[1]
-    k = a.shape[0]
-    tile = np.empty(ROWS * COLUMNS, a.dtype)
-    for j in range(panels.shape[0]):
-        width = min(COLUMNS, n - j * COLUMNS)
-        panel = pointer_to(panels, j * panels.shape[1] * COLUMNS)
-        for i in range(0, m, ROWS):
-            height = min(ROWS, m - i)
-            tile_from_columns(
-                pointer_to(a, i), panel, pointer_to(tile, 0), k, a.shape[1], height
-            )
-            for row in range(height):
-                for column in range(width):
-                    c[i + row, j * COLUMNS + column] += tile[row * COLUMNS + column]
+def copy_rows(source, source_stride, target, target_stride, rows, columns):
+    """target[i, :columns] = source[i, :columns] for all rows."""
+    for i in range(rows):
+        first, second = i * source_stride, i * target_stride
+        whole = columns - columns % LANES
+        for j in range(0, whole, LANES):
+            copy_vector(at(source, first + j), at(target, second + j))
+        for j in range(whole, columns):
+            target[second + j] = source[first + j]

@@ -29,7 +29,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygan.kernels.jit import cpu_features, jit
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, pointer_to, tile_intrinsic
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, tile_intrinsic
+from tinygan.kernels.pointers import pointer_to
 
 SUPPORTED = "avx512bf16" in cpu_features()
 
