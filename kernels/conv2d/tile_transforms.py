@@ -84,6 +84,35 @@ def clear(typing_context, target, count):
     return types.void(target, types.intp), generate
 
 
+def _prefetch(write):
+    """(table, first, last, lines): asks for so many cache lines of each pixel table[first:last].
+
+    They will be in the second-level cache when they are used; nothing waits for them.
+    """
+
+    @intrinsic
+    def prefetch(typing_context, table, first, last, lines):
+        def generate(context, builder, signature, args):
+            table, first, last, lines = args
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            with cgutils.for_range_slice(builder, first, last, _INT(1)) as (index, _):
+                pixel = builder.inttoptr(builder.load(builder.gep(table, [index])), byte)
+                with cgutils.for_range(builder, lines) as loop:
+                    line = builder.gep(pixel, [builder.mul(loop.index, _INT(64))])
+                    builder.call(hint, [line, number(write), number(2), number(1)])
+            return context.get_dummy_value()
+
+        return types.void(_ADDRESS, *[types.intp] * 3), generate
+
+    return prefetch
+
+
+prefetch_to_read = _prefetch(0)
+prefetch_to_write = _prefetch(1)
+
+
 def _scalar(pointer):
     double = pointer.dtype == types.float64
     return (ir.DoubleType(), 8) if double else (ir.FloatType(), 4)

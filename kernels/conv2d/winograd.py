@@ -38,7 +38,9 @@ from tinygan.kernels.conv2d.winograd_steps import (
     Geometry,
     is_short,
     kind_of,
+    list_sources,
     multiply_tiles,
+    point_at_targets,
     store_tiles,
     transform_tiles,
     transform_weight,
@@ -49,10 +51,10 @@ from tinygan.kernels.parallel import parallel
 from tinygan.kernels.pointers import pointer_to
 
 DEPTH = 256  # of sums without an intermediate result: long sums in one go lose digits
-WEIGHT_BYTES = 4 << 20  # of U, to be small enough for a third-level cache
+WEIGHT_BYTES = 16 << 20  # of U, to be small enough for a third-level cache
 SHARED_BYTES = 16 << 20  # of V, for tasks that do one step each
 TASK_TILES = 128  # for each U that a task of step 2 makes
-CHUNK_TILES = 32  # for which V is made in one go, in a task that goes through all steps
+CHUNK_TILES = 16  # for which V is made in one go, in a task that goes through all steps
 TASKS = 8  # at least, to keep some threads busy
 
 
@@ -111,8 +113,9 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
     pieces = _pieces(k, 1, True) if transposed else _pieces(c, stride**2, all_full)
     row = int((pieces[:, 1] * pieces[:, 3]).max()) + GAP
     g = Geometry(
-        transposed, stride, taps, *kernel, *padding, most, c, row, step_r, step_s, step_c, step_k
-    )
+        transposed, stride, taps, *kernel, *padding, CHUNK_TILES, most, c, row, step_r, step_s,
+        step_c, step_k,
+    )  # fmt: skip
     columns = c if transposed else k
     panels_of_phase = -(-columns // COLUMNS)
     panels = panels_of_phase * (stride**2 if transposed else 1)
@@ -151,7 +154,7 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
 
 @jit
 def _table():
-    return np.empty(2 * PIXELS, np.int64)
+    return np.empty(PIXELS, np.int64)
 
 
 @jit
@@ -187,39 +190,70 @@ def _some_images(
     u, u_plane, u_piece, images,
 ):  # fmt: skip
     """Steps 1, 3 and 4 for some images."""
-    first_image = task * images
-    images = min(images, source.shape[0] - first_image)
-    table = _table()
+    chunks = _chunks(g, kinds, task * images, min(source.shape[0], (task + 1) * images))
+    table, targets = _table(), np.zeros(g.chunk * PIXELS, np.int64)
     parts = pieces.shape[0]
-    plane = CHUNK_TILES * g.row + GAP
+    plane = g.chunk * g.row + GAP
     v = np.empty(parts * PIXELS * plane, source.dtype)
-    m = np.zeros(PIXELS * PRODUCT_PLANE + ROWS * COLUMNS, source.dtype)
+    m = np.empty(PIXELS * PRODUCT_PLANE + ROWS * COLUMNS, source.dtype)
     space = np.empty((1 + PIXELS) * COLUMNS, source.dtype)
+    sources = np.empty(g.chunk * PIXELS * g.stride * g.stride, np.int64)
+    lines = -(-source.shape[3] * source.itemsize // 64)
     rows, products = pointer_to(v, 0), pointer_to(m, 0)
-    for kind in range(kinds.shape[0]):
-        points_h, points_w, count, _ = kind_of(kinds, kind)
-        first_tile, tiles_here = first_image * count, images * count
-        chunks = -(-tiles_here // CHUNK_TILES)
-        for chunk in range(chunks):
-            begin = first_tile + tiles_here * chunk // chunks
-            length = first_tile + tiles_here * (chunk + 1) // chunks - begin
-            transform_tiles(
-                g, source, kinds, origins, kind, begin, length, pieces, pointer_to(table, 0),
-                pointer_to(zeros, 0), rows, plane,
+    for chunk in range(chunks.shape[0]):
+        kind, begin, length = chunks[chunk, 0], chunks[chunk, 1], chunks[chunk, 2]
+        points_h, points_w = kinds[kind, 0], kinds[kind, 1]
+        transform_tiles(
+            g, source, kinds, origins, kind, begin, length, pieces, pointer_to(table, 0),
+            pointer_to(zeros, 0), rows, plane,
+        )  # fmt: skip
+        wanted = 0
+        if chunk + 1 < chunks.shape[0]:
+            wanted = list_sources(
+                g, source, kinds, origins, chunks[chunk + 1, 0], chunks[chunk + 1, 1],
+                chunks[chunk + 1, 2], pointer_to(sources, 0),
             )  # fmt: skip
-            for panel in range(panels):
-                for piece in range(parts):
-                    multiply_tiles(
-                        g, points_h, points_w, at(rows, piece * points_h * points_w * plane), plane,
-                        pieces[piece, 1] * pieces[piece, 3],
-                        _short_phase(g, pieces, piece, panel, panels_of_phase), length,
-                        pointer_to(u, (panel * parts + piece) * u_piece), u_plane, piece > 0,
-                        products,
-                    )  # fmt: skip
-                store_tiles(
-                    g, target, kinds, origins, kind, begin, length, panel, panels_of_phase, bias,
-                    pointer_to(table, 0), pointer_to(table, PIXELS), pointer_to(space, 0), products,
+        for panel in range(panels):
+            pixels = point_at_targets(
+                g, target, kinds, origins, kind, begin, length, panel, panels_of_phase,
+                pointer_to(targets, 0), pointer_to(space, 0),
+            )  # fmt: skip
+            for piece in range(parts):
+                index = panel * parts + piece
+                multiply_tiles(
+                    g, points_h, points_w, at(rows, piece * points_h * points_w * plane), plane,
+                    pieces[piece, 1] * pieces[piece, 3],
+                    _short_phase(g, pieces, piece, panel, panels_of_phase), length,
+                    pointer_to(u, index * u_piece), u_plane, piece > 0, products,
+                    pointer_to(sources, 0), wanted * index // (panels * parts),
+                    wanted * (index + 1) // (panels * parts), lines, pointer_to(targets, 0),
+                    0 if piece > 0 else length * pixels,
                 )  # fmt: skip
+            store_tiles(
+                g, target, kinds, origins, kind, begin, length, panel, panels_of_phase, bias,
+                pointer_to(targets, 0), pixels, pointer_to(table, 0), pointer_to(space, 0),
+                products,
+            )  # fmt: skip
+
+
+@jit
+def _chunks(g, kinds, first_image, last_image):
+    """(kind, first tile, tiles) of equal parts of the tiles of some images."""
+    count = 0
+    for kind in range(kinds.shape[0]):
+        count += -(-(last_image - first_image) * kinds[kind, 2] // g.chunk)
+    chunks = np.empty((count, 3), np.int64)
+    count = 0
+    for kind in range(kinds.shape[0]):
+        first = first_image * kinds[kind, 2]
+        length = last_image * kinds[kind, 2] - first
+        parts = -(-length // g.chunk)
+        for part in range(parts):
+            begin = length * part // parts
+            chunks[count, 0], chunks[count, 1] = kind, first + begin
+            chunks[count, 2] = length * (part + 1) // parts - begin
+            count += 1
+    return chunks
 
 
 @jit
@@ -258,9 +292,10 @@ def _some_channels(
     start *= group
     stop = min(images, start + group)
     table, weight_space = _table(), _weight_space(weight, g.taps)
+    targets = np.zeros(TILES * PIXELS, np.int64)
     space = np.empty((1 + PIXELS) * COLUMNS, source.dtype)
     u = np.empty(g.most * g.most * u_plane, source.dtype)
-    m = np.zeros(PIXELS * PRODUCT_PLANE + ROWS * COLUMNS, source.dtype)
+    m = np.empty(PIXELS * PRODUCT_PLANE + ROWS * COLUMNS, source.dtype)
     panel_u, products = pointer_to(u, 0), pointer_to(m, 0)
     place = 0
     for kind in range(kinds.shape[0]):
@@ -268,6 +303,10 @@ def _some_channels(
         plane = _plane_of(g, count, images)
         for begin in range(start * count, stop * count, TILES):
             length = min(TILES, stop * count - begin)
+            pixels = point_at_targets(
+                g, target, kinds, origins, kind, first_image * count + begin, length, panel,
+                panels_of_phase, pointer_to(targets, 0), pointer_to(space, 0),
+            )  # fmt: skip
             for piece in range(pieces.shape[0]):
                 transform_weight(
                     g, pointer_to(weight, 0), panel, panels_of_phase, columns, pieces, piece,
@@ -277,11 +316,12 @@ def _some_channels(
                 multiply_tiles(
                     g, points_h, points_w, rows, plane, pieces[piece, 1] * pieces[piece, 3],
                     _short_phase(g, pieces, piece, panel, panels_of_phase), length, panel_u,
-                    u_plane, piece > 0, products,
+                    u_plane, piece > 0, products, pointer_to(targets, 0), 0, 0, 0,
+                    pointer_to(targets, 0), 0 if piece > 0 else length * pixels,
                 )  # fmt: skip
             store_tiles(
                 g, target, kinds, origins, kind, first_image * count + begin, length, panel,
-                panels_of_phase, bias, pointer_to(table, 0), pointer_to(table, PIXELS),
+                panels_of_phase, bias, pointer_to(targets, 0), pixels, pointer_to(table, 0),
                 pointer_to(space, 0), products,
             )  # fmt: skip
         place += pieces.shape[0] * points_h * points_w * plane

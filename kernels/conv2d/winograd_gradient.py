@@ -28,6 +28,7 @@ from tinygan.kernels.conv2d.tile_transforms import (
     outputs_to_points,
     point_at_pixels,
     points_to_taps,
+    prefetch_to_read,
     put,
 )
 from tinygan.kernels.conv2d.winograd import ranges, taps_of_phase
@@ -136,6 +137,7 @@ def _sum_tiles(task, x, grads, kinds, origins, parts, channels, zeros, weight, o
     v = np.empty(PIXELS * plane + ROWS * COLUMNS, x.dtype)
     table_space = np.empty(2 * PIXELS, np.int64)
     table, addends = pointer_to(table_space, 0), pointer_to(table_space, PIXELS)
+    outside, lines = pointer_to(zeros, 0), -(-depth * x.itemsize // 64)
     rows, product = pointer_to(v, 0), pointer_to(v, PIXELS * plane)
     short_h = is_short(weight.shape[1], stride, phase_h, taps)
     short_w = is_short(weight.shape[2], stride, phase_w, taps)
@@ -143,19 +145,18 @@ def _sum_tiles(task, x, grads, kinds, origins, parts, channels, zeros, weight, o
     for kind in range(kinds.shape[0]):
         points_h, points_w, count, first = kind_of(kinds, kind)
         panel_plane = n * count * COLUMNS + GAP
-        for begin in range(first_image * count, last_image * count, TILES):
-            length = min(TILES, last_image * count - begin)
+        end = last_image * count
+        for begin in range(first_image * count, end, TILES):
+            length = min(TILES, end - begin)
+            following, rounds = min(TILES, end - begin - length), points_h * points_w
             for tile in range(length):
-                image, number = divmod(begin + tile, count)
-                point_at_pixels(
-                    table, pointer_to(x, 0), x.shape[1], x.shape[2], x.shape[3], image,
-                    stride * origins[first + number, 0] + phase_h - top,
-                    stride * origins[first + number, 1] + phase_w - left,
-                    stride, points_h, points_w, 0, pointer_to(zeros, 0),
+                _point_at_tile(
+                    x, begin + tile, count, origins, first, stride, phase_h - top, phase_w - left,
+                    points_h, points_w, first_channel, table, outside,
                 )  # fmt: skip
                 inputs_to_points(
-                    ANY_TAPS, points_h, points_w, table, first_channel, at(rows, tile * row),
-                    points_w, plane, depth,
+                    ANY_TAPS, points_h, points_w, table, 0, at(rows, tile * row), points_w, plane,
+                    depth,
                 )  # fmt: skip
             is_first = kind == 0 and begin == first_image * count
             for i in range(points_h):
@@ -164,6 +165,14 @@ def _sum_tiles(task, x, grads, kinds, origins, parts, channels, zeros, weight, o
                     if (short_h and i == INFINITY_AT) or (short_w and j == INFINITY_AT):
                         continue
                     point = i * points_w + j
+                    # The pixels of the next tiles are asked for, some after each point.
+                    first_asked = following * point // rounds
+                    for tile in range(first_asked, following * (point + 1) // rounds):
+                        _point_at_tile(
+                            x, begin + length + tile, count, origins, first, stride, phase_h - top,
+                            phase_w - left, points_h, points_w, first_channel, table, outside,
+                        )  # fmt: skip
+                        prefetch_to_read(table, 0, points_h * points_w, lines)
                     _add_products(
                         at(rows, point * plane), row, depth, length,
                         pointer_to(grads, place + point * panels * panel_plane + begin * COLUMNS),
@@ -175,6 +184,21 @@ def _sum_tiles(task, x, grads, kinds, origins, parts, channels, zeros, weight, o
     _transform_back(
         sums, most_h, most_w, panels, panel_sums, phase_h, phase_w, first_channel, depth,
         weight, part, stride, taps, table, addends, pointer_to(zeros, 0),
+    )  # fmt: skip
+
+
+@jit
+def _point_at_tile(
+    x, tile, count, origins, first, stride, offset_h, offset_w, height, width, channel, table,
+    outside,
+):  # fmt: skip
+    _, rows, columns, channels = x.shape
+    image, number = divmod(tile, count)
+    h = stride * origins[first + number, 0] + offset_h
+    w = stride * origins[first + number, 1] + offset_w
+    point_at_pixels(
+        table, pointer_to(x, 0), rows, columns, channels, image, h, w, stride, height, width,
+        channel, outside,
     )  # fmt: skip
 
 

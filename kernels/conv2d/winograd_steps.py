@@ -20,6 +20,8 @@ from tinygan.kernels.conv2d.tile_transforms import (
     point_at_pixels,
     points_to_inputs,
     points_to_outputs,
+    prefetch_to_read,
+    prefetch_to_write,
     put,
     taps_to_points,
     transpose,
@@ -32,6 +34,7 @@ MOST = max(POINTS)
 PIXELS = MOST * MOST  # of a tile, at most
 TILES = 128 // ROWS * ROWS  # multiplied in one go: M takes 400 KB
 GAP = 16  # between rows and planes: a power of two apart they would share few sets of the cache
+PANEL_LINES = -(-COLUMNS * 4 // 64)  # cache lines of a panel in a pixel
 PRODUCT_PLANE = (TILES + 1) * COLUMNS  # of M, for one point
 
 
@@ -45,6 +48,7 @@ class Geometry(NamedTuple):
     kernel_w: int
     top: int
     left: int
+    chunk: int  # tiles for which V is made in one go, in a task that goes through all steps
     most: int  # points that the largest kind of tile has in one dimension
     channels: int  # of x, the side with the phases
     row: int  # of V: the length of the longest piece and a gap
@@ -165,13 +169,70 @@ def _gather(source, row_step, column_step, height, width, block):
 
 
 @jit
-def multiply_tiles(
-    g, points_h, points_w, v, plane, depth, phase, length, u, u_plane, add, m
+def list_sources(g, images, kinds, origins, kind, first_tile, length, wanted):
+    """wanted = the addresses of all pixels that these tiles are the first to read; their number."""
+    _, rows, columns, channels = images.shape
+    points_h, points_w, count, first = kind_of(kinds, kind)
+    height, width, step, top, left = points_h, points_w, g.stride, g.top, g.left
+    if g.transposed:
+        height, width, step, top, left = height - g.taps + 1, width - g.taps + 1, 1, 0, 0
+    source = pointer_to(images, 0)
+    entries = 0
+    for tile in range(length):
+        image, number = divmod(first_tile + tile, count)
+        seen = origins[first + number, 2]
+        for phase in range(step * step):
+            h = step * origins[first + number, 0] + phase // step - top
+            w = step * origins[first + number, 1] + phase % step - left
+            for pixel in range(height * width):
+                row, column = h + pixel // width * step, w + pixel % width * step
+                if (
+                    0 <= row < rows and 0 <= column < columns
+                    and (g.transposed or not seen >> pixel & 1)
+                ):  # fmt: skip
+                    place = ((image * rows + row) * columns + column) * channels
+                    put(wanted, entries, at(source, place))
+                    entries += 1
+    return entries
+
+
+@jit
+def point_at_targets(
+    g, images, kinds, origins, kind, first_tile, length, panel, panels_of_phase, table, outside
 ):
+    """The table gets, tile by tile, the addresses where step 4 will store it. Pixels of a tile."""
+    _, rows, columns, channels = images.shape
+    points_h, points_w, count, first = kind_of(kinds, kind)
+    height, width, step, top, left = points_h, points_w, g.stride, g.top, g.left
+    if g.transposed:
+        phase_h, phase_w = divmod(panel // panels_of_phase, step)
+        top, left = top - phase_h, left - phase_w
+    else:
+        height, width, step, top, left = height - g.taps + 1, width - g.taps + 1, 1, 0, 0
+    for tile in range(length):
+        image, number = divmod(first_tile + tile, count)
+        h = step * origins[first + number, 0] - top
+        w = step * origins[first + number, 1] - left
+        point_at_pixels(
+            at(table, tile * height * width), pointer_to(images, 0), rows, columns, channels, image,
+            h, w, step, height, width, panel % panels_of_phase * COLUMNS, outside,
+        )  # fmt: skip
+    return height * width
+
+
+@jit
+def multiply_tiles(
+    g, points_h, points_w, v, plane, depth, phase, length, u, u_plane, add, m, sources,
+    first_source, last_source, lines, targets, pixels,
+):  # fmt: skip
     """Step 3: M = V @ U at each point, for a piece of depth; M += V @ U if `add`.
 
-    What a short `phase` multiplies with zeros is left out, if phase >= 0.
+    What a short `phase` multiplies with zeros is left out, if phase >= 0. Meanwhile the pixels that
+    will be read and stored next are asked for: some after each tile of registers.
     """
+    groups = -(-length // ROWS)
+    rounds = points_h * points_w * groups
+    wanted = last_source - first_source
     short_h = phase >= 0 and is_short(g.kernel_h, g.stride, phase // g.stride, g.taps)
     short_w = phase >= 0 and is_short(g.kernel_w, g.stride, phase % g.stride, g.taps)
     more = at(m, PIXELS * PRODUCT_PLANE)
@@ -185,6 +246,14 @@ def multiply_tiles(
             left = at(v, (i * points_w + j) * plane)
             panel = at(u, (i * g.most + j) * u_plane)
             for tile in range(0, length, ROWS):
+                done = (i * points_w + j) * groups + tile // ROWS
+                prefetch_to_read(
+                    sources, first_source + wanted * done // rounds,
+                    first_source + wanted * (done + 1) // rounds, lines,
+                )  # fmt: skip
+                prefetch_to_write(
+                    targets, pixels * done // rounds, pixels * (done + 1) // rounds, PANEL_LINES
+                )
                 height = min(ROWS, length - tile)
                 rows, result = at(left, tile * g.row), at(product, tile * COLUMNS)
                 if add:
@@ -197,44 +266,31 @@ def multiply_tiles(
 @jit
 def store_tiles(
     g, images, kinds, origins, kind, first_tile, length, panel, panels_of_phase, bias, table,
-    addends, space, m,
+    pixels, addends, space, m,
 ):  # fmt: skip
     """Step 4: the tiles transformed back, + bias, for a panel of output channels.
 
-    In a transposed convolution neighbouring tiles overlap: where a tile has been before, its value
-    is added to. Pixels outside of the images go to `space`, which nobody reads.
+    The table is that of `point_at_targets`. In a transposed convolution neighbouring tiles overlap:
+    where a tile has been before, its value is added to. Pixels outside of the images go to `space`,
+    which nobody reads.
     """
-    _, rows, columns, channels = images.shape
     points_h, points_w, count, first = kind_of(kinds, kind)
-    height, width = points_h, points_w
-    step, phase_h, phase_w = 1, 0, 0
-    if g.transposed:
-        step = g.stride
-        phase_h, phase_w = divmod(panel // panels_of_phase, step)
-        phase_h, phase_w = phase_h - g.top, phase_w - g.left
-    else:
-        height, width = points_h - g.taps + 1, points_w - g.taps + 1
     channel = panel % panels_of_phase * COLUMNS
-    valid = min(COLUMNS, channels - channel)
-    target, offset = pointer_to(images, 0), pointer_to(bias, channel)
+    valid = min(COLUMNS, images.shape[3] - channel)
+    like, offset = pointer_to(images, 0), pointer_to(bias, channel)
     for tile in range(length):
-        image, number = divmod(first_tile + tile, count)
-        h = step * origins[first + number, 0] + phase_h
-        w = step * origins[first + number, 1] + phase_w
-        seen = origins[first + number, 2]
-        point_at_pixels(
-            table, target, rows, columns, channels, image, h, w, step, height, width, channel, space
-        )
-        for pixel in range(height * width):
+        seen = origins[first + (first_tile + tile) % count, 2]
+        targets = at(table, tile * pixels)
+        for pixel in range(pixels):
             is_seen = g.transposed and seen >> pixel & 1
-            put(addends, pixel, get(table, pixel, target) if is_seen else offset)
+            put(addends, pixel, get(targets, pixel, like) if is_seen else offset)
         source = at(m, tile * COLUMNS)
         if valid == COLUMNS:
-            _transform_back(g, points_h, points_w, source, table, addends)
+            _transform_back(g, points_h, points_w, source, targets, addends)
         else:
-            divert(addends, height * width, valid, space)
+            divert(addends, pixels, valid, space)
             _transform_back(g, points_h, points_w, source, addends, addends)
-            bring_back(addends, table, height * width, valid, space)
+            bring_back(addends, targets, pixels, valid, space)
 
 
 # Less than COLUMNS channels at the end of a pixel are transformed in memory behind `space`.
