@@ -56,15 +56,6 @@ def same_order(array, model) -> bool:
     )
 
 
-def like(array, model):
-    """`array` with the memory order of `model`: itself, or a copy."""
-    if same_order(array, model):
-        return array
-    result = np.empty_like(model, dtype=array.dtype)
-    result[...] = array
-    return result
-
-
 def parts(size: int, part: int) -> int:
     """How many parts of length `part` cover `size`."""
     return -(-size // part)

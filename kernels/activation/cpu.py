@@ -10,7 +10,8 @@ nothing intermediate is stored and all cores take part; bound by memory traffic.
 import numpy as np
 
 from tinygan.kernels.jit import jit
-from tinygan.kernels.memory import dense, flat, like, parts
+from tinygan.kernels.layout import like
+from tinygan.kernels.memory import dense, flat, parts
 from tinygan.kernels.parallel import parallel
 from tinygan.kernels.threads import run_tasks
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tinygan.kernels.memory import flat, like, same_order
+from tinygan.kernels.layout import like
+from tinygan.kernels.memory import flat, same_order
 from tinygan.kernels.parallel import parallel
 from tinygan.kernels.pointers import at_address
 

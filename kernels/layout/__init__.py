@@ -7,7 +7,10 @@ order, as a Linear layer behind a Flatten does, `contiguous` makes it: channels 
 places, image by image.
 """
 
+import math
+
 from tinygan.kernels.ladder import Ladder
+from tinygan.kernels.memory import same_order
 
 
 def make(rng, dtype, n, a, b):
@@ -43,10 +46,25 @@ def contiguous(x):
     """`x` in the order of its dimensions in memory, the last one densest: itself, or a copy."""
     if x.flags.c_contiguous:
         return x
-    if x.ndim == 4 and x.size:
-        n, a, b, c = x.shape
-        if x.transpose(0, 2, 3, 1).flags.c_contiguous:  # NCHW by name, NHWC in memory
-            return swap_inner(x.transpose(0, 2, 3, 1).reshape(n, b * c, a)).reshape(x.shape)
-        if x.transpose(0, 3, 1, 2).flags.c_contiguous:  # the other way round
-            return swap_inner(x.transpose(0, 3, 1, 2).reshape(n, c, a * b)).reshape(x.shape)
+    # The dimensions as they lie in memory. Those of size 1 may be anywhere.
+    order = sorted((i for i in range(x.ndim) if x.shape[i] > 1), key=lambda i: -x.strides[i])
+    wanted = sorted(order)
+    same = next((i for i, (a, b) in enumerate(zip(order, wanted, strict=True)) if a != b), 0)
+    cut = len(order) - wanted[same:].index(order[same]) if order else 0
+    if order[:same] + order[cut:] + order[same:cut] == wanted and x.size:
+        # In memory: dimensions that are where they belong, then two groups in the wrong order.
+        memory = x.transpose(*order, *(i for i in range(x.ndim) if x.shape[i] == 1))
+        if memory.flags.c_contiguous:
+            second = math.prod(x.shape[i] for i in order[same:cut])
+            first = math.prod(x.shape[i] for i in order[cut:])
+            return swap_inner(memory.reshape(-1, second, first)).reshape(x.shape)
     return x.copy(order="C")
+
+
+def like(array, model):
+    """`array` with the memory order of `model`: itself, or a copy."""
+    if same_order(array, model):
+        return array
+    order = sorted(range(model.ndim), key=lambda i: -model.strides[i])
+    back = sorted(range(model.ndim), key=lambda i: order[i])
+    return contiguous(array.transpose(order)).transpose(back)
