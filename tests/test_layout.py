@@ -44,7 +44,8 @@ def test_what_has_the_order_already_is_not_copied(rng):
 
 def test_gaps_flips_and_repetitions(rng):
     x = rng.standard_normal((4, 6, 8, 10))
-    for view in (x[:, ::2, :, ::-1], x[::-1].transpose(0, 2, 3, 1), np.broadcast_to(x[:1], x.shape)):
+    flipped, repeated = x[::-1].transpose(0, 2, 3, 1), np.broadcast_to(x[:1], x.shape)
+    for view in (x[:, ::2, :, ::-1], flipped, repeated):
         y = contiguous(view)
         assert y.flags.c_contiguous and (y == view).all()
 
