@@ -176,6 +176,7 @@ _CONVOLUTIONS = [
     dict(n=64, c=33, k=32, size=(28, 28), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
     dict(n=8, c=40, k=70, size=(16, 18), kernel=(5, 4), stride=(2, 2), padding=(1, 1)),
     dict(n=40, c=3, k=1, size=(16, 18), kernel=(3, 3), padding=(1, 1)),
+    dict(n=20, c=130, k=40, size=(4, 4), kernel=(4, 4)),
 ]
 # Large enough for several tasks, and one case for each way that a rung may go.
 LARGE = {
@@ -183,7 +184,7 @@ LARGE = {
     "batch_norm": [dict(m=9001, c=40)],
     "batch_norm_backward": [dict(m=9001, c=40)],
     "matmul": [dict(m=301, k=70, n=300), dict(m=301, k=70, n=300, transposed="a"),
-               dict(m=301, k=70, n=2)],
+               dict(m=301, k=900, n=2), dict(m=30, k=5000, n=40)],
     "swap_inner": [dict(n=40, a=70, b=66), dict(n=1, a=500, b=300)],
     "column_sums": [dict(m=9001, c=40), dict(m=300_001, c=3)],
     **{name: _CONVOLUTIONS for name in LADDERS if "conv" in name},

@@ -39,6 +39,18 @@ _SHAPES = {
         n=2, c=3, k=64, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
     ),
     "kernel = input": dict(n=5, c=20, k=6, size=(4, 4), kernel=(4, 4)),
+    "kernel = input, batch 0": dict(n=0, c=3, k=4, size=(2, 2), kernel=(2, 2)),
+    "kernel = input, many terms": dict(n=11, c=130, k=36, size=(4, 4), kernel=(4, 4)),
+    "one value per image": dict(n=33, c=9, k=1, size=(4, 3), kernel=(4, 3)),
+    "one value per image, padded": dict(
+        n=3, c=9, k=2, size=(4, 3), kernel=(4, 3), stride=(2, 2), padding=(1, 0), after=(0, 1)
+    ),
+    "few channels, many rows": dict(
+        n=2, c=8, k=3, size=(30, 40), kernel=(5, 5), padding=(2, 2)
+    ),
+    "few channels, stride 3": dict(
+        n=3, c=7, k=4, size=(13, 17), kernel=(5, 4), stride=(2, 3), padding=(3, 1), after=(1, 2)
+    ),
     "rows left over": dict(n=2, c=6, k=34, size=(10, 9), kernel=(3, 2), stride=(3, 2)),
     "wide padding": dict(n=1, c=2, k=2, size=(2, 2), kernel=(3, 3), padding=(4, 3), after=(3, 5)),
     "4x4 stride 2": dict(
@@ -70,6 +82,8 @@ _BENCH_SHAPES = {
     "5x5 stride 2": dict(
         n=64, c=64, k=128, size=(14, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 1), after=(2, 2)
     ),
+    "1x1": dict(n=64, c=128, k=128, size=(16, 16), kernel=(1, 1)),
+    "dcgan64.projection": dict(n=64, c=512, k=100, size=(4, 4), kernel=(4, 4)),
 }
 
 

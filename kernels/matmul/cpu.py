@@ -53,12 +53,12 @@ def product(a, b, *, bias=None, slope=1.0, taps_are_columns=True):
     panels, groups, pieces = -(-n // COLUMNS), -(-m // ROWS_PER_TASK), along * -(-k // TERMS)
     group = min(PANELS_PER_TASK, max(1, across * panels * groups // TASKS))
     tasks = across * -(-panels // group) * groups
-    parts = min(pieces, -(-TASKS // tasks)) if along * k >= SPLIT_TERMS else 1
+    step = max(1, pieces * tasks // TASKS) if along * k >= SPLIT_TERMS else pieces
+    parts = -(-pieces // step)
     c = np.empty((parts, m, across * n), a.dtype)
     plain = np.zeros(0 if parts > 1 or bias is None else n, a.dtype)
     if plain.size:
         plain[:] = bias
-    step = -(-pieces // parts)
     _multiply(parts * tasks, a, by_columns, b, c, plain, slope if parts == 1 else 1.0, group, step)
     return c[0] if parts == 1 else _activated(c.sum(0), bias, slope)
 
