@@ -11,6 +11,7 @@ from tinygan.kernels.conv2d.minimal_filtering import (
     INFINITY_AT,
     POINTS,
     TAPS,
+    products,
     segments,
     tables,
     tiles,
@@ -136,13 +137,60 @@ def test_rounding_stays_small_for_deep_layers(ladder, rng):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [dict(kernel=(3, 3)), dict(kernel=(4, 3)), dict(stride=(1, 1)), dict(stride=(2, 1)),
-     dict(c=3), dict(k=1), dict(n=0), dict(n=2), dict(n=1000, size=(2, 8))],
+    ("change", "expected"),
+    [(dict(), True), (dict(kernel=(3, 3), stride=(1, 1)), True),
+     (dict(kernel=(5, 6)), True), (dict(kernel=(7, 7), stride=(3, 3)), True),
+     (dict(kernel=(4, 4), stride=(1, 1)), False), (dict(kernel=(7, 7)), False),
+     (dict(kernel=(1, 1), stride=(1, 1)), False), (dict(stride=(2, 1)), False),
+     (dict(c=3), False), (dict(k=15), False), (dict(n=0), False), (dict(n=1), False),
+     (dict(n=1000, size=(2, 8)), False)],
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("ladder", LADDERS, ids=lambda ladder: ladder.name)
-def test_it_covers_what_it_can_and_pays(ladder, change, rng):
-    for case, expected in ((CASE, True), (CASE | change, False)):
-        args, options = ladder.make(rng, np.dtype("float32"), **case)
-        assert rung(ladder, "winograd").covers(*args, **options) is expected
+def test_it_covers_what_it_can_and_pays(ladder, change, expected, rng):
+    args, options = ladder.make(rng, np.dtype("float32"), **CASE | dict(c=64, k=65) | change)
+    assert rung(ladder, "winograd").covers(*args, **options) is expected
+
+
+def test_products_are_counted():
+    """3 = one tile of 5 x 5 points and four phases; a fifth column is absent in two of them."""
+    assert products((3, 3), (6, 6), 2) == (4 * 25, 9 * 36, 4 * 25)
+    assert products((3, 3), (6, 5), 2) == (2 * 5 * (5 + 4), 9 * 30, 4 * 25)
+    assert products((7, 4), (4, 4), 2) == (4 * (5 + 4) * 5, 28 * 16, 4 * 25)
+    assert products((4, 4), (2, 2), 1) == (25, 64, 25)
+
+
+BLOCK = dict(n=20, c=34, k=37, size=(13, 11))
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [((3, 3), 1), ((2, 2), 1), ((2, 3), 1), ((3, 3), 2), ((4, 3), 2), ((2, 4), 2), ((5, 5), 2),
+     ((6, 5), 2), ((5, 6), 2), ((3, 6), 2), ((5, 5), 3), ((8, 7), 3), ((9, 9), 3)],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("weight_bytes", [0, 1 << 30])
+@pytest.mark.parametrize("ladder", LADDERS, ids=lambda ladder: ladder.name)
+def test_every_kernel_of_two_or_three_taps(ladder, weight_bytes, kernel, rng, monkeypatch):
+    """Also where it does not pay: absent taps in one or both directions, in any phase."""
+    monkeypatch.setattr(winograd, "WEIGHT_BYTES", weight_bytes)
+    monkeypatch.setattr(winograd, "TASKS", 2)
+    size, stride = kernel
+    case = BLOCK | dict(kernel=size, stride=(stride,) * 2, padding=(1, 0), after=(0, 2))
+    args, options = ladder.make(rng, np.dtype("float64"), **case)
+    result = rung(ladder, "winograd")(*args, **options)
+    assert relative_error(result, rung(ladder, "numpy")(*args, **options)) < 1e-12
+
+
+@pytest.mark.parametrize("order", ["rsck", "rskc", "kcrs", "csrk"])
+@pytest.mark.parametrize("ladder", LADDERS[:2], ids=lambda ladder: ladder.name)
+def test_weights_in_any_order_of_memory(ladder, order, rng):
+    """Some are loaded as they lie, some are transposed by blocks, some number by number."""
+    case = dict(n=8, c=96, k=64, size=(16, 16), kernel=(4, 4), stride=(2, 2), padding=(1, 1))
+    (source, weight, bias), options = ladder.make(rng, np.dtype("float64"), **case)
+    expected = rung(ladder, "numpy")(source, weight, bias, **options)
+    axes = ["kcrs".index(axis) for axis in order]
+    back = [order.index(axis) for axis in "kcrs"]
+    weight = np.ascontiguousarray(weight.transpose(axes)).transpose(back)
+    result = rung(ladder, "winograd")(source, weight, bias, **options)
+    assert relative_error(result, expected) < 1e-12

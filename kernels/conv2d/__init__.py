@@ -17,6 +17,7 @@ conv_transpose2d.
 
 import numpy as np
 
+from tinygan.kernels.conv2d.minimal_filtering import products
 from tinygan.kernels.ladder import Ladder
 
 # Edges first: what a rung must survive. Then ordinary small shapes.
@@ -63,11 +64,29 @@ _SHAPES = {
         n=1, c=70, k=40, size=(64, 70), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
     ),
     "4x4 few outputs": dict(
-        n=180, c=36, k=32, size=(4, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
+        n=180, c=36, k=50, size=(4, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
     ),
     "4x4 wide padding": dict(
         n=19, c=40, k=66, size=(16, 12), kernel=(4, 4), stride=(2, 2), padding=(3, 0), after=(0, 5)
     ),
+    "3x3 odd": dict(
+        n=9, c=27, k=45, size=(23, 19), kernel=(3, 3), padding=(2, 0), after=(0, 1)
+    ),
+    "3x3 batch 1": dict(n=1, c=40, k=33, size=(30, 31), kernel=(3, 3), padding=(1, 1)),
+    "3x3 deep": dict(n=2, c=300, k=65, size=(9, 7), kernel=(3, 3), padding=(1, 1)),
+    "5x5 odd": dict(
+        n=11, c=35, k=50, size=(17, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 2), after=(2, 1)
+    ),
+    "5x5 batch 1": dict(
+        n=1, c=64, k=48, size=(45, 40), kernel=(5, 5), stride=(2, 2), padding=(2, 2)
+    ),
+    "5x6 stride 2": dict(
+        n=30, c=33, k=26, size=(14, 18), kernel=(5, 6), stride=(2, 2), padding=(0, 3), after=(3, 0)
+    ),
+    "7x7 stride 3": dict(
+        n=20, c=18, k=40, size=(23, 25), kernel=(7, 7), stride=(3, 3), padding=(3, 3)
+    ),
+    "2x2": dict(n=14, c=43, k=70, size=(18, 16), kernel=(2, 2), padding=(1, 0)),
     "unequal": dict(n=2, c=9, k=5, size=(5, 11), kernel=(2, 5), stride=(1, 3), padding=(0, 2)),
 }
 _STRIDED = dict(kernel=(4, 4), stride=(2, 2), padding=(1, 1))
@@ -174,33 +193,42 @@ conv2d_weight_grad = Ladder(
 )
 
 
-def _winograd_covers(x, weight_shape, stride, images, size, least):
+def _winograd_covers(x, weight_shape, stride, images, size, share):
     """Whether it applies, and has enough to do to earn back its transforms.
 
-    `least` outputs in all, as measured. In a single row of outputs, tiles of two would be wasted.
+    Counted in multiplications, of which the plain sum needs some for each pair of channels: a value
+    that is transformed costs as much as eight. In all it must be at most `share` of the plain sum,
+    and that must be long enough for the time that a call takes anyway, both as measured.
     """
     k, c, *kernel = weight_shape
+    step = stride[0]
+    if (
+        step != stride[1]
+        or min(c, k) < 16
+        or x.dtype.char not in "fd"
+        or -(-max(kernel) // step) not in (2, 3)
+        or images * min(size) == 0
+    ):
+        return False
+    points, plain, weight = products(tuple(size), tuple(kernel), step)
+    transforms = 1 + 8 / k + 8 / (c * step * step)
     return (
-        tuple(kernel) == (4, 4)
-        and tuple(stride) == (2, 2)
-        and min(c, k) >= 32
-        and min(size) >= 2
-        and images * size[0] * size[1] >= least
-        and x.dtype.char in "fd"
+        images * points * transforms + 8 * weight <= share * images * plain
+        and images * plain * c * k >= 1 << 22
     )
 
 
 def _winograd_forward(x, weight, bias, *, stride, padding, output_size):
-    return _winograd_covers(x, weight.shape, stride, x.shape[0], output_size, 512)
+    return _winograd_covers(x, weight.shape, stride, x.shape[0], output_size, 0.6)
 
 
 def _winograd_transposed(y, weight, bias, *, stride, padding, output_size):
-    return _winograd_covers(y, weight.shape, stride, y.shape[0], y.shape[1:3], 512)
+    return _winograd_covers(y, weight.shape, stride, y.shape[0], y.shape[1:3], 0.7)
 
 
 def _winograd_weight_grad(x, y, *, stride, padding, kernel_size):
     shape = (y.shape[3], x.shape[3], *kernel_size)
-    return _winograd_covers(x, shape, stride, y.shape[0], y.shape[1:3], 1024)
+    return _winograd_covers(x, shape, stride, y.shape[0], y.shape[1:3], 0.7)
 
 
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):

@@ -111,3 +111,24 @@ def tiles(size: tuple[int, int], taps: int) -> tuple[np.ndarray, np.ndarray]:
                 read[...] = True
                 origins.append((h, w, bits))
     return np.array(kinds, np.int64).reshape(-1, 4), np.array(origins, np.int64).reshape(-1, 3)
+
+
+@functools.lru_cache(1024)
+def products(
+    size: tuple[int, int], kernel: tuple[int, int], stride: int
+) -> tuple[int, int, int]:
+    """What an image costs for each pair of channels.
+
+    Returns:
+        The products at the points, those of the plain sum, and the number of values into which the
+        weight is transformed.
+    """
+    taps = -(-max(kernel) // stride)
+    points, plain, weight = 1, 1, stride**2
+    for outputs, length in zip(size, kernel, strict=True):
+        short = sum(phase + (taps - 1) * stride >= length for phase in range(stride))
+        pieces = [m + taps - 1 for _, m in segments(outputs, taps)]
+        points *= sum(stride * n - short for n in pieces)
+        plain *= outputs * length
+        weight *= max(pieces, default=0)
+    return points, plain, weight

@@ -167,7 +167,7 @@ class _Vectors:
         return [self.combine(row, part) for part in zip(*middle, strict=True) for row in right]
 
 
-def _each_size(builder, matrices, chosen, emit):
+def _each_size(builder, matrices, chosen, emit, square=False):
     """Code for each number of taps (of `matrices`) and of points in height and width."""
     taps, height, width = chosen
     key = builder.add(builder.mul(taps, _INT(100)), builder.mul(height, _INT(10)))
@@ -177,6 +177,8 @@ def _each_size(builder, matrices, chosen, emit):
     for t, of_size in matrices.items():
         for h, left in of_size.items():
             for w, right in of_size.items():
+                if square and h != w:
+                    continue
                 with builder.goto_block(builder.append_basic_block(f"taps{t}_{h}x{w}")):
                     switch.add_case(_INT(100 * t + 10 * h + w), builder.block)
                     emit(left, right)
@@ -184,7 +186,7 @@ def _each_size(builder, matrices, chosen, emit):
     builder.position_at_end(done)
 
 
-def _to_points(matrices):
+def _to_points(matrices, square=False):
     """(taps, height, width, pixels, first, target, pitch, plane, count): transforms pixels.
 
     Channels first ... first + count - 1 of the pixels go to 0 ... count - 1 of the planes. The last
@@ -221,7 +223,7 @@ def _to_points(matrices):
                     for value, offset in zip(results, planes, strict=True):
                         vectors.store(value, target, builder.add(offset, start))
 
-            _each_size(builder, matrices, chosen, emit)
+            _each_size(builder, matrices, chosen, emit, square)
             return context.get_dummy_value()
 
         return signature, generate
@@ -275,7 +277,7 @@ def _tables(which, transposed, taps=TAPS):
 
 
 ANY_TAPS = TAPS[0]  # for transforms of inputs, which are the same for all
-taps_to_points = _to_points(_tables(0, False))
+taps_to_points = _to_points(_tables(0, False), square=True)
 inputs_to_points = _to_points(_tables(1, False, [ANY_TAPS]))
 points_to_outputs = _from_points(_tables(2, False))
 # The same matrices transposed: for the derivatives by the inputs and by the taps.

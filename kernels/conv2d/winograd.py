@@ -128,7 +128,8 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
     u_piece = most * most * u_plane
     length = -(-images // TASKS)
     common = (g, source, weight, padded, zeros, target, kinds, origins, pieces, panels_of_phase)
-    if panels * len(pieces) * u_piece * item <= WEIGHT_BYTES and images >= TASKS:
+    small = panels * len(pieces) * u_piece * item <= WEIGHT_BYTES
+    if small and images * len(origins) >= TASKS * ROWS * len(kinds) and images >= TASKS:
         u = np.empty(panels * len(pieces) * u_piece, source.dtype)
         _prepare(
             panels * len(pieces), g, weight, panels_of_phase, columns, pieces, u, u_plane, u_piece
