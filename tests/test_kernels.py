@@ -251,7 +251,7 @@ def test_convolutions_are_each_others_adjoints(rung, dtype):
     )
     # Relative to the size of the factors: rounding in the convolutions, float64 in the products.
     bound = {"float32": 1e-6, "float64": 1e-12}[dtype]
-    for name, case in LADDERS["conv2d"].shapes.items():
+    for name, case in LADDERS["conv_transpose2d"].shapes.items():
         (x, w, _), options = draw(LADDERS["conv2d"], case, dtype)
         (_, y), _ = draw(LADDERS["conv2d_weight_grad"], case, dtype)
         if not conv2d.covers(x, w, None, **options):

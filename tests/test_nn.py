@@ -251,6 +251,26 @@ def test_batch_norm_in_evaluation_looks_at_no_other_sample(make, shape, device):
     np.testing.assert_allclose(together.detach().cpu().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("activation", [nn.LeakyReLU(0.2), nn.ReLU()], ids=repr)
+@pytest.mark.parametrize("channels", [(1, 5), (40, 48)], ids=["few", "many"])
+def test_a_sequence_computes_a_convolution_and_its_activation_as_one(channels, activation, device):
+    tinygan.manual_seed(4)
+    layer = nn.Conv2d(*channels, 4, stride=2, padding=1).to(device)
+    x = tinygan.randn(6, channels[0], 12, 12, device=device, requires_grad=True)
+    weight = tinygan.randn(6, channels[1], 6, 6, device=device)
+    found = []
+    for net in (nn.Sequential(layer, activation), lambda x: activation(layer(x))):
+        layer.zero_grad()
+        x.grad = None
+        y = net(x)
+        (y * weight).sum().backward()
+        found.append([y.tolist(), x.grad.tolist(), *(p.grad.tolist() for p in layer.parameters())])
+    assert type(nn.Sequential(layer, activation)(x).grad_fn).__name__ == "Conv2d"
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
+
+
+
 def test_batch_norm_refuses_a_backward_with_statistics_that_have_moved(device):
     layer = nn.BatchNorm1d(2).to(device).eval()
     y = layer(tinygan.randn(4, 2, device=device)).sum()

@@ -234,6 +234,7 @@ def convolutions() -> Iterator[Case]:
     yield case("conv2d same stride 1", (3, 2), (2, 4), padding="same", channels=(1, 2))
     yield case("conv2d stride > kernel", (5, 5), (1, 2), stride=3)
     yield case("conv2d rows left over", (6, 5), (3, 3), stride=2, channels=(1, 2))
+    yield case("conv2d leaky", (5, 4), (2, 3), stride=2, activation_slope=0.3)
     yield case("conv2d wide padding", (1, 1), (2, 2), padding=3, channels=(1, 1))
     yield case("conv_transpose2d", (2, 3), (2, 3))
     yield case("conv_transpose2d no bias", (2, 2), (3, 3), bias=False)

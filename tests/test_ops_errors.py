@@ -43,6 +43,7 @@ INVALID = [
     (lambda: F.conv2d(np.zeros(X), zeros(W)), "conv2d: input must be a floating 4-D tensor, got "
      "ndarray"),
     (lambda: F.conv2d(zeros(X).to("int64"), zeros(W)), "got int64 (2, 3, 5, 5)"),
+    (conv2d(activation_slope=-1), "conv2d: activation_slope must be >= 0, got -1"),
     (conv2d(bias=zeros(3)), "conv2d: bias must be a tensor of shape (4,), got shape (3,)"),
     (conv2d(bias=1), "conv2d: bias must be a tensor of shape (4,), got int"),
     (conv2d(w=(4, 3, 6, 3)), "conv2d: the kernel (6, 3) is larger than the padded input (5, 5)"),

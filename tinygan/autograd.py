@@ -108,7 +108,7 @@ class Function:
     """
 
     saves_inputs: ClassVar[bool] = False
-    saves_output: ClassVar[bool] = False
+    saves_output: bool = False
 
     edges: tuple[Edge, ...] = ()
     sequence: int = -1

@@ -54,6 +54,12 @@ def leaky_relu_threads(x, slope):
     return _by_parts(_leaky_relu, dense(x), x.dtype.type(slope))
 
 
+def leaky_relu_(x, slope):
+    """In place."""
+    _leaky_relu(parts(x.size, ELEMENTS_PER_TASK), flat(x), flat(x), x.dtype.type(slope))
+    return x
+
+
 def leaky_relu_backward_threads(grad, y, slope):
     y = dense(y)
     return _by_parts(_leaky_relu_backward, y, like(grad, y), y.dtype.type(slope))

@@ -5,6 +5,7 @@ different indices. The index rule is  h = stride * p + r - top  (and likewise w,
 terms whose h or w lies outside x are left out.
 
     conv2d              y[n, p, q, k]      = sum over c, r, s of x * weight   (+ bias[k])
+                                             values v <= 0 become slope v; slope 1 is the default
     conv_transpose2d    x[n, h, w, c]      = sum over k, p, q of y * weight   (+ bias[c])
     conv2d_weight_grad  weight[k, c, r, s] = sum over n, p, q of x * y
 
@@ -117,9 +118,9 @@ def _arrays(rng, dtype, n, c, k, size, kernel, stride=(1, 1), padding=(0, 0), af
     return draw(n, *size, c), weight, draw(n, p, q, k), draw(k), draw(c), stride, padding
 
 
-def make_forward(rng, dtype, **case):
+def make_forward(rng, dtype, slope=1.0, **case):
     x, weight, y, bias, _, stride, padding = _arrays(rng, dtype, **case)
-    options = dict(stride=stride, padding=padding, output_size=y.shape[1:3])
+    options = dict(stride=stride, padding=padding, output_size=y.shape[1:3], slope=slope)
     return (x, weight, bias), options
 
 
@@ -137,7 +138,7 @@ def make_weight_grad(rng, dtype, **case):
 
 # Counted without padding: every tap of every y. A transposed convolution that multiplies inserted
 # zeros does more work for the same count.
-def flops_forward(x, weight, bias, *, stride, padding, output_size):
+def flops_forward(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     return 2 * x.shape[0] * output_size[0] * output_size[1] * weight.size
 
 
@@ -149,7 +150,7 @@ def flops_weight_grad(x, y, *, stride, padding, kernel_size):
     return 2 * y.size * x.shape[3] * kernel_size[0] * kernel_size[1]
 
 
-def traffic_forward(x, weight, bias, *, stride, padding, output_size):
+def traffic_forward(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     outputs = x.shape[0] * output_size[0] * output_size[1] * weight.shape[0]
     return (x.size + weight.size + outputs) * x.itemsize
 
@@ -164,12 +165,21 @@ def traffic_weight_grad(x, y, *, stride, padding, kernel_size):
     return (x.size + y.size + weights) * x.itemsize
 
 
+# With a LeakyReLU or a ReLU in the same pass.
+_ACTIVATED = {
+    f"{name}, slope {slope}": dict(_SHAPES[name], slope=slope)
+    for name, slope in {
+        "1x1 kernel": 0.2, "same 28": 0.2, "three input channels": 0.1, "one output channel": 0.0,
+        "kernel = input": 0.2, "4x4 stride 2": 0.2, "4x4 odd": 0.0,
+    }.items()
+}  # fmt: skip
+
 conv2d = Ladder(
     "conv2d",
     make=make_forward,
     flops=flops_forward,
     traffic=traffic_forward,
-    shapes=_SHAPES,
+    shapes={**_SHAPES, **_ACTIVATED},
     bench_shapes=_BENCH_SHAPES,
     peer="conv2d.peer:conv2d",
 )
@@ -218,7 +228,7 @@ def _winograd_covers(x, weight_shape, stride, images, size, share):
     )
 
 
-def _winograd_forward(x, weight, bias, *, stride, padding, output_size):
+def _winograd_forward(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     return _winograd_covers(x, weight.shape, stride, x.shape[0], output_size, 0.6)
 
 

@@ -9,12 +9,14 @@ for the transposed convolution every product is stored before it is summed.
 import numpy as np
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size):
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     k = weight.shape[0]
     rows = _windows(x, weight.shape[2:], stride, padding, output_size)
     y = rows @ weight.transpose(2, 3, 1, 0).reshape(-1, k)
     if bias is not None:
         y += bias
+    if slope != 1:
+        y = np.where(y > 0, y, y.dtype.type(slope) * y)
     return y.reshape(x.shape[0], *output_size, k)
 
 

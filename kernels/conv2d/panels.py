@@ -35,7 +35,6 @@ BLOCK_BYTES = 384 * 1024  # the windows of a block; second-level caches hold 512
 
 
 def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
-    """`slope` is for who fuses a LeakyReLU: values v <= 0 of the result become slope * v."""
     (n, *size, _), (k, _, r, s) = x.shape, weight.shape
     taps = weight.transpose(2, 3, 1, 0)
     stride, padding, output_size = tuple(stride), tuple(padding), tuple(output_size)

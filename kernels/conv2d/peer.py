@@ -6,7 +6,8 @@ the ladder's NHWC.
 """
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size, bfloat16=False):
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, bfloat16=False):
+    """No bench shape has a slope."""
     import torch
 
     def mode(memory_format):

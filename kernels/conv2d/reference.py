@@ -5,10 +5,11 @@ import numpy as np
 from tinygan.kernels.jit import jit
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size):
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     y = np.zeros((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     _conv2d(x, weight, y, *stride, *padding)
-    return y if bias is None else y + bias
+    y = y if bias is None else y + bias
+    return np.where(y > 0, y, slope * y)
 
 
 def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):

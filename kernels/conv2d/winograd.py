@@ -28,6 +28,7 @@ depth at a time.
 
 import numpy as np
 
+from tinygan.kernels.activation.cpu import leaky_relu_
 from tinygan.kernels.conv2d.minimal_filtering import tiles
 from tinygan.kernels.conv2d.tile_transforms import at
 from tinygan.kernels.conv2d.winograd_steps import (
@@ -58,10 +59,10 @@ CHUNK_TILES = 16  # for which V is made in one go, in a task that goes through a
 TASKS = 8  # at least, to keep some threads busy
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size):
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     y = np.empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     _convolve(0, x, weight, bias, y, output_size, stride[0], padding)
-    return y
+    return y if slope == 1 else leaky_relu_(y, slope)
 
 
 def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):

@@ -65,6 +65,8 @@ class Conv2d(_Convolution):
     the bias.
     """
 
+    takes_activation_slope = True
+
     def __init__(
         self,
         in_channels: int,
@@ -81,8 +83,10 @@ class Conv2d(_Convolution):
         self.weight = init.fan_in_uniform_(weight, fan_in)
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+    def forward(self, x: Tensor, activation_slope: float = 1.0) -> Tensor:
+        return F.conv2d(
+            x, self.weight, self.bias, self.stride, self.padding, activation_slope=activation_slope
+        )
 
 
 class ConvTranspose2d(_Convolution):

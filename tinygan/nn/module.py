@@ -164,8 +164,8 @@ class Module:
 class Sequential(Module):
     """Modules one after the other: the output of each is the input of the next.
 
-    A batch norm followed by a ReLU or LeakyReLU is computed as one op, which passes over the data
-    once less in each direction.
+    A batch norm or Conv2d followed by a ReLU or LeakyReLU is computed as one op, which passes over
+    the data once less.
     """
 
     def __init__(self, *layers: Module):

@@ -14,6 +14,7 @@ from tinygan.autograd import Function
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
+from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
 from tinygan.precision import autocast_precision
@@ -24,23 +25,34 @@ Padding = int | Sequence[int] | str
 
 
 class Conv2d(Function):
-    """y = conv2d(x, weight) + bias;  conv_transpose2d(g, weight), weight_grad(x, g), sum(g)"""
+    """y = conv2d(x, weight) + bias, then slope y where y <= 0;
+    conv_transpose2d(g, weight), weight_grad(x, g), sum(g) with slope g for g where y <= 0"""
 
     saves_inputs = True
 
-    def __init__(self, stride: Pair, padding: Pair, precision: str | None, output_size: Pair):
+    def __init__(
+        self,
+        stride: Pair,
+        padding: Pair,
+        precision: str | None,
+        output_size: Pair,
+        slope: float = 1.0,
+    ):
         self.stride, self.padding, self.precision = stride, padding, precision
-        self.output_size = output_size
+        self.output_size, self.slope = output_size, slope
+        self.saves_output = slope != 1
 
     def forward(self, x, weight, bias=None):
         y = conv2d_kernel(
             x.transpose(0, 2, 3, 1), weight, bias,
             stride=self.stride, padding=self.padding, precision=self.precision,
-            output_size=self.output_size,
+            output_size=self.output_size, slope=self.slope,
         )  # fmt: skip
         return y.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
+        if self.slope != 1:
+            grad_output = LeakyReLUBackward(self._output, self.slope)(grad_output)
         x, weight, *_ = self.inputs
         need = self.needs_input_grad
         same = (self.stride, self.padding, self.precision)
@@ -176,6 +188,7 @@ def conv2d(
     padding: Padding = 0,
     dilation: int = 1,
     groups: int = 1,
+    activation_slope: float = 1.0,
 ) -> Tensor:
     """y[n, k, p, q] = bias[k] + sum over c, r, s of
     input[n, c, stride p + r - top, stride q + s - left] weight[k, c, r, s]
@@ -189,14 +202,19 @@ def conv2d(
             (top, bottom, left, right), or "same": ceil(size / stride) outputs, the odd pixel at
             the bottom and on the right, as in TensorFlow.
         dilation, groups: only 1.
+        activation_slope: values y <= 0 become activation_slope y: 1 for no activation, 0 for ReLU,
+            0.2 for a LeakyReLU, in the same pass. `tinygan.nn.Sequential` makes use of it.
 
     Returns:
         (n, k, p, q) with p = (h + top + bottom - r) // stride + 1, and q likewise.
 
     Raises:
-        ValueError: a shape or option does not fit; the kernel is larger than the padded input.
+        ValueError: a shape or option does not fit; the kernel is larger than the padded input;
+            activation_slope is negative.
     """
     _reject_unsupported("conv2d", dilation, groups)
+    if activation_slope < 0:
+        raise ValueError(f"conv2d: activation_slope must be >= 0, got {activation_slope}")
     _check_images("conv2d", input, weight, bias, in_dim=1)
     stride = pair("conv2d", "stride", stride, 1)
     size, kernel = input.shape[2:], weight.shape[2:]
@@ -209,7 +227,8 @@ def conv2d(
         )
     output_size = tuple((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     inputs = (input, weight) if bias is None else (input, weight, bias)
-    return Conv2d(stride, (top, left), autocast_precision(), output_size)(*inputs)
+    node = Conv2d(stride, (top, left), autocast_precision(), output_size, activation_slope)
+    return node(*inputs)
 
 
 def conv_transpose2d(
