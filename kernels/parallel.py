@@ -44,7 +44,9 @@ from tinygan.kernels.jit import jit
 
 # Places on the board, one cache line (8 integers) each: who waits does not slow down who works.
 JOB, NEXT, BUSY, CODE, ARGUMENTS, COUNT, FAILED, STOP, PLACES = range(0, 9 * 8, 8)
-WATCH = 20_000  # looks at the board before a worker goes to sleep: about a millisecond
+# Looks at the board before a worker goes to sleep: some milliseconds. A thread that is woken begins on
+# the core of the one that woke it, and may stay there for the whole job.
+WATCH = 200_000
 _INT = ir.IntType(64)
 
 

@@ -42,9 +42,10 @@ def at_address(typing_context, address, number):
 
 
 @intrinsic
-def hold(typing_context, array):
-    """Does nothing, after the last use of pointers into an array that was allocated here.
+def hold(typing_context, arrays):
+    """Does nothing, after the last use of pointers into an array (or a tuple of arrays) that was
+    allocated here.
 
     Numba frees an array after its last mention; pointers to its elements do not count.
     """
-    return types.void(array), lambda context, *_: context.get_dummy_value()
+    return types.void(arrays), lambda context, *_: context.get_dummy_value()

@@ -12,8 +12,9 @@ from tinygan.kernels.threads import get_num_threads, run_tasks
 
 # Worker threads of a BLAS or of OpenMP spin after their last work and take the cores from whatever
 # runs next; OpenBLAS's for 2^28 clock cycles, a tenth of a second, which halved the speed of the
-# kernel timed after it. After this pause they sleep, as all threads of all contenders then do: each
-# timed run starts from the same state, whoever ran before it.
+# kernel timed after it. After this pause they sleep, as all threads of all contenders then do. Then
+# the contender wakes its own, by a run that is not timed: a thread that was asleep begins on the core
+# of the one that woke it, and may stay there for milliseconds. In training it is awake.
 SETTLE_SECONDS = 0.15
 
 Call = Callable[[], object]
@@ -42,7 +43,8 @@ def interleaved(calls: Mapping[str, Call], device: str, repeats: int) -> dict[st
     """The durations, in seconds, of `repeats` runs of every call.
 
     The calls take turns, so that noise hits all alike. A first round warms up and is not counted.
-    Before every run the machine settles and the caches are filled with something else.
+    Before every run the machine settles, the call is made once without the clock, and the caches
+    are filled with something else.
     """
     seconds_of = timer(device)
     flush = _cache_flush()
@@ -50,7 +52,8 @@ def interleaved(calls: Mapping[str, Call], device: str, repeats: int) -> dict[st
     for _ in range(1 + repeats):
         for name, call in calls.items():
             time.sleep(SETTLE_SECONDS)
-            flush()  # after the pause, so that all cores are awake when the clock starts
+            call()
+            flush()
             seconds[name].append(seconds_of(call))
     return {name: durations[1:] for name, durations in seconds.items()}
 

@@ -49,7 +49,7 @@ from tinygan.kernels.conv2d.winograd_steps import (
 from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
 from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import pointer_to
+from tinygan.kernels.pointers import hold, pointer_to
 
 DEPTH = 256  # of sums without an intermediate result: long sums in one go lose digits
 WEIGHT_BYTES = 16 << 20  # of U, to be small enough for a third-level cache
@@ -176,6 +176,7 @@ def _prepare(task, g, weight, panels_of_phase, columns, pieces, u, u_plane, u_pi
         g, pointer_to(weight, 0), panel, panels_of_phase, columns, pieces, piece,
         pointer_to(table, 0), pointer_to(space, 0), pointer_to(u, task * u_piece), u_plane,
     )  # fmt: skip
+    hold((table, space))
 
 
 @jit
@@ -236,6 +237,7 @@ def _some_images(
                 pointer_to(targets, 0), pixels, pointer_to(table, 0), pointer_to(space, 0),
                 products,
             )  # fmt: skip
+    hold((table, targets, v, m, space, sources))
 
 
 @jit
@@ -282,6 +284,7 @@ def _transform_images(
             pointer_to(v, place + start * count * g.row), plane,
         )  # fmt: skip
         place += pieces.shape[0] * points_h * points_w * plane
+    hold(table)
 
 
 @parallel
@@ -327,3 +330,4 @@ def _some_channels(
                 pointer_to(space, 0), products,
             )  # fmt: skip
         place += pieces.shape[0] * points_h * points_w * plane
+    hold((table, weight_space, targets, space, u, m))

@@ -44,7 +44,7 @@ from tinygan.kernels.conv2d.winograd_steps import (
 from tinygan.kernels.jit import jit
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, tile_from_columns
 from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import pointer_to
+from tinygan.kernels.pointers import hold, pointer_to
 
 CHANNELS = 64  # of a phase, for a task; parts of more than half of it fill a vector
 TASK_BYTES = 1 << 20  # of G from one task
@@ -116,6 +116,7 @@ def _transform_grads(task, y, kinds, origins, grads, zeros, taps, images):
                     taps, points_h, points_w, pixels, channel, target, points_w, plane, COLUMNS
                 )
         place += points_h * points_w * plane
+    hold((table_space, space))
 
 
 @parallel
@@ -185,6 +186,7 @@ def _sum_tiles(task, x, grads, kinds, origins, parts, channels, zeros, weight, o
         sums, most_h, most_w, panels, panel_sums, phase_h, phase_w, first_channel, depth,
         weight, part, stride, taps, table, addends, pointer_to(zeros, 0),
     )  # fmt: skip
+    hold((sums, v, table_space))
 
 
 @jit
@@ -246,3 +248,4 @@ def _transform_back(
                 divert(addends, taps * taps, valid, space)
                 points_to_taps(taps, most_h, most_w, source, most_w, plane, addends, addends)
                 bring_back(addends, table, taps * taps, valid, space)
+    hold(space_array)
