@@ -46,6 +46,13 @@ def test_tiles_of_all_sizes_share_the_points(points, taps):
     np.testing.assert_array_equal(np.flatnonzero(~at_taps[:, :-1].any(axis=1)), [INFINITY_AT])
 
 
+@pytest.mark.parametrize("taps", TAPS)
+def test_the_points_magnify_rounding_little(taps):
+    """How large intermediate values get; 20 and more with -1 and 2 instead of -1/2 and -2."""
+    at_taps, inputs, outputs = (np.abs(table) for table in tables(max(POINTS), taps))
+    assert (outputs @ (at_taps.sum(1) * inputs.sum(1))).max() < 16
+
+
 @pytest.mark.parametrize(
     ("outputs", "taps", "sizes"),
     [(1, 2, [2]), (2, 2, [2]), (3, 2, [3]), (4, 2, [4]), (5, 2, [2, 3]), (6, 2, [3, 3]),
