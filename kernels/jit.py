@@ -14,14 +14,16 @@ import sys
 from pathlib import Path
 
 import numba
+from numba import types
 from numba.core import event
-from numba.core.registry import cpu_target
+from numba.core.registry import CPUDispatcher, cpu_target
 
 from tinygan.kernels.memory import keep_freed_memory
 
 # Sums may be reordered into vector lanes and a * b + c may be one instruction. NaN and infinity
 # keep their meaning (no "nnan", no "ninf"): a diverged training must show as NaN.
 FAST_MATH = {"reassoc", "contract", "nsz"}
+OPTIONS = dict(nogil=True, fastmath=FAST_MATH, error_model="numpy", no_cfunc_wrapper=True)
 
 
 keep_freed_memory()  # here, because every module of compiled kernels imports this one
@@ -68,10 +70,36 @@ event.register("numba:compile", _Announcement())
 
 def jit(function):
     """Compiles `function` at its first call, once per combination of argument types."""
-    dispatcher = numba.njit(nogil=True, cache=True, fastmath=FAST_MATH, error_model="numpy")(
-        function
-    )
+    dispatcher = numba.njit(cache=True, **OPTIONS)(function)
     cache_file = getattr(dispatcher._cache, "_cache_file", None)
     if cache_file is not None:
         cache_file._source_stamp = source_digest()
     return dispatcher
+
+
+class subroutine(CPUDispatcher):
+    """Compiles a function that only compiled functions call.
+
+    It is compiled within its callers, so that what is left out here saves a third of the time:
+    optimisation, which whoever it is inlined into does anyway; a way to call it from Python; the
+    cache; versions of its own for each constant argument.
+    """
+
+    def __init__(self, function):
+        options = dict(OPTIONS, nopython=True, no_cpython_wrapper=True)
+        super().__init__(function, targetoptions=options)
+
+    def __call__(self, *args):
+        raise TypeError(f"{self.py_func.__name__} can only be called by compiled functions")
+
+    def get_call_template(self, args, kws):
+        return super().get_call_template([types.unliteral(arg) for arg in args], kws)
+
+    def compile(self, sig):
+        config = numba.config
+        before = config.OPT, config.LOOP_VECTORIZE
+        config.OPT, config.LOOP_VECTORIZE = type(config.OPT)(1), 0
+        try:
+            return super().compile(sig)
+        finally:
+            config.OPT, config.LOOP_VECTORIZE = before

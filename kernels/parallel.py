@@ -33,6 +33,7 @@ import os
 import threading
 import types as python_types
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -40,13 +41,14 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygan.kernels import threads
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import OPTIONS, jit
 
 # Places on the board, one cache line (8 integers) each: who waits does not slow down who works.
 JOB, NEXT, BUSY, CODE, ARGUMENTS, COUNT, FAILED, STOP, PLACES = range(0, 9 * 8, 8)
 # Looks at the board before a worker goes to sleep: some milliseconds. A thread that is woken begins on
 # the core of the one that woke it, and may stay there for the whole job.
 WATCH = 200_000
+ONE_TASK = 0  # instead of the number of a job
 _INT = ir.IntType(64)
 
 
@@ -132,38 +134,37 @@ def _call(typing_context, code, arguments, task):
 
 
 @intrinsic
-def _job(typing_context, kernel, arguments):
-    """(address of code, address of arguments) for `_call`; the arguments lie on this stack."""
-    wanted = kernel.get_call_type(typing_context, (types.intp, *arguments.types), {})
+def _job(typing_context):
+    """(address of code, address of arguments) for `_call`, in a function that `parallel` wrote.
+
+    The code calls this very function again, with the same arguments, which it finds on this stack,
+    but for the first three: they say which task to run, and that it is one task.
+    """
 
     def generate(context, builder, signature, args):
-        space = cgutils.alloca_once_value(builder, args[1])
-        name = builder.module.get_unique_name(f"{kernel.dispatcher.py_func.__name__}_task")
+        function = builder.function
+        result, error, *arguments = function.args  # in Numba's calling convention
+        kinds = [argument.type for argument in arguments]
+        space = cgutils.alloca_once(builder, ir.LiteralStructType(kinds))
+        for i, argument in enumerate(arguments):
+            builder.store(argument, cgutils.gep_inbounds(builder, space, 0, i))
 
-        # A call may report an error in Numba's own calling convention, so a function that has it
-        # unpacks the arguments and calls the kernel, and one that any code can call calls that.
-        kind = context.call_conv.get_function_type(types.intp, (types.intp, types.intp))
-        inner = ir.Function(builder.module, kind, name)
-        inner.linkage = "internal"
-        inside = ir.IRBuilder(inner.append_basic_block())
-        address, task = context.call_conv.get_arguments(inner)
-        values = inside.load(inside.inttoptr(address, space.type))
-        call = context.get_function(kernel, wanted)
-        context.add_linking_libs(getattr(call, "libs", ()))
-        call(inside, [task, *cgutils.unpack_tuple(inside, values)])
-        context.call_conv.return_value(inside, _INT(0))
-
-        outer = ir.Function(builder.module, ir.FunctionType(_INT, [_INT, _INT]), f"{name}_plain")
-        outer.linkage = "internal"
-        outside = ir.IRBuilder(outer.append_basic_block())
-        status, _ = context.call_conv.call_function(
-            outside, inner, types.intp, (types.intp, types.intp), outer.args
-        )
-        outside.ret(outside.zext(status.is_error, _INT))
-        addresses = [builder.ptrtoint(pointer, _INT) for pointer in (outer, space)]
+        kind = ir.FunctionType(_INT, [_INT, _INT])
+        code = ir.Function(builder.module, kind, f"{function.name}.task")
+        code.linkage = "internal"
+        inside = ir.IRBuilder(code.append_basic_block())
+        place, task = code.args
+        place = inside.inttoptr(place, space.type)
+        again = [
+            inside.load(cgutils.gep_inbounds(inside, place, 0, i)) for i in range(3, len(kinds))
+        ]
+        places = [inside.alloca(pointer.type.pointee) for pointer in (result, error)]
+        status = inside.call(function, [*places, task, _INT(1), _INT(ONE_TASK), *again])
+        inside.ret(inside.zext(inside.icmp_signed("!=", status, status.type(0)), _INT))
+        addresses = [builder.ptrtoint(pointer, _INT) for pointer in (code, space)]
         return context.make_tuple(builder, signature.return_type, addresses)
 
-    return types.UniTuple(types.intp, 2)(kernel, arguments), generate
+    return types.UniTuple(types.intp, 2)(), generate
 
 
 @jit
@@ -281,8 +282,7 @@ if hasattr(os, "register_at_fork"):
 class parallel:
     """Compiles ``function(task, *arguments)``; the result is called as ``(tasks, *arguments)``.
 
-    The arguments are arrays, numbers and tuples of them, by position. ``.task`` is the compiled
-    function of one task. The call returns when all tasks are done. A second thread of Python that
+    The arguments are arrays, numbers and tuples of them, by position. The call returns when all tasks are done. A second thread of Python that
     calls while a job is running does its tasks alone.
 
     Raises:
@@ -290,20 +290,23 @@ class parallel:
     """
 
     def __init__(self, function):
-        self.task = jit(function)
         self.__doc__, self.__name__ = function.__doc__, function.__name__
         names = ", ".join(list(inspect.signature(function).parameters)[1:])
         source = (
-            f"def run(_board, _number, _first, _tasks, {names}):\n"
-            f"    _code, _place = _job(_kernel, ({names},))\n"
+            f"def run(_first, _tasks, _number, _board, {names}):\n"
+            f"    if _number == {ONE_TASK}:\n"
+            f"        _kernel(_first, {names})\n"
+            f"        return 0\n"
+            f"    _code, _place = _job()\n"
             f"    return _run(_address_of(_board), _number, _first, _tasks, _code, _place)\n"
         )
         # Numba's cache files are named after the file, line and name of what they hold.
         code = compile(source, function.__code__.co_filename, "exec").co_consts[0]
         code = code.replace(co_firstlineno=function.__code__.co_firstlineno)
-        seen = dict(_job=_job, _kernel=self.task, _run=_run, _address_of=_address_of)
+        kernel = numba.njit(inline="always", **OPTIONS)(function)
+        seen = dict(_job=_job, _kernel=kernel, _run=_run, _address_of=_address_of)
         run = python_types.FunctionType(code, seen)
-        run.__module__, run.__qualname__ = function.__module__, f"{function.__qualname__}.run"
+        run.__module__, run.__qualname__ = function.__module__, function.__qualname__
         self._run = jit(run)
 
     def __call__(self, tasks: int, *arguments) -> None:
@@ -318,10 +321,10 @@ class parallel:
             try:
                 team.wake()
                 team.job += 1
-                failed = self._run(team.board, team.job, first, tasks, *arguments)
+                failed = self._run(first, tasks, team.job, team.board, *arguments)
             finally:
                 team.lock.release()
         else:
-            failed = self._run(_new_board(), 1, first, tasks, *arguments)
+            failed = self._run(first, tasks, 1, _new_board(), *arguments)
         if failed:
             raise MemoryError(f"a task of {self.__name__} failed")

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygan.kernels.conv2d.minimal_filtering import POINTS, TAPS, tables
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
 
 _ADDRESS = types.CPointer(types.intp)
@@ -327,7 +327,7 @@ def transpose(typing_context, source, source_step, target, target_step):
     return signature, generate
 
 
-@jit
+@subroutine
 def point_at_pixels(
     table, image, rows, columns, depth, n, h, w, step, height, width, channel, outside
 ):

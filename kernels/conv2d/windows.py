@@ -1,11 +1,11 @@
 """Windows: what a convolution multiplies, gathered from x into rows of memory."""
 
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import LANES, copy_vector
 from tinygan.kernels.pointers import at, pointer_to
 
 
-@jit
+@subroutine
 def gather_windows(
     x, windows, row, out_h, out_w, s, first_tap, last_tap, step_h, step_w, offset_h, offset_w,
     first_pixel, count,
@@ -55,7 +55,7 @@ def gather_windows(
             n += 1
 
 
-@jit
+@subroutine
 def _copy_inside(source, start, w, width, taps, c, windows, target):
     """One run of values, zero for what lies outside of x."""
     first = min(taps, max(0, -w)) * c

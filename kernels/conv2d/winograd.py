@@ -46,7 +46,7 @@ from tinygan.kernels.conv2d.winograd_steps import (
     transform_tiles,
     transform_weight,
 )
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
 from tinygan.kernels.parallel import parallel
 from tinygan.kernels.pointers import hold, pointer_to
@@ -110,7 +110,7 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
         weight = np.ascontiguousarray(weight)
     step_k, step_c, step_r, step_s = (step // item for step in weight.strides)
     most = int(kinds[:, :2].max())
-    all_full = not any(is_short(r, stride, stride - 1, taps) for r in kernel)
+    all_full = not any(is_short.py_func(r, stride, stride - 1, taps) for r in kernel)
     pieces = _pieces(k, 1, True) if transposed else _pieces(c, stride**2, all_full)
     row = int((pieces[:, 1] * pieces[:, 3]).max()) + GAP
     g = Geometry(
@@ -154,12 +154,12 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
             )
 
 
-@jit
+@subroutine
 def _table():
     return np.empty(PIXELS, np.int64)
 
 
-@jit
+@subroutine
 def _weight_space(like, taps):
     """Zeros for a row, and memory for a block of rows of each tap."""
     space = np.empty(COLUMNS * (1 + taps * taps * LANES), like.dtype)
@@ -179,7 +179,7 @@ def _prepare(task, g, weight, panels_of_phase, columns, pieces, u, u_plane, u_pi
     hold((table, space))
 
 
-@jit
+@subroutine
 def _short_phase(g, pieces, piece, panel, panels_of_phase):
     """The phase for `multiply_tiles`: -1 if there are several, of which none is short."""
     if g.transposed:
@@ -240,7 +240,7 @@ def _some_images(
     hold((table, targets, v, m, space, sources))
 
 
-@jit
+@subroutine
 def _chunks(g, kinds, first_image, last_image):
     """(kind, first tile, tiles) of equal parts of the tiles of some images."""
     count = 0
@@ -260,7 +260,7 @@ def _chunks(g, kinds, first_image, last_image):
     return chunks
 
 
-@jit
+@subroutine
 def _plane_of(g, count, images):
     """The size of V of one point, for tiles of a kind in some images."""
     return images * count * g.row + GAP

@@ -41,7 +41,7 @@ from tinygan.kernels.conv2d.winograd_steps import (
     is_short,
     kind_of,
 )
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, tile_from_columns
 from tinygan.kernels.parallel import parallel
 from tinygan.kernels.pointers import hold, pointer_to
@@ -189,7 +189,7 @@ def _sum_tiles(task, x, grads, kinds, origins, parts, channels, zeros, weight, o
     hold((sums, v, table_space))
 
 
-@jit
+@subroutine
 def _point_at_tile(
     x, tile, count, origins, first, stride, offset_h, offset_w, height, width, channel, table,
     outside,
@@ -204,7 +204,7 @@ def _point_at_tile(
     )  # fmt: skip
 
 
-@jit
+@subroutine
 def _add_products(
     v, row, depth, length, grads, panel_plane, panels, sums, panel_sums, product, is_first
 ):
@@ -221,7 +221,7 @@ def _add_products(
                 add_tile(product, total)
 
 
-@jit
+@subroutine
 def _transform_back(
     sums, most_h, most_w, panels, panel_sums, phase_h, phase_w, first_channel, depth, weight, part,
     stride, taps, table, addends, zeros,

@@ -26,7 +26,7 @@ from tinygan.kernels.conv2d.tile_transforms import (
     taps_to_points,
     transpose,
 )
-from tinygan.kernels.jit import jit
+from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, tile_from_rows
 from tinygan.kernels.pointers import pointer_to
 
@@ -58,18 +58,18 @@ class Geometry(NamedTuple):
     step_k: int
 
 
-@jit
+@subroutine
 def kind_of(kinds, kind):
     return kinds[kind, 0], kinds[kind, 1], kinds[kind, 2], kinds[kind, 3]
 
 
-@jit
+@subroutine
 def is_short(kernel, stride, phase, taps):
     """Whether a phase has one tap less than others: its last tap, and its U at infinity, are 0."""
     return phase + (taps - 1) * stride >= kernel
 
 
-@jit
+@subroutine
 def transform_tiles(
     g, images, kinds, origins, kind, first_tile, length, pieces, table, zeros, v, plane
 ):
@@ -106,7 +106,7 @@ def transform_tiles(
                     )  # fmt: skip
 
 
-@jit
+@subroutine
 def transform_weight(
     g, weight, panel, panels_of_phase, columns, pieces, piece, table, space, u, plane
 ):
@@ -156,7 +156,7 @@ def transform_weight(
                 row += 1
 
 
-@jit
+@subroutine
 def _gather(source, row_step, column_step, height, width, block):
     """block (height, COLUMNS) = the source with these strides, zeros behind width."""
     if row_step == 1 and height == LANES and width == COLUMNS:
@@ -168,7 +168,7 @@ def _gather(source, row_step, column_step, height, width, block):
                 copy(at(source, i * row_step + j * column_step), at(block, i * COLUMNS + j), 1)
 
 
-@jit
+@subroutine
 def list_sources(g, images, kinds, origins, kind, first_tile, length, wanted):
     """wanted = the addresses of all pixels that these tiles are the first to read; their number."""
     _, rows, columns, channels = images.shape
@@ -196,7 +196,7 @@ def list_sources(g, images, kinds, origins, kind, first_tile, length, wanted):
     return entries
 
 
-@jit
+@subroutine
 def point_at_targets(
     g, images, kinds, origins, kind, first_tile, length, panel, panels_of_phase, table, outside
 ):
@@ -220,7 +220,7 @@ def point_at_targets(
     return height * width
 
 
-@jit
+@subroutine
 def multiply_tiles(
     g, points_h, points_w, v, plane, depth, phase, length, u, u_plane, add, m, sources,
     first_source, last_source, lines, targets, pixels,
@@ -263,7 +263,7 @@ def multiply_tiles(
                     tile_from_rows(rows, panel, result, depth, g.row, height)
 
 
-@jit
+@subroutine
 def store_tiles(
     g, images, kinds, origins, kind, first_tile, length, panel, panels_of_phase, bias, table,
     pixels, addends, space, m,
@@ -296,7 +296,7 @@ def store_tiles(
 # Less than COLUMNS channels at the end of a pixel are transformed in memory behind `space`.
 
 
-@jit
+@subroutine
 def divert(addends, pixels, valid, space):
     """Copies what is to be added there, and lets the table point to the copies."""
     for pixel in range(pixels):
@@ -305,13 +305,13 @@ def divert(addends, pixels, valid, space):
         put(addends, pixel, place)
 
 
-@jit
+@subroutine
 def bring_back(places, table, pixels, valid, space):
     for pixel in range(pixels):
         copy(get(places, pixel, space), get(table, pixel, space), valid)
 
 
-@jit
+@subroutine
 def _transform_back(g, points_h, points_w, source, pixels, addends):
     if g.transposed:
         points_to_inputs(

@@ -59,7 +59,12 @@ def product(a, b, *, bias=None, slope=1.0, taps_are_columns=True):
     plain = np.zeros(0 if parts > 1 or bias is None else n, a.dtype)
     if plain.size:
         plain[:] = bias
-    _multiply(parts * tasks, a, by_columns, b, c, plain, slope if parts == 1 else 1.0, group, step)
+    # One type for b of any memory order: less to compile.
+    start = np.lib.stride_tricks.as_strided(b, (1,), (b.itemsize,))
+    _multiply(
+        parts * tasks, a, by_columns, start, (*b.shape, *b.strides), c, plain,
+        slope if parts == 1 else 1.0, group, step,
+    )  # fmt: skip
     return c[0] if parts == 1 else _activated(c.sum(0), bias, slope)
 
 
@@ -70,9 +75,11 @@ def _activated(c, bias, slope):
 
 
 @parallel
-def _multiply(task, a, by_columns, b, c, bias, slope, panels_per_task, pieces_per_part):
+def _multiply(
+    task, a, by_columns, b, shape_and_strides, c, bias, slope, panels_per_task, pieces_per_part
+):
     """Rows and columns of c[part] = activation(terms of this part of a @ b + bias)."""
-    taps, k, n = b.shape
+    taps, k, n, of_tap, of_row, of_column = shape_and_strides
     _, m, columns = c.shape
     across = columns // n
     column_groups = (n + COLUMNS * panels_per_task - 1) // (COLUMNS * panels_per_task)
@@ -85,7 +92,7 @@ def _multiply(task, a, by_columns, b, c, bias, slope, panels_per_task, pieces_pe
     width = min(panels_per_task * COLUMNS, n - first)
 
     size = b.itemsize
-    of_tap, of_row, of_column = b.strides[0] // size, b.strides[1] // size, b.strides[2] // size
+    of_tap, of_row, of_column = of_tap // size, of_row // size, of_column // size
     a_stride = a.shape[1]
     far_apart = by_columns or (a_stride * size) % _PAGE == 0
     # Rows of b that are used for a few rows of a only are read where they lie.

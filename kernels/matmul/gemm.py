@@ -21,7 +21,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.jit import cpu_features, jit
+from tinygan.kernels.jit import cpu_features, subroutine
 from tinygan.kernels.layout.transpose import block_transposer
 from tinygan.kernels.pointers import at
 
@@ -228,7 +228,7 @@ _slim_from_rows = _finished_tile_intrinsic(True, 1)
 _slim_from_columns = _finished_tile_intrinsic(False, 1)
 
 
-@jit
+@subroutine
 def multiply_tile(
     a, by_columns, a_stride, b, b_stride, k, start, start_stride, c, c_stride, height, width, slope,
     scratch,
@@ -292,7 +292,7 @@ def empty_panels(k: int, n: int, dtype) -> np.ndarray:
     return np.empty((-(-n // COLUMNS), k, COLUMNS), dtype)
 
 
-@jit
+@subroutine
 def pack_panel(b, row_stride, column_stride, k, width, panel):
     """panel (k, COLUMNS) = the matrix b (k, width) of any strides, zeros behind it."""
     done = 0
@@ -315,7 +315,7 @@ def pack_panel(b, row_stride, column_stride, k, width, panel):
             panel[l * COLUMNS + i] = 0
 
 
-@jit
+@subroutine
 def copy_rows(source, source_stride, target, target_stride, rows, columns):
     """target[i, :columns] = source[i, :columns] for all rows."""
     for i in range(rows):
