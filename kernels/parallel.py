@@ -45,8 +45,8 @@ from tinygan.kernels.jit import OPTIONS, jit
 
 # Places on the board, one cache line (8 integers) each: who waits does not slow down who works.
 JOB, NEXT, BUSY, CODE, ARGUMENTS, COUNT, FAILED, STOP, PLACES = range(0, 9 * 8, 8)
-# Looks at the board before a worker goes to sleep: some milliseconds. A thread that is woken begins on
-# the core of the one that woke it, and may stay there for the whole job.
+# Looks at the board before a worker goes to sleep: some milliseconds. A thread that is woken begins
+# on the core of the one that woke it, and may stay there for the whole job.
 WATCH = 200_000
 ONE_TASK = 0  # instead of the number of a job
 _INT = ir.IntType(64)
@@ -282,8 +282,8 @@ if hasattr(os, "register_at_fork"):
 class parallel:
     """Compiles ``function(task, *arguments)``; the result is called as ``(tasks, *arguments)``.
 
-    The arguments are arrays, numbers and tuples of them, by position. The call returns when all tasks are done. A second thread of Python that
-    calls while a job is running does its tasks alone.
+    The arguments are arrays, numbers and tuples of them, by position. The call returns when all
+    tasks are done. A second thread of Python that calls meanwhile does its own tasks alone.
 
     Raises:
         MemoryError: a task failed, which compiled kernels do for lack of memory only.

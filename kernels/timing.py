@@ -13,8 +13,8 @@ from tinygan.kernels.threads import get_num_threads, run_tasks
 # Worker threads of a BLAS or of OpenMP spin after their last work and take the cores from whatever
 # runs next; OpenBLAS's for 2^28 clock cycles, a tenth of a second, which halved the speed of the
 # kernel timed after it. After this pause they sleep, as all threads of all contenders then do. Then
-# the contender wakes its own, by a run that is not timed: a thread that was asleep begins on the core
-# of the one that woke it, and may stay there for milliseconds. In training it is awake.
+# the contender wakes its own, by a run that is not timed: a thread that was asleep begins on the
+# core of the one that woke it, and may stay there for milliseconds. In training it is awake.
 SETTLE_SECONDS = 0.15
 
 Call = Callable[[], object]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygan
+import tinygan.functional as F
 from tinygan import precision as module
 from tinygan.kernels.ladder import relative_error
 
@@ -22,8 +23,18 @@ def multiply(a, b):
     return a @ b
 
 
+def convolve(x, weight):
+    return F.conv2d(x, weight, stride=2, padding=1)
+
+
+def convolve_transposed(y, weight):
+    return F.conv_transpose2d(y, weight, stride=2, padding=1)
+
+
 OPS = [
     (multiply, (40, 70), (70, 50)),
+    (convolve, (4, 40, 16, 16), (48, 40, 4, 4)),
+    (convolve_transposed, (4, 48, 8, 8), (48, 40, 4, 4)),
 ]
 CASES = [pytest.param(*case, id=case[0].__name__) for case in OPS]
 

@@ -250,7 +250,7 @@ def test_convolutions_are_each_others_adjoints(rung, dtype):
         for name in ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
     )
     # Relative to the size of the factors: rounding in the convolutions, float64 in the products.
-    bound = {"float32": 1e-6, "float64": 1e-12}[dtype]
+    bound = 1e-5 if conv2d.precision else {"float32": 1e-6, "float64": 1e-12}[dtype]
     for name, case in LADDERS["conv_transpose2d"].shapes.items():
         (x, w, _), options = draw(LADDERS["conv2d"], case, dtype)
         (_, y), _ = draw(LADDERS["conv2d_weight_grad"], case, dtype)

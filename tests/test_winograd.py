@@ -26,10 +26,13 @@ def rung(ladder, name):
     return next(rung for rung in ladder.rungs if rung.name == name)
 
 
+SIZES = [(points, precision) for precision, numbers in POINTS.items() for points in numbers]
+
+
 @pytest.mark.parametrize("taps", TAPS)
-@pytest.mark.parametrize("points", POINTS)
-def test_the_tables_filter_exactly(points, taps, rng):
-    at_taps, inputs, outputs = tables(points, taps)
+@pytest.mark.parametrize(("points", "precision"), SIZES)
+def test_the_tables_filter_exactly(points, precision, taps, rng):
+    at_taps, inputs, outputs = tables(points, taps, precision)
     g, d = rng.standard_normal(taps), rng.standard_normal(points)
     expected = np.correlate(d, g)
     np.testing.assert_allclose(outputs @ ((at_taps @ g) * (inputs @ d)), expected, atol=1e-13)
@@ -37,10 +40,10 @@ def test_the_tables_filter_exactly(points, taps, rng):
 
 
 @pytest.mark.parametrize("taps", TAPS)
-@pytest.mark.parametrize("points", POINTS)
-def test_tiles_of_all_sizes_share_the_points(points, taps):
-    largest, _, _ = tables(max(POINTS), taps)
-    at_taps, _, _ = tables(points, taps)
+@pytest.mark.parametrize(("points", "precision"), SIZES)
+def test_tiles_of_all_sizes_share_the_points(points, precision, taps):
+    largest, _, _ = tables(max(POINTS[precision]), taps, precision)
+    at_taps, _, _ = tables(points, taps, precision)
     np.testing.assert_array_equal(at_taps, largest[:points])
     # Where the last tap is absent, the products at infinity are zero: they are left out.
     np.testing.assert_array_equal(np.flatnonzero(~at_taps[:, :-1].any(axis=1)), [INFINITY_AT])
@@ -49,7 +52,7 @@ def test_tiles_of_all_sizes_share_the_points(points, taps):
 @pytest.mark.parametrize("taps", TAPS)
 def test_the_points_magnify_rounding_little(taps):
     """How large intermediate values get; 20 and more with -1 and 2 instead of -1/2 and -2."""
-    at_taps, inputs, outputs = (np.abs(table) for table in tables(max(POINTS), taps))
+    at_taps, inputs, outputs = (np.abs(table) for table in tables(max(POINTS[None]), taps))
     assert (outputs @ (at_taps.sum(1) * inputs.sum(1))).max() < 16
 
 

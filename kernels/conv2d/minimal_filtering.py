@@ -6,7 +6,8 @@ and a polynomial is known by its values at enough points, where the product is o
 each. So m + 1 points do: transform g and d, multiply point by point, transform back,
 
     y = OUTPUT @ ((TAPS @ g) * (INPUT @ d))        with the points 0, 1, infinity, -1/2, -2, as
-                                                   many of them as are needed
+                                                   many of them as are needed; in bfloat16 with
+                                                   1, -1, infinity, 0
 
 For m = 2, the points 0, 1 and infinity:
 
@@ -33,20 +34,24 @@ import functools
 
 import numpy as np
 
-POINTS = (3, 4, 5)  # numbers of points for which there is code
 TAPS = (2, 3)
-FINITE_POINTS = (0, 1, -1 / 2, -2)
+# In bfloat16 products are computed with factors of 8 binary digits: more points would magnify their
+# rounding beyond 1 %.
+POINTS = {None: (3, 4, 5), "bfloat16": (3, 4)}  # numbers of points for which there is code
+FINITE_POINTS = {None: (0, 1, -1 / 2, -2), "bfloat16": (1, -1, 0)}
 INFINITY_AT = 2  # its place in the order of the points
 
 
-def tables(points: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def tables(
+    points: int, taps: int, precision: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """TAPS (points, taps), INPUT (points, points) and OUTPUT (m, points), m = points - taps + 1.
 
     Lagrange: the row of INPUT for a point holds the coefficients of the polynomial that is 1
     there and 0 at the other finite points; the one for infinity is 0 at all of them.
     """
     m = points - taps + 1
-    finite = FINITE_POINTS[: points - 1]
+    finite = FINITE_POINTS[precision][: points - 1]
     rows: list[list[float]] = []
     inputs: list[list[float]] = []
     outputs: list[list[float]] = []
@@ -63,30 +68,32 @@ def tables(points: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _sizes(outputs: int, taps: int) -> tuple[int, ...]:
+def _sizes(outputs: int, taps: int, precision: str | None) -> tuple[int, ...]:
     if outputs <= 0:
         return ()
-    sizes = [points - taps + 1 for points in POINTS]
+    sizes = [points - taps + 1 for points in POINTS[precision]]
     if outputs > 24:
         many = (outputs - 20) // max(sizes)
-        return (max(sizes),) * many + _sizes(outputs - max(sizes) * many, taps)
-    choices = [tuple(sorted((m, *_sizes(outputs - m, taps)))) for m in sizes]
+        return (max(sizes),) * many + _sizes(outputs - max(sizes) * many, taps, precision)
+    choices = [tuple(sorted((m, *_sizes(outputs - m, taps, precision)))) for m in sizes]
     return min(
         choices, key=lambda sizes: (sum(sizes) + (taps - 1) * len(sizes), len(set(sizes)), sizes)
     )
 
 
-def segments(outputs: int, taps: int) -> list[tuple[int, int]]:
+def segments(outputs: int, taps: int, precision: str | None = None) -> list[tuple[int, int]]:
     """(first output, m) of the pieces of a row, with the fewest multiplications: 7 = 3 + 4."""
     first, pieces = 0, []
-    for m in _sizes(outputs, taps):
+    for m in _sizes(outputs, taps, precision):
         pieces.append((first, m))
         first += m
     return pieces
 
 
 @functools.lru_cache(1024)
-def tiles(size: tuple[int, int], taps: int) -> tuple[np.ndarray, np.ndarray]:
+def tiles(
+    size: tuple[int, int], taps: int, precision: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The tiles of an output plane, by kind: pieces of its rows times pieces of its columns.
 
     Returns:
@@ -96,7 +103,7 @@ def tiles(size: tuple[int, int], taps: int) -> tuple[np.ndarray, np.ndarray]:
         origins: (tiles, 3): the first row and column of each tile, and which of the pixels that
             it reads were read by the tiles before it: bit i * width + j for row i, column j.
     """
-    rows, columns = segments(size[0], taps), segments(size[1], taps)
+    rows, columns = (segments(outputs, taps, precision) for outputs in size)
     more = taps - 1
     kinds: list[tuple[int, int, int, int]] = []
     origins: list[tuple[int, int, int]] = []
@@ -115,7 +122,7 @@ def tiles(size: tuple[int, int], taps: int) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache(1024)
 def products(
-    size: tuple[int, int], kernel: tuple[int, int], stride: int
+    size: tuple[int, int], kernel: tuple[int, int], stride: int, precision: str | None = None
 ) -> tuple[int, int, int]:
     """What an image costs for each pair of channels.
 
@@ -127,7 +134,7 @@ def products(
     points, plain, weight = 1, 1, stride**2
     for outputs, length in zip(size, kernel, strict=True):
         short = sum(phase + (taps - 1) * stride >= length for phase in range(stride))
-        pieces = [m + taps - 1 for _, m in segments(outputs, taps)]
+        pieces = [m + taps - 1 for _, m in segments(outputs, taps, precision)]
         points *= sum(stride * n - short for n in pieces)
         plain *= outputs * length
         weight *= max(pieces, default=0)

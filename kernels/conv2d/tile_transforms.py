@@ -11,28 +11,57 @@ the image has the address of zeros, or of a place that nobody reads. The points 
 point (i, j) at plane i * pitch + j.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.conv2d.minimal_filtering import POINTS, TAPS, tables
+from tinygan.kernels.conv2d.minimal_filtering import POINTS, tables
 from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
+from tinygan.kernels.matmul.gemm_bf16 import store_bf16
+from tinygan.kernels.pointers import at
 
 _ADDRESS = types.CPointer(types.intp)
+_FLOAT32 = types.CPointer(types.float32)
 _INT = ir.IntType(64)
+MOST_PIXELS = max(max(numbers) for numbers in POINTS.values()) ** 2
 
 
-@intrinsic
-def at(typing_context, pointer, offset):
-    """The address `offset` elements behind a pointer."""
+# Which matrices there are: a number with a type of its own for each number of taps and precision,
+# so that code for these alone is compiled.
 
-    def generate(context, builder, signature, args):
-        return builder.gep(args[0], [args[1]])
 
-    return pointer(pointer, types.intp), generate
+class Taps2(NamedTuple):
+    taps: int
+
+
+class Taps3(NamedTuple):
+    taps: int
+
+
+class Taps2BFloat16(NamedTuple):
+    taps: int
+
+
+class Taps3BFloat16(NamedTuple):
+    taps: int
+
+
+SCHEMES = {
+    (2, None): Taps2,
+    (3, None): Taps3,
+    (2, "bfloat16"): Taps2BFloat16,
+    (3, "bfloat16"): Taps3BFloat16,
+}
+_KEYS = {scheme: key for key, scheme in SCHEMES.items()}
+
+
+def scheme(taps: int, precision: str | None):
+    return SCHEMES[taps, precision](taps)
 
 
 @intrinsic
@@ -167,50 +196,52 @@ class _Vectors:
         return [self.combine(row, part) for part in zip(*middle, strict=True) for row in right]
 
 
-def _each_size(builder, matrices, chosen, emit, square=False):
-    """Code for each number of taps (of `matrices`) and of points in height and width."""
-    taps, height, width = chosen
-    key = builder.add(builder.mul(taps, _INT(100)), builder.mul(height, _INT(10)))
-    key = builder.add(key, width)
+def _each_size(builder, matrices, height, width, emit, square=False):
+    """Code for each number of points in height and width."""
+    key = builder.add(builder.mul(height, _INT(10)), width)
     done = builder.append_basic_block("done")
     switch = builder.switch(key, done)
-    for t, of_size in matrices.items():
-        for h, left in of_size.items():
-            for w, right in of_size.items():
-                if square and h != w:
-                    continue
-                with builder.goto_block(builder.append_basic_block(f"taps{t}_{h}x{w}")):
-                    switch.add_case(_INT(100 * t + 10 * h + w), builder.block)
-                    emit(left, right)
-                    builder.branch(done)
+    for h, left in matrices.items():
+        for w, right in matrices.items():
+            if square and h != w:
+                continue
+            with builder.goto_block(builder.append_basic_block(f"tile_{h}x{w}")):
+                switch.add_case(_INT(10 * h + w), builder.block)
+                emit(left, right)
+                builder.branch(done)
     builder.position_at_end(done)
 
 
-def _to_points(matrices, square=False):
-    """(taps, height, width, pixels, first, target, pitch, plane, count): transforms pixels.
+def _to_points(which, transposed, square=False, pairs=False):
+    """(scheme, height, width, pixels, first, target, pitch, plane, count): transforms pixels.
 
     Channels first ... first + count - 1 of the pixels go to 0 ... count - 1 of the planes. The last
     vector ends at `count`, overlapping the one before it if need be: count must be at least LANES.
+    A target of bfloat16 gets the rounded values; with `pairs`, those of two tiles interleaved. The
+    second tile's pixels are behind those of the first in the table, MOST_PIXELS further.
     """
 
     @intrinsic
     def transform(
-        typing_context, taps, height, width, pixels, first, target, pitch, plane, count
+        typing_context, scheme, height, width, pixels, first, target, pitch, plane, count
     ):
         signature = types.void(
-            *[types.intp] * 3, _ADDRESS, types.intp, target, *[types.intp] * 3
+            scheme, *[types.intp] * 2, _ADDRESS, types.intp, target, *[types.intp] * 3
         )
 
         def generate(context, builder, signature, args):
-            *chosen, pixels, first, target, pitch, plane, count = args
-            vectors = _Vectors(builder, signature.args[5])
+            _, height, width, pixels, first, target, pitch, plane, count = args
+            low = signature.args[5].dtype == types.uint16
+            vectors = _Vectors(builder, _FLOAT32 if low else signature.args[5])
             last = builder.sub(count, _INT(LANES))
+            tiles = range(2 if low and pairs else 1)
 
             def emit(left, right):
-                sources = [
-                    [builder.gep(vectors.entry(pixels, i * right.shape[1] + j), [first])
-                     for j in range(right.shape[1])] for i in range(left.shape[1])
-                ]  # fmt: skip
+                sources = [[
+                    [builder.gep(
+                        vectors.entry(pixels, tile * MOST_PIXELS + i * right.shape[1] + j), [first]
+                     ) for j in range(right.shape[1])] for i in range(left.shape[1])
+                ] for tile in tiles]  # fmt: skip
                 planes = [
                     builder.mul(builder.add(builder.mul(pitch, _INT(i)), _INT(j)), plane)
                     for i in range(left.shape[0]) for j in range(right.shape[0])
@@ -218,12 +249,23 @@ def _to_points(matrices, square=False):
                 with cgutils.for_range_slice(builder, _INT(0), count, _INT(LANES)) as (start, _):
                     beyond = builder.icmp_signed(">", start, last)
                     start = builder.select(beyond, last, start)
-                    values = [[vectors.load(pixel, start) for pixel in row] for row in sources]
-                    results = vectors.both(left, values, right)
-                    for value, offset in zip(results, planes, strict=True):
-                        vectors.store(value, target, builder.add(offset, start))
+                    results = []
+                    for tile in tiles:
+                        values = [
+                            [vectors.load(pixel, start) for pixel in row] for row in sources[tile]
+                        ]
+                        results.append(vectors.both(left, values, right))
+                    if len(tiles) == 2:
+                        start = builder.add(start, start)
+                    for offset, *value in zip(planes, *results, strict=True):
+                        offset = builder.add(offset, start)
+                        if low:
+                            store_bf16(builder, value, target, offset)
+                        else:
+                            vectors.store(value[0], target, offset)
 
-            _each_size(builder, matrices, chosen, emit, square)
+            _each_size(builder, _tables(signature.args[0], which, transposed), height, width, emit,
+                       square)  # fmt: skip
             return context.get_dummy_value()
 
         return signature, generate
@@ -231,18 +273,19 @@ def _to_points(matrices, square=False):
     return transform
 
 
-def _from_points(matrices):
-    """(taps, height, width, source, pitch, plane, pixels, addends): transforms COLUMNS channels.
+def _from_points(which, transposed):
+    """(scheme, height, width, source, pitch, plane, pixels, addends): transforms COLUMNS channels.
 
     pixel = the transformed value + addend; both are tables of addresses.
     """
 
     @intrinsic
-    def transform(typing_context, taps, height, width, source, pitch, plane, pixels, addends):
-        signature = types.void(*[types.intp] * 3, source, *[types.intp] * 2, *[_ADDRESS] * 2)
+    def transform(typing_context, scheme, height, width, source, pitch, plane, pixels, addends):
+        number = types.intp
+        signature = types.void(scheme, number, number, source, number, number, _ADDRESS, _ADDRESS)
 
         def generate(context, builder, signature, args):
-            *chosen, source, pitch, plane, pixels, addends = args
+            _, height, width, source, pitch, plane, pixels, addends = args
             vectors = _Vectors(builder, signature.args[3])
 
             def emit(left, right):
@@ -262,7 +305,8 @@ def _from_points(matrices):
                         value = builder.fadd(value, addend)
                         vectors.store(value, vectors.entry(pixels, index), start)
 
-            _each_size(builder, matrices, chosen, emit)
+            matrices = _tables(signature.args[0], which, transposed)
+            _each_size(builder, matrices, height, width, emit)
             return context.get_dummy_value()
 
         return signature, generate
@@ -270,20 +314,23 @@ def _from_points(matrices):
     return transform
 
 
-def _tables(which, transposed, taps=TAPS):
-    """{taps: {points: matrix}}"""
-    matrix = lambda n, t: tables(n, t)[which].T if transposed else tables(n, t)[which]  # noqa: E731
-    return {t: {n: matrix(n, t) for n in POINTS} for t in taps}
+def _tables(scheme, which, transposed):
+    """{points: matrix} for the type of a scheme."""
+    taps, precision = _KEYS[scheme.instance_class]
+    found = {points: tables(points, taps, precision)[which] for points in POINTS[precision]}
+    return {points: table.T if transposed else table for points, table in found.items()}
 
 
-ANY_TAPS = TAPS[0]  # for transforms of inputs, which are the same for all
-taps_to_points = _to_points(_tables(0, False), square=True)
-inputs_to_points = _to_points(_tables(1, False, [ANY_TAPS]))
-points_to_outputs = _from_points(_tables(2, False))
+AT_TAPS, INPUT, OUTPUT = range(3)  # the tables of `minimal_filtering`
+taps_to_points = _to_points(AT_TAPS, False, square=True)
+inputs_to_points = _to_points(INPUT, False)
+inputs_to_points_in_pairs = _to_points(INPUT, False, pairs=True)
+points_to_outputs = _from_points(OUTPUT, False)
 # The same matrices transposed: for the derivatives by the inputs and by the taps.
-points_to_taps = _from_points(_tables(0, True))
-points_to_inputs = _from_points(_tables(1, True, [ANY_TAPS]))
-outputs_to_points = _to_points(_tables(2, True))
+points_to_taps = _from_points(AT_TAPS, True)
+points_to_inputs = _from_points(INPUT, True)
+outputs_to_points = _to_points(OUTPUT, True)
+outputs_to_points_in_pairs = _to_points(OUTPUT, True, pairs=True)
 
 
 @intrinsic

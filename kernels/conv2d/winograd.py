@@ -26,11 +26,13 @@ all, V is made first; then a task owns 32 output channels and makes its U itself
 depth at a time.
 """
 
+import functools
+
 import numpy as np
 
 from tinygan.kernels.activation.cpu import leaky_relu_
 from tinygan.kernels.conv2d.minimal_filtering import tiles
-from tinygan.kernels.conv2d.tile_transforms import at
+from tinygan.kernels.conv2d.tile_transforms import scheme
 from tinygan.kernels.conv2d.winograd_steps import (
     GAP,
     PIXELS,
@@ -48,8 +50,9 @@ from tinygan.kernels.conv2d.winograd_steps import (
 )
 from tinygan.kernels.jit import subroutine
 from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
+from tinygan.kernels.matmul.gemm_bf16 import floats_of, round_into
 from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import hold, pointer_to
+from tinygan.kernels.pointers import at, hold, pointer_to
 
 DEPTH = 256  # of sums without an intermediate result: long sums in one go lose digits
 WEIGHT_BYTES = 16 << 20  # of U, to be small enough for a third-level cache
@@ -59,21 +62,26 @@ CHUNK_TILES = 16  # for which V is made in one go, in a task that goes through a
 TASKS = 8  # at least, to keep some threads busy
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, precision=None):
     y = np.empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
-    _convolve(0, x, weight, bias, y, output_size, stride[0], padding)
+    _convolve(0, x, weight, bias, y, output_size, stride[0], padding, precision)
     return y if slope == 1 else leaky_relu_(y, slope)
 
 
-def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
+def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, precision=None):
     x = np.empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     taps = taps_of_phase(weight.shape[2:], stride[0])
     for axis in range(2):  # behind the last tile no tap reaches x
         reached = max(0, stride[0] * (y.shape[1 + axis] + taps - 1) - padding[axis])
         if reached < output_size[axis]:
             x[(slice(None),) * (1 + axis) + (slice(reached, None),)] = 0 if bias is None else bias
-    _convolve(1, y, weight, bias, x, y.shape[1:3], stride[0], padding)
+    _convolve(1, y, weight, bias, x, y.shape[1:3], stride[0], padding, precision)
     return x
+
+
+# In bfloat16 V and U are rounded, in pairs of values along the depth, which must be even.
+conv2d_bf16 = functools.partial(conv2d, precision="bfloat16")
+conv_transpose2d_bf16 = functools.partial(conv_transpose2d, precision="bfloat16")
 
 
 def taps_of_phase(kernel, stride):
@@ -86,22 +94,23 @@ def ranges(count, length):
     return [(count * i // pieces, count * (i + 1) // pieces) for i in range(pieces)]
 
 
-def _pieces(channels, phases, all_full):
+def _pieces(channels, phases, all_full, even):
     """(first phase, phases, first channel, channels) of the pieces of the depth, DEPTH at most."""
     together = max([f for f in (1, phases) if all_full and f * channels <= DEPTH], default=1)
-    parts = ranges(channels, DEPTH)
+    unit = 2 if even else 1
+    parts = [(unit * a, unit * b) for a, b in ranges(channels // unit, DEPTH // unit)]
     return np.array(
         [(phase, together, start, stop - start)
          for phase in range(0, phases, together) for start, stop in parts]
     )  # fmt: skip
 
 
-def _convolve(transposed, source, weight, bias, target, size, stride, padding):
+def _convolve(transposed, source, weight, bias, target, size, stride, padding, precision):
     """source -> target; `size` is that of y, on whichever side it is."""
     k, c, *kernel = weight.shape
     images = source.shape[0]
     taps = taps_of_phase(kernel, stride)
-    kinds, origins = tiles(tuple(size), taps)
+    kinds, origins = tiles(tuple(size), taps, precision)
     if images * len(origins) == 0:
         return
     source = np.ascontiguousarray(source)
@@ -111,11 +120,13 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
     step_k, step_c, step_r, step_s = (step // item for step in weight.strides)
     most = int(kinds[:, :2].max())
     all_full = not any(is_short.py_func(r, stride, stride - 1, taps) for r in kernel)
-    pieces = _pieces(k, 1, True) if transposed else _pieces(c, stride**2, all_full)
+    low = precision is not None
+    storage = np.dtype(np.uint16) if low else source.dtype  # of V and U
+    pieces = _pieces(k, 1, True, low) if transposed else _pieces(c, stride**2, all_full, low)
     row = int((pieces[:, 1] * pieces[:, 3]).max()) + GAP
     g = Geometry(
-        transposed, stride, taps, *kernel, *padding, CHUNK_TILES, most, c, row, step_r, step_s,
-        step_c, step_k,
+        transposed, stride, scheme(taps, precision), 2 if low else 1, *kernel, *padding,
+        CHUNK_TILES, most, c, row, step_r, step_s, step_c, step_k,
     )  # fmt: skip
     columns = c if transposed else k
     panels_of_phase = -(-columns // COLUMNS)
@@ -129,9 +140,9 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
     u_piece = most * most * u_plane
     length = -(-images // TASKS)
     common = (g, source, weight, padded, zeros, target, kinds, origins, pieces, panels_of_phase)
-    small = panels * len(pieces) * u_piece * item <= WEIGHT_BYTES
+    small = panels * len(pieces) * u_piece * storage.itemsize <= WEIGHT_BYTES
     if small and images * len(origins) >= TASKS * ROWS * len(kinds) and images >= TASKS:
-        u = np.empty(panels * len(pieces) * u_piece, source.dtype)
+        u = np.empty(panels * len(pieces) * u_piece, storage)
         _prepare(
             panels * len(pieces), g, weight, panels_of_phase, columns, pieces, u, u_plane, u_piece
         )
@@ -139,8 +150,8 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding):
     else:
         points = kinds[:, 0] * kinds[:, 1]
         in_image = int((points * kinds[:, 2]).sum()) * row * len(pieces)
-        length = max(1, min(images, SHARED_BYTES // (in_image * item)))
-        v = np.empty(length * in_image + int(points.sum()) * GAP * len(pieces), source.dtype)
+        length = max(1, min(images, SHARED_BYTES // (in_image * storage.itemsize)))
+        v = np.empty(length * in_image + int(points.sum()) * GAP * len(pieces), storage)
         group = max(1, min(length, TASK_TILES // len(origins)))
         for first in range(0, images, length):
             here = min(length, images - first)
@@ -167,16 +178,33 @@ def _weight_space(like, taps):
     return space
 
 
+@subroutine
+def _u_space(g, like, u_plane):
+    """Memory for U before it is rounded, if it is."""
+    return np.empty(g.most * g.most * u_plane * (g.side_by_side - 1), like.dtype)
+
+
+@subroutine
+def _round_weight(g, source, target, depth, u_plane):
+    if g.side_by_side > 1:
+        for point in range(g.most * g.most):
+            round_into(at(source, point * u_plane), at(target, point * u_plane), depth, COLUMNS)
+
+
 @parallel
 def _prepare(task, g, weight, panels_of_phase, columns, pieces, u, u_plane, u_piece):
     """Step 2 for one piece of a panel."""
-    table, space = _table(), _weight_space(weight, g.taps)
+    table, space = _table(), _weight_space(weight, g.scheme.taps)
+    values = _u_space(g, weight, u_plane)
     panel, piece = divmod(task, pieces.shape[0])
+    target = pointer_to(u, task * u_piece)
+    source = floats_of(target, pointer_to(values, 0))
     transform_weight(
         g, pointer_to(weight, 0), panel, panels_of_phase, columns, pieces, piece,
-        pointer_to(table, 0), pointer_to(space, 0), pointer_to(u, task * u_piece), u_plane,
+        pointer_to(table, 0), pointer_to(space, 0), source, u_plane,
     )  # fmt: skip
-    hold((table, space))
+    _round_weight(g, source, target, pieces[piece, 1] * pieces[piece, 3], u_plane)
+    hold((table, space, values))
 
 
 @subroutine
@@ -197,7 +225,7 @@ def _some_images(
     table, targets = _table(), np.zeros(g.chunk * PIXELS, np.int64)
     parts = pieces.shape[0]
     plane = g.chunk * g.row + GAP
-    v = np.empty(parts * PIXELS * plane, source.dtype)
+    v = np.empty(parts * PIXELS * plane, u.dtype)
     m = np.empty(PIXELS * PRODUCT_PLANE + ROWS * COLUMNS, source.dtype)
     space = np.empty((1 + PIXELS) * COLUMNS, source.dtype)
     sources = np.empty(g.chunk * PIXELS * g.stride * g.stride, np.int64)
@@ -296,12 +324,13 @@ def _some_channels(
     panel, start = divmod(task, groups)
     start *= group
     stop = min(images, start + group)
-    table, weight_space = _table(), _weight_space(weight, g.taps)
+    table, weight_space = _table(), _weight_space(weight, g.scheme.taps)
     targets = np.zeros(TILES * PIXELS, np.int64)
     space = np.empty((1 + PIXELS) * COLUMNS, source.dtype)
-    u = np.empty(g.most * g.most * u_plane, source.dtype)
+    u, values = np.empty(g.most * g.most * u_plane, v.dtype), _u_space(g, weight, u_plane)
     m = np.empty(PIXELS * PRODUCT_PLANE + ROWS * COLUMNS, source.dtype)
     panel_u, products = pointer_to(u, 0), pointer_to(m, 0)
+    panel_values = floats_of(panel_u, pointer_to(values, 0))
     place = 0
     for kind in range(kinds.shape[0]):
         points_h, points_w, count, _ = kind_of(kinds, kind)
@@ -315,11 +344,13 @@ def _some_channels(
             for piece in range(pieces.shape[0]):
                 transform_weight(
                     g, pointer_to(weight, 0), panel, panels_of_phase, columns, pieces, piece,
-                    pointer_to(table, 0), pointer_to(weight_space, 0), panel_u, u_plane,
+                    pointer_to(table, 0), pointer_to(weight_space, 0), panel_values, u_plane,
                 )  # fmt: skip
+                depth = pieces[piece, 1] * pieces[piece, 3]
+                _round_weight(g, panel_values, panel_u, depth, u_plane)
                 rows = pointer_to(v, place + piece * points_h * points_w * plane + begin * g.row)
                 multiply_tiles(
-                    g, points_h, points_w, rows, plane, pieces[piece, 1] * pieces[piece, 3],
+                    g, points_h, points_w, rows, plane, depth,
                     _short_phase(g, pieces, piece, panel, panels_of_phase), length, panel_u,
                     u_plane, piece > 0, products, pointer_to(targets, 0), 0, 0, 0,
                     pointer_to(targets, 0), 0 if piece > 0 else length * pixels,
@@ -330,4 +361,4 @@ def _some_channels(
                 pointer_to(space, 0), products,
             )  # fmt: skip
         place += pieces.shape[0] * points_h * points_w * plane
-    hold((table, weight_space, targets, space, u, m))
+    hold((table, weight_space, targets, space, u, values, m))

@@ -7,11 +7,10 @@ meanwhile.
 
 from typing import NamedTuple
 
-from tinygan.kernels.conv2d.minimal_filtering import INFINITY_AT, POINTS
+from tinygan.kernels.conv2d.minimal_filtering import INFINITY_AT
 from tinygan.kernels.conv2d.tile_transforms import (
-    ANY_TAPS,
+    MOST_PIXELS,
     add_tile,
-    at,
     clear,
     copy,
     get,
@@ -27,11 +26,11 @@ from tinygan.kernels.conv2d.tile_transforms import (
     transpose,
 )
 from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, tile_from_rows
-from tinygan.kernels.pointers import pointer_to
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
+from tinygan.kernels.matmul.gemm_bf16 import any_tile_from_rows
+from tinygan.kernels.pointers import at, pointer_to
 
-MOST = max(POINTS)
-PIXELS = MOST * MOST  # of a tile, at most
+PIXELS = MOST_PIXELS  # of a tile
 TILES = 128 // ROWS * ROWS  # multiplied in one go: M takes 400 KB
 GAP = 16  # between rows and planes: a power of two apart they would share few sets of the cache
 PANEL_LINES = -(-COLUMNS * 4 // 64)  # cache lines of a panel in a pixel
@@ -43,7 +42,8 @@ class Geometry(NamedTuple):
 
     transposed: int  # conv_transpose2d, not conv2d
     stride: int
-    taps: int  # of a phase, in each dimension
+    scheme: NamedTuple  # which matrices; its number is that of the taps of a phase
+    side_by_side: int  # values that the product takes in one step: 2 of bfloat16, else 1
     kernel_h: int
     kernel_w: int
     top: int
@@ -87,11 +87,12 @@ def transform_tiles(
             if g.transposed:
                 point_at_pixels(
                     table, source, rows, columns, channels, image, h, w, 1,
-                    points_h - g.taps + 1, points_w - g.taps + 1, 0, zeros,
+                    points_h - g.scheme.taps + 1, points_w - g.scheme.taps + 1, 0, zeros,
                 )  # fmt: skip
                 outputs_to_points(
-                    g.taps, points_h, points_w, table, first_channel, target, points_w, plane, depth
-                )
+                    g.scheme, points_h, points_w, table, first_channel, target, points_w, plane,
+                    depth,
+                )  # fmt: skip
             else:
                 for phase in range(phases):
                     phase_h, phase_w = divmod(first_phase + phase, g.stride)
@@ -101,7 +102,7 @@ def transform_tiles(
                         g.stride, points_h, points_w, 0, zeros,
                     )  # fmt: skip
                     inputs_to_points(
-                        ANY_TAPS, points_h, points_w, table, first_channel,
+                        g.scheme, points_h, points_w, table, first_channel,
                         at(target, phase * depth), points_w, plane, depth,
                     )  # fmt: skip
 
@@ -130,10 +131,10 @@ def transform_weight(
         for begin in range(first_channel, first_channel + depth, LANES):
             height = min(LANES, first_channel + depth - begin)
             for r in range(height):
-                for a in range(g.taps):
-                    for b in range(g.taps):
+                for a in range(g.scheme.taps):
+                    for b in range(g.scheme.taps):
                         tap_h, tap_w = a * g.stride + phase_h, b * g.stride + phase_w
-                        tap = a * g.taps + b
+                        tap = a * g.scheme.taps + b
                         place = at(
                             weight,
                             tap_h * g.step_r + tap_w * g.step_s + begin * row_step
@@ -151,7 +152,7 @@ def transform_weight(
                                 )
                             put(table, tap, at(block, r * COLUMNS))
                 taps_to_points(
-                    g.taps, g.most, g.most, table, 0, at(u, row * COLUMNS), g.most, plane, COLUMNS
+                    g.scheme, g.most, g.most, table, 0, at(u, row * COLUMNS), g.most, plane, COLUMNS
                 )
                 row += 1
 
@@ -175,7 +176,8 @@ def list_sources(g, images, kinds, origins, kind, first_tile, length, wanted):
     points_h, points_w, count, first = kind_of(kinds, kind)
     height, width, step, top, left = points_h, points_w, g.stride, g.top, g.left
     if g.transposed:
-        height, width, step, top, left = height - g.taps + 1, width - g.taps + 1, 1, 0, 0
+        more = g.scheme.taps - 1
+        height, width, step, top, left = height - more, width - more, 1, 0, 0
     source = pointer_to(images, 0)
     entries = 0
     for tile in range(length):
@@ -208,7 +210,8 @@ def point_at_targets(
         phase_h, phase_w = divmod(panel // panels_of_phase, step)
         top, left = top - phase_h, left - phase_w
     else:
-        height, width, step, top, left = height - g.taps + 1, width - g.taps + 1, 1, 0, 0
+        more = g.scheme.taps - 1
+        height, width, step, top, left = height - more, width - more, 1, 0, 0
     for tile in range(length):
         image, number = divmod(first_tile + tile, count)
         h = step * origins[first + number, 0] - top
@@ -233,9 +236,10 @@ def multiply_tiles(
     groups = -(-length // ROWS)
     rounds = points_h * points_w * groups
     wanted = last_source - first_source
-    short_h = phase >= 0 and is_short(g.kernel_h, g.stride, phase // g.stride, g.taps)
-    short_w = phase >= 0 and is_short(g.kernel_w, g.stride, phase % g.stride, g.taps)
+    short_h = phase >= 0 and is_short(g.kernel_h, g.stride, phase // g.stride, g.scheme.taps)
+    short_w = phase >= 0 and is_short(g.kernel_w, g.stride, phase % g.stride, g.scheme.taps)
     more = at(m, PIXELS * PRODUCT_PLANE)
+    steps, row = depth // g.side_by_side, g.row // g.side_by_side
     for i in range(points_h):
         for j in range(points_w):
             product = at(m, (i * points_w + j) * PRODUCT_PLANE)
@@ -257,10 +261,10 @@ def multiply_tiles(
                 height = min(ROWS, length - tile)
                 rows, result = at(left, tile * g.row), at(product, tile * COLUMNS)
                 if add:
-                    tile_from_rows(rows, panel, more, depth, g.row, height)
+                    any_tile_from_rows(rows, panel, more, steps, row, height)
                     add_tile(more, result)
                 else:
-                    tile_from_rows(rows, panel, result, depth, g.row, height)
+                    any_tile_from_rows(rows, panel, result, steps, row, height)
 
 
 @subroutine
@@ -315,9 +319,9 @@ def bring_back(places, table, pixels, valid, space):
 def _transform_back(g, points_h, points_w, source, pixels, addends):
     if g.transposed:
         points_to_inputs(
-            ANY_TAPS, points_h, points_w, source, points_w, PRODUCT_PLANE, pixels, addends
+            g.scheme, points_h, points_w, source, points_w, PRODUCT_PLANE, pixels, addends
         )
     else:
         points_to_outputs(
-            g.taps, points_h, points_w, source, points_w, PRODUCT_PLANE, pixels, addends
+            g.scheme, points_h, points_w, source, points_w, PRODUCT_PLANE, pixels, addends
         )

@@ -60,7 +60,7 @@ def store_vector(builder, vector, address, alignment):
     builder.store(vector, builder.bitcast(address, vector.type.as_pointer())).align = alignment
 
 
-def _floats(dtype):
+def floats(dtype):
     """How to multiply float32 or float64: (type of a value, dtype of sums, multiply_add)."""
     is_double = dtype == types.float64
     scalar = ir.DoubleType() if is_double else ir.FloatType()
@@ -134,7 +134,7 @@ def tile_intrinsic(a_by_rows: bool, arithmetic):
 
     `stride` is the distance between rows of a (a_by_rows) or between its columns. Of a, only the
     first `valid_rows` rows exist; the tile's other rows are not meaningful. k must be positive.
-    `arithmetic` says what the values are, given the dtype of a (see `_floats`).
+    `arithmetic` says what the values are, given the dtype of a (see `floats`).
     """
 
     @intrinsic
@@ -182,7 +182,7 @@ def _finished_tile_intrinsic(a_by_rows: bool, vectors: int):
             scalar, size = scalar_of(signature.args[0])
             kind = ir.VectorType(scalar, LANES)
             rows = _existing_rows(builder, valid_rows)
-            kinds = scalar, scalar, _floats(signature.args[0].dtype)[2], size
+            kinds = scalar, scalar, floats(signature.args[0].dtype)[2], size
             sums = _products(builder, kinds, a_by_rows, a, b, k, a_stride, b_stride, rows, vectors)
 
             def address(base, stride, row, j):
@@ -220,8 +220,8 @@ def _finished_tile_intrinsic(a_by_rows: bool, vectors: int):
     return product
 
 
-tile_from_rows = tile_intrinsic(True, _floats)
-tile_from_columns = tile_intrinsic(False, _floats)
+tile_from_rows = tile_intrinsic(True, floats)
+tile_from_columns = tile_intrinsic(False, floats)
 _wide_from_rows = _finished_tile_intrinsic(True, VECTORS)
 _wide_from_columns = _finished_tile_intrinsic(False, VECTORS)
 _slim_from_rows = _finished_tile_intrinsic(True, 1)

@@ -28,9 +28,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.jit import cpu_features, jit
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, tile_intrinsic
-from tinygan.kernels.pointers import pointer_to
+from tinygan.kernels.jit import cpu_features, jit, subroutine
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, floats, tile_intrinsic
+from tinygan.kernels.pointers import at, pointer_to
 
 SUPPORTED = "avx512bf16" in cpu_features()
 
@@ -76,6 +76,15 @@ bf16_tile_from_rows = tile_intrinsic(True, _pairs)
 bf16_tile_from_columns = tile_intrinsic(False, _pairs)
 
 
+def _by_type(dtype):
+    return (_pairs if dtype == types.uint16 else floats)(dtype)
+
+
+# For code that is compiled for both: what a is decides.
+any_tile_from_rows = tile_intrinsic(True, _by_type)
+any_tile_from_columns = tile_intrinsic(False, _by_type)
+
+
 def _rounded(builder, value):
     """The bits of the bfloat16 nearest to a float32 or to each of a vector of them, as uint16.
 
@@ -108,6 +117,17 @@ def _rounded_side_by_side(builder, first, second):
         return _call(builder, name, _vector(_HALF, 2 * LANES), second, first)
     order = ir.Constant(_vector(_BITS, 2 * LANES), list(range(2 * LANES)))
     return builder.shuffle_vector(_rounded(builder, first), _rounded(builder, second), order)
+
+
+def store_bf16(builder, vectors, pointer, offset):
+    """Stores one vector of float32, rounded, or two of them, their values interleaved."""
+    rounded = _rounded_side_by_side(builder, vectors[0], vectors[-1])
+    order = list(range(LANES))
+    if len(vectors) == 2:
+        order = [lane + LANES * which for lane in range(LANES) for which in range(2)]
+    order = ir.Constant(_vector(_BITS, len(order)), order)
+    undefined = ir.Constant(rounded.type, ir.Undefined)
+    _store(builder, builder.shuffle_vector(rounded, undefined, order), pointer, offset)
 
 
 _Floats, _Halves = types.CPointer(types.float32), types.CPointer(types.uint16)
@@ -156,31 +176,50 @@ def bf16_row(typing_context, row, target, count):
     return types.void(_Floats, _Halves, types.intp), generate
 
 
+def _generate_interleaved(context, builder, signature, args):
+    first, second, target, count = args
+
+    def whole(i):
+        vectors = [_load(builder, row, i, _vector(_FLOAT)) for row in (first, second)]
+        store_bf16(builder, vectors, target, builder.add(i, i))
+
+    def single(i):
+        for which, row in enumerate((first, second)):
+            value = _rounded(builder, _load(builder, row, i, _FLOAT))
+            _store(builder, value, target, builder.add(builder.add(i, i), i.type(which)))
+
+    _in_steps(builder, count, LANES, whole, single)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def interleaved(typing_context, first, second, target, count):
+    """`bf16_interleaved`, or nothing if the target is not of bfloat16."""
+    if target != _Halves:
+        nothing = types.void(first, second, target, types.intp)
+        return nothing, lambda context, *_: context.get_dummy_value()
+    return types.void(_Floats, _Floats, _Halves, types.intp), _generate_interleaved
+
+
 @intrinsic
 def bf16_interleaved(typing_context, first, second, target, count):
     """target[2 i], target[2 i + 1] = first[i], second[i], rounded, for 0 <= i < count."""
+    return types.void(_Floats, _Floats, _Halves, types.intp), _generate_interleaved
 
-    def generate(context, builder, signature, args):
-        first, second, target, count = args
-        alternating = [lane + LANES * which for lane in range(LANES) for which in range(2)]
 
-        def whole(i):
-            vectors = [_load(builder, row, i, _vector(_FLOAT)) for row in (first, second)]
-            rounded = _rounded_side_by_side(builder, *vectors)
-            order = ir.Constant(_vector(_BITS, 2 * LANES), alternating)
-            undefined = ir.Constant(rounded.type, ir.Undefined)
-            pairs = builder.shuffle_vector(rounded, undefined, order)
-            _store(builder, pairs, target, builder.add(i, i))
+@intrinsic
+def floats_of(typing_context, target, space):
+    """Where to compute what `target` is to hold: there, or in `space` if it is of bfloat16."""
+    signature = space(target, space)
+    return signature, lambda context, builder, signature, args: args[target != space]
 
-        def single(i):
-            for which, row in enumerate((first, second)):
-                value = _rounded(builder, _load(builder, row, i, _FLOAT))
-                _store(builder, value, target, builder.add(builder.add(i, i), i.type(which)))
 
-        _in_steps(builder, count, LANES, whole, single)
-        return context.get_dummy_value()
-
-    return types.void(_Floats, _Floats, _Halves, types.intp), generate
+@subroutine
+def round_into(source, target, rows, columns):
+    """A matrix of float32, its rows rounded and interleaved in pairs; nothing if it is `target`."""
+    for row in range(0, rows, 2):
+        place = row * columns
+        interleaved(at(source, place), at(source, place + columns), at(target, place), columns)
 
 
 @jit
