@@ -15,6 +15,7 @@ import numpy as np
 
 LATENT_SIZE = 100
 ADAM: dict[str, Any] = dict(lr=2e-4, betas=(0.5, 0.999))
+OUR_MODES = ["tinygan-fp32", "tinygan-bf16"]
 MODES = [  # PyTorch's
     "-".join(words)
     for words in itertools.product(
@@ -98,7 +99,9 @@ class Game(NamedTuple):
     step: Callable[[Any], tuple]
 
 
-def tinygan_game(workload: Workload, width: int, batch_size: int, threads: int) -> Game:
+def tinygan_game(
+    workload: Workload, width: int, batch_size: int, threads: int, mode: str = "tinygan-fp32"
+) -> Game:
     import tinygan
     import tinygan.functional as F
     from tinygan.training import gan_step
@@ -113,7 +116,8 @@ def tinygan_game(workload: Workload, width: int, batch_size: int, threads: int) 
     real = tinygan.tensor(workload.real(batch_size))
 
     def step(latent):
-        result = gan_step(generator, discriminator, adam_g, adam_d, loss, real, latent)
+        with tinygan.autocast("bfloat16", enabled=mode == "tinygan-bf16"):
+            result = gan_step(generator, discriminator, adam_g, adam_d, loss, real, latent)
         return result.loss_d, result.loss_g
 
     latent = lambda: tinygan.rand(batch_size, LATENT_SIZE) * 2.0 - 1.0  # noqa: E731

@@ -23,11 +23,12 @@ from pathlib import Path
 
 import numpy as np
 from benchmark_curve import print_curve
-from benchmark_nets import MODES, WORKLOADS
+from benchmark_nets import MODES, OUR_MODES, WORKLOADS
 from benchmark_table import Row, as_markdown, as_text, compare
 from benchmark_worker import Contender
 
 import tinygan
+from tinygan.kernels.matmul.gemm_bf16 import SUPPORTED
 from tinygan.kernels.table import check_markers, computer, computer_line, replace_between_markers
 
 MARKERS = "<!-- steps:begin -->", "<!-- steps:end -->"
@@ -40,7 +41,9 @@ def race(workload: str, batch_size: int, options: argparse.Namespace) -> list[Ro
     contenders: dict[str, Contender] = {}
     seconds: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
-        for mode in ("tinygan", *options.torch_modes):
+        # On other CPUs bfloat16 would be float32 with a warning.
+        ours = OUR_MODES if SUPPORTED else OUR_MODES[:1]
+        for mode in (*ours, *options.torch_modes):
             contender = Contender(workload, mode, options.width, batch_size, options.threads)
             contenders[mode], seconds[mode] = stack.enter_context(contender), []
             start = time.perf_counter()
@@ -54,7 +57,7 @@ def race(workload: str, batch_size: int, options: argparse.Namespace) -> list[Ro
 
     rows: list[Row] = []
     for mode, contender in contenders.items():
-        name = "tinygan fp32" if mode == "tinygan" else f"PyTorch {mode.replace('-', ' ')}"
+        name = ("" if mode in OUR_MODES else "PyTorch ") + mode.replace("-", " ")
         rows.append(dict(workload=workload, name=name, problem=contender.problem))
         if not contender.problem:
             low, median, high = np.percentile(seconds[mode], [25, 50, 75]).tolist()

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 import numpy as np
-from benchmark_nets import WORKLOADS, tinygan_game, torch_game
+from benchmark_nets import OUR_MODES, WORKLOADS, tinygan_game, torch_game
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -86,7 +86,7 @@ def work(workload: str, mode: str, width: int, batch_size: int, threads: int) ->
 
     try:
         sizes = WORKLOADS[workload], width, batch_size, threads
-        game = tinygan_game(*sizes) if mode == "tinygan" else torch_game(*sizes, mode)
+        game = (tinygan_game if mode in OUR_MODES else torch_game)(*sizes, mode)
         nets = game.generator, game.discriminator
         before = sums(nets)
         for line in sys.stdin:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import tinygan
+from tinygan.kernels.matmul.gemm_bf16 import SUPPORTED
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 TINY = ("--width", 2, "--batch-size", 3, "--blocks", 2, "--steps", 2)
@@ -51,10 +52,12 @@ def test_both_libraries_train_and_are_compared(run, tmp_path):
                "--json", "--write", page, *TINY)  # fmt: skip
     document = json.loads(text)
     assert document["machine"]["threads"] == tinygan.get_num_threads()
-    ours, fp32, bf16 = document["rows"]
+    ours, *more, fp32, bf16 = document["rows"]
     assert [row["name"] for row in document["rows"]] == [
-        "tinygan fp32", "PyTorch fp32 eager contiguous", "PyTorch bf16 eager channels_last"
+        "tinygan fp32", *(["tinygan bf16"] if SUPPORTED else []),
+        "PyTorch fp32 eager contiguous", "PyTorch bf16 eager channels_last",
     ]  # fmt: skip
+    assert len(more) == SUPPORTED
     for row in document["rows"]:
         assert row["problem"] == ""
         # 100 196 + 8 + 4 2 16 + 4 + 2 16 + 1, and 2 16 + 2 + 2 4 16 + 8 + 196 + 1.
@@ -126,10 +129,10 @@ def test_the_nets_are_those_of_the_papers_size(module, library):
 
 def test_a_contender_reports_what_goes_wrong(module):
     worker = module("benchmark_worker")
-    with worker.Contender("mnist", "tinygan", 0, 2, 1) as contender:
+    with worker.Contender("mnist", "tinygan-fp32", 0, 2, 1) as contender:
         assert contender.train(1) == contender.train(1) == []
         assert contender.problem.startswith("ValueError: Linear: out_features must be a positive")
-    with worker.Contender("mnist", "tinygan", 1, 2, 1) as contender:
+    with worker.Contender("mnist", "tinygan-fp32", 1, 2, 1) as contender:
         assert len(contender.train(2)) == 2 and contender.problem == ""
         assert all(math.isfinite(loss) for loss in contender.losses)
         contender._process.kill()
@@ -164,7 +167,7 @@ def test_a_worker_that_does_not_train_says_so(module, monkeypatch):
     answers = io.StringIO()
     monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
     monkeypatch.setattr(sys, "stdout", answers)
-    worker.work("mnist", "tinygan", 1, 2, 1)
+    worker.work("mnist", "tinygan-fp32", 1, 2, 1)
     problem = json.loads(answers.getvalue())["problem"]
     assert problem == "RuntimeError: 15 of 15 parameters did not change"
 
