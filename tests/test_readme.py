@@ -46,7 +46,9 @@ def test_the_op_of_the_contributing_page_is_right():
     assert gradgradcheck(lambda x: names["elu"](x, 1.3), x)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "kernels/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "kernels/README.md", "docs/performance.md"]
+)
 def test_links_lead_somewhere(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(\s*([^)#\s]+)\s*\)", text)
