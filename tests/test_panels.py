@@ -25,7 +25,7 @@ def test_a_convolution_can_apply_leaky_relu(case, has_bias, dtype, rng):
         x.astype("float64"), weight.astype("float64"),
         None if bias is None else bias.astype("float64"), **options,
     )  # fmt: skip
-    result = conv2d(x, weight, bias, **options, slope=0.2)
+    result = conv2d(x, weight, bias, **dict(options, slope=0.2))
     assert result.dtype == dtype
     assert relative_error(result, np.where(linear > 0, linear, 0.2 * linear)) < BOUND[dtype]
 

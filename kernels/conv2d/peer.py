@@ -7,7 +7,6 @@ the ladder's NHWC.
 
 
 def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, bfloat16=False):
-    """No bench shape has a slope."""
     import torch
 
     def mode(memory_format):
@@ -16,9 +15,12 @@ def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, bfloat16
         image = image.contiguous(memory_format=memory_format)
         taps = _tensor(weight, bfloat16).contiguous(memory_format=memory_format)
         offset = None if bias is None else _tensor(bias, bfloat16)
-        return lambda: torch.nn.functional.conv2d(image, taps, offset, stride, inside).permute(
-            0, 2, 3, 1
-        )
+
+        def run():
+            y = torch.nn.functional.conv2d(image, taps, offset, stride, inside).permute(0, 2, 3, 1)
+            return y if slope == 1 else torch.nn.functional.leaky_relu_(y, slope)
+
+        return run
 
     return _modes(mode)
 
