@@ -2,7 +2,7 @@
 
     python examples/benchmark_step.py                            both workloads; many minutes
     python examples/benchmark_step.py --workload mnist --no-compile
-    python examples/benchmark_step.py --write README.md          renews the table in this file
+    python examples/benchmark_step.py --write README.md docs/performance.md   renews their tables
     python examples/benchmark_step.py --curve 20                 are the losses those of PyTorch?
 
 Every contender trains in a process of its own (benchmark_worker.py) the nets of benchmark_nets.py,
@@ -90,7 +90,8 @@ def arguments() -> argparse.Namespace:
     add("--width", type=int, default=64, help="channels next to the images (%(default)s)")
     add("--batch-size", type=int, help="images per step (128 for mnist, 64 for dcgan64)")
     add("--json", action="store_true", help="print one JSON document instead of text")
-    add("--write", type=Path, metavar="FILE", help=f"put a table between {' and '.join(MARKERS)}")
+    add("--write", type=Path, nargs="+", default=[], metavar="FILE",
+        help=f"put a table between {' and '.join(MARKERS)}")  # fmt: skip
     add("--curve", type=int, metavar="N", help="time nothing, print both losses of N steps")
     options = parser.parse_args()
     for name in ("threads", "blocks", "steps", "width", "batch_size", "curve"):
@@ -105,9 +106,9 @@ def arguments() -> argparse.Namespace:
             parser.error("--curve needs PyTorch, which is not installed")
         print("PyTorch is not installed: only tinygan is timed", file=sys.stderr)
         options.torch_modes = []
-    if options.write is not None:
+    for file in options.write:
         try:
-            check_markers(options.write, MARKERS)  # before minutes of work, not after
+            check_markers(file, MARKERS)  # before minutes of work, not after
         except (OSError, ValueError) as problem:
             parser.error(f"--write: {problem}")
     return options
@@ -134,9 +135,9 @@ def main() -> None:
     command = f"python examples/benchmark_step.py {shlex.join(sys.argv[1:])}".rstrip()
     if options.json:
         print(json.dumps({"command": command, "machine": computer(), "rows": rows}, indent=2))
-    if options.write is not None:
-        notes = f"{computer_line()}. Measured by `{command}`."
-        replace_between_markers(options.write, as_markdown(rows, notes), MARKERS)
+    notes = f"{computer_line()}. Measured by `{command}`."
+    for file in options.write:
+        replace_between_markers(file, as_markdown(rows, notes), MARKERS)
 
 
 if __name__ == "__main__":
