@@ -126,7 +126,7 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding, p
     row = int((pieces[:, 1] * pieces[:, 3]).max()) + GAP
     g = Geometry(
         transposed, stride, scheme(taps, precision), 2 if low else 1, *kernel, *padding,
-        CHUNK_TILES, most, c, row, step_r, step_s, step_c, step_k,
+        CHUNK_TILES * (2 if low else 1), most, c, row, step_r, step_s, step_c, step_k,
     )  # fmt: skip
     columns = c if transposed else k
     panels_of_phase = -(-columns // COLUMNS)
