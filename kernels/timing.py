@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tinygan.kernels.roofline import LARGE_BYTES
-from tinygan.kernels.threads import get_num_threads, run_tasks
 
 # Worker threads of a BLAS or of OpenMP spin after their last work and take the cores from whatever
 # runs next; OpenBLAS's for 2^28 clock cycles, a tenth of a second, which halved the speed of the
@@ -59,9 +58,8 @@ def interleaved(calls: Mapping[str, Call], device: str, repeats: int) -> dict[st
 
 
 def _cache_flush() -> Call:
-    """A function that reads more memory than the caches hold, on all cores.
+    """A function that reads more memory than the caches hold.
 
     It only reads: written lines would still have to leave the cache while the next run is timed.
     """
-    parts = np.array_split(np.ones(LARGE_BYTES // 8), get_num_threads())
-    return lambda: run_tasks(lambda index: parts[index].sum(), len(parts))
+    return np.ones(LARGE_BYTES // 8).sum

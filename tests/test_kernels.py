@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-import sys
 import zlib
 
 import numpy as np
@@ -207,8 +206,10 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
     def compute():
         found = []
         for case in LARGE[ladder.name]:
-            args, options = draw(ladder, case, dtype)
-            found += [array.tobytes() for array in arrays_in([ladder(*args, **options)])]
+            for precision in (None, "bfloat16"):
+                args, options = draw(ladder, case, dtype)
+                result = ladder(*args, precision=precision, **options)
+                found += [array.tobytes() for array in arrays_in([result])]
         return found
 
     before = threads.get_num_threads()
@@ -219,9 +220,6 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
             results.append(compute())
     finally:
         threads.set_num_threads(before)
-    for name, module in list(sys.modules.items()):
-        if name.startswith("tinygan.kernels.") and hasattr(module, "run_tasks"):
-            monkeypatch.setattr(module, "run_tasks", backwards)
     monkeypatch.setattr(
         parallel,
         "__call__",
@@ -230,7 +228,8 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
         ),
     )
     results.append(compute())
-    assert max(calls) > 1, "the cases are too small to be cut into tasks"
+    # NumPy computes tanh; all others must have been cut into tasks.
+    assert max(calls, default=0) > 1 or ladder.name == "tanh", "the cases are too small"
     assert all(result == results[0] for result in results[1:])
 
 

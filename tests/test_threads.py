@@ -1,4 +1,4 @@
-"""The thread pool, and the digest that keeps stale machine code from being run."""
+"""The number of threads, and the digest that keeps stale machine code from being run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import numba
@@ -17,50 +15,6 @@ import pytest
 import tinygan.kernels
 from tinygan.kernels import threads
 from tinygan.kernels.jit import jit, source_digest
-
-
-@pytest.fixture
-def pool():
-    """Sets the number of threads, and gives it back at the end."""
-    before = threads.get_num_threads()
-    yield threads.set_num_threads
-    threads.set_num_threads(before)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 8])
-@pytest.mark.parametrize("tasks", [0, 1, 2, 100])
-def test_every_task_is_run_once(count, tasks, pool):
-    pool(count)
-    done = []
-    threads.run_tasks(done.append, tasks)
-    assert sorted(done) == list(range(tasks))
-
-
-def test_tasks_run_in_as_many_threads_as_were_asked_for(pool):
-    pool(3)
-    assert threads.get_num_threads() == 3
-    barrier = threading.Barrier(3, timeout=10)  # broken, and an error, with fewer than three
-    threads.run_tasks(lambda index: barrier.wait(), 3)
-
-
-@pytest.mark.parametrize("failing", range(3))
-def test_an_exception_in_a_task_is_raised_when_all_others_have_ended(failing, pool):
-    pool(3)
-    barrier, ended = threading.Barrier(3, timeout=10), []
-
-    def task(index):
-        barrier.wait()
-        if index == failing:
-            raise KeyError(f"task {index}")
-        time.sleep(0.05)  # long enough for a caller that does not wait to be gone
-        ended.append(index)
-
-    with pytest.raises(KeyError, match=f"task {failing}"):
-        threads.run_tasks(task, 3)
-    assert sorted(ended) == [index for index in range(3) if index != failing]
-    done = []
-    threads.run_tasks(done.append, 5)  # the pool goes on
-    assert sorted(done) == list(range(5))
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.0, True, None, "2"])

@@ -36,7 +36,9 @@ def _values(rng, dtype, shape, channels_last=False):
     return values
 
 
-def _register(name: str, flops_per_element: int, *options: float) -> tuple[Ladder, Ladder]:
+def _register(
+    name: str, flops_per_element: int, *options: float, forward_is_numpy: bool = False
+) -> tuple[Ladder, Ladder]:
     def make(rng, dtype, **case):
         return (_values(rng, dtype, **case), *options), {}
 
@@ -66,10 +68,12 @@ def _register(name: str, flops_per_element: int, *options: float) -> tuple[Ladde
     for ladder in (forward, backward):
         ladder.rung("reference", f"activation.reference:{ladder.name}")
         ladder.rung("numpy", f"activation.cpu:{ladder.name}_numpy")
-        ladder.rung("threads", f"activation.cpu:{ladder.name}_threads")
+        if ladder is not forward or not forward_is_numpy:
+            ladder.rung("threads", f"activation.cpu:{ladder.name}_threads")
     return forward, backward
 
 
 relu, relu_backward = _register("relu", 1)
 leaky_relu, leaky_relu_backward = _register("leaky_relu", 2, 0.2)
-tanh, tanh_backward = _register("tanh", 3)
+# NumPy's tanh has vector instructions, which Numba's has not.
+tanh, tanh_backward = _register("tanh", 3, forward_is_numpy=True)

@@ -3,8 +3,8 @@
 numpy: whole-array expressions. Faster than the loop because each is one compiled pass; bound by
 memory, since every intermediate result is written and read again.
 
-threads: one pass over the memory, cut into tasks that fit the second-level cache. Faster because
-nothing intermediate is stored and all cores take part; bound by memory traffic.
+threads (but for tanh): one pass over the memory, cut into tasks that fit the second-level cache.
+Faster because nothing intermediate is stored and all cores take part; bound by memory traffic.
 """
 
 import numpy as np
@@ -13,7 +13,6 @@ from tinygan.kernels.jit import jit
 from tinygan.kernels.layout import like
 from tinygan.kernels.memory import dense, flat, parts
 from tinygan.kernels.parallel import parallel
-from tinygan.kernels.threads import run_tasks
 
 ELEMENTS_PER_TASK = 65536
 
@@ -63,20 +62,6 @@ def leaky_relu_(x, slope):
 def leaky_relu_backward_threads(grad, y, slope):
     y = dense(y)
     return _by_parts(_leaky_relu_backward, y, like(grad, y), y.dtype.type(slope))
-
-
-def tanh_threads(x):
-    # NumPy's own tanh uses vector instructions and releases the GIL: only the threads are ours.
-    x = dense(x)
-    result = np.empty_like(x)
-    source, target = flat(x), flat(result)
-
-    def task(index):
-        part = slice(index * ELEMENTS_PER_TASK, (index + 1) * ELEMENTS_PER_TASK)
-        np.tanh(source[part], out=target[part])
-
-    run_tasks(task, parts(x.size, ELEMENTS_PER_TASK))
-    return result
 
 
 def tanh_backward_threads(grad, y):
