@@ -349,31 +349,6 @@ def add_tile(typing_context, source, target):
     return types.void(source, source), generate
 
 
-@intrinsic
-def transpose(typing_context, source, source_step, target, target_step):
-    """target[j * target_step + i] = source[i * source_step + j] for i, j < LANES."""
-    signature = types.void(source, types.intp, source, types.intp)
-
-    def generate(context, builder, signature, args):
-        source, source_step, target, target_step = args
-        vectors = _Vectors(builder, signature.args[0])
-        index = ir.VectorType(ir.IntType(32), LANES)
-        rows = [vectors.load(source, builder.mul(source_step, _INT(i))) for i in range(LANES)]
-        half = LANES // 2
-        low = ir.Constant(index, [i // 2 + i % 2 * LANES for i in range(LANES)])
-        high = ir.Constant(index, [half + i // 2 + i % 2 * LANES for i in range(LANES)])
-        for _ in range(LANES.bit_length() - 1):  # each round shuffles like a deck of cards
-            rows = [
-                builder.shuffle_vector(rows[i], rows[i + half], order)
-                for i in range(half) for order in (low, high)
-            ]  # fmt: skip
-        for i, row in enumerate(rows):
-            vectors.store(row, target, builder.mul(target_step, _INT(i)))
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
 @subroutine
 def point_at_pixels(
     table, image, rows, columns, depth, n, h, w, step, height, width, channel, outside

@@ -23,10 +23,9 @@ from tinygan.kernels.conv2d.tile_transforms import (
     prefetch_to_write,
     put,
     taps_to_points,
-    transpose,
 )
 from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
+from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, transpose_block
 from tinygan.kernels.matmul.gemm_bf16 import any_tile_from_rows
 from tinygan.kernels.pointers import at, pointer_to
 
@@ -162,7 +161,7 @@ def _gather(source, row_step, column_step, height, width, block):
     """block (height, COLUMNS) = the source with these strides, zeros behind width."""
     if row_step == 1 and height == LANES and width == COLUMNS:
         for j in range(0, COLUMNS, LANES):
-            transpose(at(source, j * column_step), column_step, at(block, j), COLUMNS)
+            transpose_block(at(source, j * column_step), column_step, at(block, j), COLUMNS)
     else:
         for i in range(height):
             for j in range(width):

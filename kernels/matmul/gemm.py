@@ -284,7 +284,7 @@ def copy_vector(typing_context, source, target):
     return types.void(source, source), generate
 
 
-_turn_block = block_transposer(LANES)
+transpose_block = block_transposer(LANES)
 
 
 def empty_panels(k: int, n: int, dtype) -> np.ndarray:
@@ -305,7 +305,7 @@ def pack_panel(b, row_stride, column_stride, k, width, panel):
         done = k - k % LANES
         for l in range(0, done, LANES):  # noqa: E741
             for i in range(0, COLUMNS, LANES):
-                _turn_block(
+                transpose_block(
                     at(b, l + i * column_stride), column_stride, at(panel, l * COLUMNS + i), COLUMNS
                 )
     for l in range(done, k):  # noqa: E741
