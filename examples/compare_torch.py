@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from benchmark_nets import mnist
 from torch import nn
 
 from tinygan.data import BatchSampler, load_dataset
@@ -27,7 +26,26 @@ from tinygan.metrics import Scorer, classifier_for, format_scores
 
 def nets(width: int) -> tuple[nn.Module, nn.Module]:
     """tinygan's DCGAN for 28x28 grey images (tinygan/models/dcgan.py)."""
-    generator, discriminator = mnist(nn, width)
+    generator = nn.Sequential(
+        nn.Linear(100, 2 * width * 49, bias=False),
+        nn.Unflatten(1, (2 * width, 7, 7)),
+        nn.BatchNorm2d(2 * width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, 4, 2, 1),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, width, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * width),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(2 * width * 49, 1),
+    )
     for part in [*generator, *discriminator]:
         if isinstance(part, nn.BatchNorm2d):
             nn.init.normal_(part.weight, 1.0, 0.02)
