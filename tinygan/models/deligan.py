@@ -69,7 +69,7 @@ class ComponentGAN:
     DeLiGAN is one, and so are the models that it is compared with: all train in one loop.
     """
 
-    classes = None
+    classes: int | None = None
 
     def __init__(
         self, generator: nn.Module, discriminator: nn.Module, components: int, latent_size: int

@@ -70,7 +70,7 @@ class GAN:
             and dropout of 0.3 in D, weights as in DCGAN.
     """
 
-    classes = None
+    classes: int | None = None
 
     def __init__(
         self,

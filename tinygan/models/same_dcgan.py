@@ -50,7 +50,7 @@ class SameDCGAN:
         latent_size: the length of z.
     """
 
-    classes = None
+    classes: int | None = None
 
     def __init__(
         self,
