@@ -18,49 +18,30 @@ With label="input" y is concatenated to z and to x, and the two first layers of 
 of the same total width: 110 -> 1200 in G, 794 -> maxout of 290 in D. All else is the same, so that
 a comparison of the two ways compares the two ways. (The hidden way is the input way with those
 weights of the first layer at zero that lead from z to y's units and from y to z's units.)
+
+The paper does not say how the weights start; here as in Goodfellow's nets (`gan.py`), with two
+differences without which the first epochs go by before y has any effect: G shifts and scales z to
+mean 0 and variance 1, and in D the weights of y, one of whose inputs is on where hundreds of pixels
+are, start uniform in +-1 / sqrt(classes).
 """
 
 from __future__ import annotations
+
+import math
 
 from tinygan import nn
 from tinygan.creation import rand
 from tinygan.device import Generator, generator
 from tinygan.models.arguments import check_choice, check_positive
 from tinygan.models.gan import VARIANTS, hidden, pixels, start_uniform
-from tinygan.models.labels import one_hot
-from tinygan.ops.shape import cat
+from tinygan.models.labels import Conditional, LabelAtInput, LabelThroughHidden
 from tinygan.tensor import Tensor
 
 
-class LabelAtInput(nn.Module):
-    """layer(cat(x, y))"""
-
-    def __init__(self, layer: nn.Module):
-        self.layer = layer
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.layer(cat([x, y], 1))
-
-
-class LabelThroughHidden(nn.Module):
-    """cat(of_input(x), of_label(y))"""
-
-    def __init__(self, of_input: nn.Module, of_label: nn.Module):
-        self.of_input, self.of_label = of_input, of_label
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return cat([self.of_input(x), self.of_label(y)], 1)
-
-
-class Conditional(nn.Module):
-    """net(join(prepare(x), y)), y the one-hot labels."""
-
-    def __init__(self, classes: int, prepare: nn.Module, join: nn.Module, net: nn.Module):
-        self.classes, self.prepare, self.join, self.net = classes, prepare, join, net
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        y = one_hot(labels, self.classes, x)
-        return self.net(self.join(self.prepare(x), y))
+def start_labels(first: nn.Module, classes: int) -> None:
+    """Weights of y, the last `classes` columns of the layer, uniform in +-1 / sqrt(classes)."""
+    weight = next(first.parameters())
+    nn.init.fan_in_uniform_(weight.detach()[:, -classes:], classes)
 
 
 class CGAN:
@@ -69,8 +50,8 @@ class CGAN:
     Args:
         classes: the number of classes.
         label: how the label enters, "hidden" as in the paper, or "input".
-        variant: "paper", or "modern": LeakyReLU in both nets, batch norm in G and tanh at its
-            output, dropout of 0.3 in D and none in G, weights as in DCGAN.
+        variant: "paper", or "modern": LeakyReLU in both nets, a batch norm in G and tanh at its
+            output, dropout of 0.3 in D and none in G, the layers' own initial weights.
         image_size: height and width.
         channels: 1 for grey, 3 for RGB.
         latent_size: the length of z.
@@ -93,9 +74,9 @@ class CGAN:
         check_choice("CGAN", "variant", variant, VARIANTS)
         self.classes, self.latent_size = classes, latent_size
 
-        def layer_g(inputs: int, outputs: int) -> nn.Sequential:
+        def layer_g(inputs: int, outputs: int, norm: bool = False) -> nn.Sequential:
             dropout = [nn.Dropout(0.5)] if variant == "paper" else []
-            return nn.Sequential(*hidden(inputs, outputs, variant), *dropout)
+            return nn.Sequential(*hidden(inputs, outputs, variant, norm), *dropout)
 
         def layer_d(inputs: int, outputs: int, pieces: int = 5) -> nn.Sequential:
             if variant == "paper":
@@ -106,24 +87,24 @@ class CGAN:
         join_g: nn.Module
         join_d: nn.Module
         if label == "hidden":
+            label_d = layer_d(classes, 50)
             join_g = LabelThroughHidden(layer_g(latent_size, 200), layer_g(classes, 1000))
-            join_d = LabelThroughHidden(layer_d(size, 240), layer_d(classes, 50))
+            join_d = LabelThroughHidden(layer_d(size, 240), label_d)
         else:
+            label_d = layer_d(size + classes, 240 + 50)
             join_g = LabelAtInput(layer_g(latent_size + classes, 200 + 1000))
-            join_d = LabelAtInput(layer_d(size + classes, 240 + 50))
-        to_pixels = [layer_g(1200, 1200), *pixels(1200, channels, image_size, variant)]
-        to_logit = [layer_d(290, 240, pieces=4), nn.Linear(240, 1)]
+            join_d = LabelAtInput(label_d)
+        standard = nn.Rescale(math.sqrt(12), -math.sqrt(3))  # U(0, 1) to mean 0 and variance 1
+        to_pixels = [layer_g(1200, 1200, norm=True), *pixels(1200, channels, image_size, variant)]
+        self.generator = Conditional(classes, standard, join_g, nn.Sequential(*to_pixels))
         to_unit = [nn.Rescale(0.5, 0.5)] if variant == "paper" else []  # [-1, 1] to [0, 1]
-        self.generator = Conditional(classes, nn.Sequential(), join_g, nn.Sequential(*to_pixels))
-        self.discriminator = Conditional(
-            classes, nn.Sequential(nn.Flatten(), *to_unit), join_d, nn.Sequential(*to_logit)
-        )
+        flat = nn.Sequential(nn.Flatten(), *to_unit)
+        to_logit = nn.Sequential(layer_d(290, 240, pieces=4), nn.Linear(240, 1))
+        self.discriminator = Conditional(classes, flat, join_d, to_logit)
         if variant == "paper":
             start_uniform(self.generator, 0.05)
             start_uniform(self.discriminator, 0.005)
-        else:
-            nn.init.dcgan_(self.generator)
-            nn.init.dcgan_(self.discriminator)
+            start_labels(label_d, classes)
 
     def latent(self, count: int, generator: Generator = generator) -> Tensor:
         """`count` latent vectors, uniform in [0, 1]: (count, latent_size)."""

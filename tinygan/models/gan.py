@@ -41,13 +41,13 @@ def start_uniform(net: nn.Module, bound: float) -> None:
             nn.init.uniform_(parameter, -bound, bound)
 
 
-def hidden(in_features: int, out_features: int, variant: str) -> list[nn.Module]:
-    """A hidden layer of G."""
+def hidden(in_features: int, out_features: int, variant: str, norm: bool) -> list[nn.Module]:
+    """A hidden layer of G; `norm` says whether the modern variant has a batch norm in it."""
     if variant == "paper":
         return [nn.Linear(in_features, out_features), nn.ReLU()]
     return [
-        nn.Linear(in_features, out_features, bias=False),
-        nn.BatchNorm1d(out_features),
+        nn.Linear(in_features, out_features, bias=not norm),
+        *([nn.BatchNorm1d(out_features)] if norm else []),
         nn.LeakyReLU(0.2),
     ]
 
@@ -66,8 +66,8 @@ class GAN:
         image_size: height and width.
         channels: 1 for grey, 3 for RGB.
         latent_size: the length of z.
-        variant: "paper", or "modern": batch norm and LeakyReLU in G, tanh at its output, LeakyReLU
-            and dropout of 0.3 in D, weights as in DCGAN.
+        variant: "paper", or "modern": LeakyReLU in both nets, a batch norm in G and tanh at its
+            output, dropout of 0.3 in D, the layers' own initial weights.
     """
 
     classes: int | None = None
@@ -83,8 +83,8 @@ class GAN:
         check_choice("GAN", "variant", variant, VARIANTS)
         self.latent_size = latent_size
         self.generator = nn.Sequential(
-            *hidden(latent_size, 1200, variant),
-            *hidden(1200, 1200, variant),
+            *hidden(latent_size, 1200, variant, norm=False),
+            *hidden(1200, 1200, variant, norm=True),
             *pixels(1200, channels, image_size, variant),
         )
         inputs = channels * image_size**2
@@ -104,8 +104,6 @@ class GAN:
                 nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Dropout(0.3),
                 nn.Linear(256, 1),
             )  # fmt: skip
-            nn.init.dcgan_(self.generator)
-            nn.init.dcgan_(self.discriminator)
 
     def latent(self, count: int, generator: Generator = generator) -> Tensor:
         """`count` latent vectors, uniform in +-sqrt(3): (count, latent_size)."""

@@ -38,3 +38,34 @@ class WithLabels(nn.Module):
 
     def extra_repr(self) -> str:
         return f"classes={self.classes}"
+
+
+class LabelAtInput(nn.Module):
+    """layer(cat(x, y)): a way to join features x and one-hot labels y."""
+
+    def __init__(self, layer: nn.Module):
+        self.layer = layer
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.layer(cat([x, y], 1))
+
+
+class LabelThroughHidden(nn.Module):
+    """cat(of_input(x), of_label(y)): the other way, through a hidden layer for each."""
+
+    def __init__(self, of_input: nn.Module, of_label: nn.Module):
+        self.of_input, self.of_label = of_input, of_label
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return cat([self.of_input(x), self.of_label(y)], 1)
+
+
+class Conditional(nn.Module):
+    """net(join(prepare(x), y)), y the one-hot labels."""
+
+    def __init__(self, classes: int, prepare: nn.Module, join: nn.Module, net: nn.Module):
+        self.classes, self.prepare, self.join, self.net = classes, prepare, join, net
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        y = one_hot(labels, self.classes, x)
+        return self.net(self.join(self.prepare(x), y))
