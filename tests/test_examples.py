@@ -22,7 +22,6 @@ def run(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (640, 0))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (200, 1))
-    monkeypatch.setattr("tinygan.training.trainer.EVALUATED", 200)
 
     def run(name, *arguments):
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
