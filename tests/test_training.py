@@ -36,7 +36,8 @@ SETTINGS = Settings(batch_size=16, average_decay=0.9, seed=3)
 def make_trainer(out, resume=False, evaluate=None, settings=SETTINGS, data=None):
     tinygan.manual_seed(settings.seed)
     data = synthetic_digits(96, seed=1) if data is None else data
-    return Trainer(DCGAN(width=4), data, out, settings, evaluate=evaluate, resume=resume)
+    model = DCGAN(width=4, pack=settings.pack)
+    return Trainer(model, data, out, settings, evaluate=evaluate, resume=resume)
 
 
 def records(out):
@@ -103,7 +104,7 @@ def test_two_epochs_and_one_more_equal_three(whole_run, tmp_path):
 def test_stabilisers_too_resume_with_the_same_bits(tmp_path):
     settings = Settings(
         batch_size=16, lr_d=4e-4, decay=(1, 3), real_label=0.9, r1=1.0, penalty_every=2,
-        augment=("translation", "cutout", "brightness"), noise=(0.1, 2), seed=3,
+        augment=("translation", "cutout", "brightness"), noise=(0.1, 2), pack=2, seed=3,
     )  # fmt: skip
     make_trainer(tmp_path / "whole", settings=settings).train(2)
     make_trainer(tmp_path / "parts", settings=settings).train(1)
