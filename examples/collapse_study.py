@@ -116,7 +116,7 @@ def print_table(rows: dict[str, dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = common.training_parser(__doc__, "runs/collapse_study", batch_size=256, lr=1e-4)
-    parser.add_argument("--steps", type=int, default=20_000, help="of each run (%(default)s)")
+    parser.add_argument("--steps", type=common.positive, default=20_000, help="of each run")
     parser.add_argument("--only", choices=VARIANTS, help="one row of the table")
     options = common.parse(parser)
     if options.quick:

@@ -11,10 +11,20 @@ from typing import Any
 import numpy as np
 
 import tinygan
+from tinygan.creation import tensor
 from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_digits
+from tinygan.device import Generator
 from tinygan.files import atomic_write
+from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores, parzen_score
-from tinygan.training import Trainer
+from tinygan.training import Model, Trainer, load_generator, sample
+
+
+def positive(text: str) -> int:
+    """An integer from 1 on, as the type of an option."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text}")
+    return int(text)
 
 
 def parser(doc: str | None, out: str) -> argparse.ArgumentParser:
@@ -24,7 +34,7 @@ def parser(doc: str | None, out: str) -> argparse.ArgumentParser:
     )
     options.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     options.add_argument("--out", type=Path, default=Path(out), help="results (%(default)s)")
-    options.add_argument("--threads", type=int, help="CPU threads (all cores)")
+    options.add_argument("--threads", type=positive, help="CPU threads (all cores)")
     options.add_argument("--quick", action="store_true", help="a tiny run, in less than a minute")
     return options
 
@@ -37,21 +47,24 @@ def training_parser(
     add = options.add_argument
     add("--data", default="mnist", help="mnist, fashion, synthetic or a folder (%(default)s)")
     if epochs is not None:
-        add("--epochs", type=int, default=epochs, help="epochs in all (%(default)s)")
-    add("--batch-size", type=int, default=batch_size, help="images per step (%(default)s)")
+        add("--epochs", type=positive, default=epochs, help="epochs in all (%(default)s)")
+    add("--batch-size", type=positive, default=batch_size, help="images per step (%(default)s)")
     add("--lr", type=float, default=lr, help="G's rate in Adam (%(default)s)")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--resume", action="store_true", help="go on with the run in --out")
     return options
 
 
+def dcgan_options(options: argparse.ArgumentParser) -> None:
+    """The options of the examples with a DCGAN that samples can be drawn from later."""
+    add = options.add_argument
+    add("--width", type=positive, default=64, help="channels next to the image (%(default)s)")
+    add("--sample", type=positive, metavar="N", help="only draw N samples from --out")
+
+
 def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
-    """The arguments, checked; starts the random stream and sets the threads."""
+    """The arguments; starts the random stream and sets the threads."""
     arguments = options.parse_args()
-    for name, value in vars(arguments).items():
-        if isinstance(value, int) and not isinstance(value, bool) and value < (name != "seed"):
-            least = 0 if name == "seed" else 1
-            options.error(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
     if arguments.threads:
         tinygan.set_num_threads(arguments.threads)
     tinygan.manual_seed(arguments.seed)
@@ -78,6 +91,17 @@ def load_digits(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:
     if test is None:
         raise SystemExit(f"--data {arguments.data}: these images have no labels; use a named set")
     return train, test
+
+
+def draw_samples(model: Model, arguments: argparse.Namespace, label: int | None = None) -> None:
+    """Writes a picture of --sample samples of the trained (averaged) generator in --out."""
+    load_generator(arguments.out / "checkpoint.npz", model.generator)
+    count = arguments.sample
+    latent = model.latent(count, Generator(arguments.seed + 2))
+    labels = None if label is None else tensor(np.full(count, label))
+    path = arguments.out / f"sample_{count}_seed_{arguments.seed}.png"
+    save_png(grid(sample(model.generator, latent, labels)), path, zoom=2)
+    print(f"wrote {path}")
 
 
 def write_json(path: Path, content: Any) -> None:

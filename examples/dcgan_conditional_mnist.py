@@ -2,6 +2,7 @@
 
     python examples/dcgan_conditional_mnist.py
     python examples/dcgan_conditional_mnist.py --resume --epochs 40
+    python examples/dcgan_conditional_mnist.py --sample 100 --digit 7
     python examples/dcgan_conditional_mnist.py --quick
 
 The test is that of Radford 2015 (arXiv:1511.06434), section 8.1: 50,000 generated digits, labelled
@@ -27,12 +28,16 @@ def main() -> None:
     parser = common.training_parser(
         __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=1e-3
     )
-    parser.add_argument("--width", type=int, default=64, help="channels of the nets (%(default)s)")
-    parser.add_argument("--samples", type=int, default=50_000, help="for the test (%(default)s)")
+    common.dcgan_options(parser)
+    parser.add_argument("--samples", type=common.positive, default=50_000, help="for the 1-NN test")
+    parser.add_argument("--digit", type=int, choices=range(10), help="which --sample draws")
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width, options.samples = 1, 4, 500
     model = DCGAN(width=options.width, classes=10, batch_norm_d=False)
+    if options.sample:
+        common.draw_samples(model, options, options.digit or 0)
+        return
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
     settings = Settings(

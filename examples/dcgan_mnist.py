@@ -15,40 +15,27 @@ the last samples better, but such a run cannot go on beyond its epochs.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 
 import common
 
-from tinygan.device import Generator
-from tinygan.images import grid, save_png
 from tinygan.models import DCGAN
-from tinygan.training import Settings, Trainer, load_generator, sample
-
-
-def draw_samples(model: DCGAN, options: argparse.Namespace) -> None:
-    """Writes a picture of samples of the trained (averaged) generator."""
-    load_generator(options.out / "checkpoint.npz", model.generator)
-    latent = model.latent(options.sample, Generator(options.seed + 2))
-    path = options.out / f"sample_{options.sample}_seed_{options.seed}.png"
-    save_png(grid(sample(model.generator, latent)), path, zoom=2)
-    print(f"wrote {path}")
+from tinygan.training import Settings, Trainer
 
 
 def main() -> None:
     parser = common.training_parser(
         __doc__, "runs/dcgan_mnist", epochs=8, batch_size=64, lr=2e-3
     )
-    parser.add_argument("--width", type=int, default=64, help="channels of the nets (%(default)s)")
+    common.dcgan_options(parser)
     parser.add_argument("--decay", type=int, metavar="E", help="from epoch E the rate falls to 0")
     parser.add_argument("--paper", action="store_true", help="batch norm in D instead of R1")
-    parser.add_argument("--sample", type=int, metavar="N", help="only draw N samples from --out")
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width = 1, 4
     model = DCGAN(width=options.width, batch_norm_d=options.paper)
     if options.sample:
-        draw_samples(model, options)
+        common.draw_samples(model, options)
         return
     train, test = common.load_data(options)
     scorer = None

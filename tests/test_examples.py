@@ -90,7 +90,7 @@ def test_dcgan_rejects_bad_options(run, capsys):
     with pytest.raises(SystemExit) as stop:
         run("dcgan_mnist.py", "--epochs", 0)
     assert stop.value.code == 2
-    assert "--epochs must be at least 1" in capsys.readouterr().err
+    assert "argument --epochs: must be an integer of at least 1, got 0" in capsys.readouterr().err
 
 
 def test_gan_reports_its_likelihood(run, tmp_path):
@@ -119,6 +119,11 @@ def test_conditional_dcgan_is_judged_by_its_nearest_neighbours(run, tmp_path):
     scores = json.loads((out / "scores.json").read_text())
     assert scores["generated"]["1-NN error, %"] > scores["real"]["1-NN error, %"]
     assert scores["real"]["1-NN error, %"] < 20
+    pictures = {}
+    for digit in (3, 7):
+        run("dcgan_conditional_mnist.py", "--quick", "--sample", 4, "--digit", digit)
+        pictures[digit] = (out / "sample_4_seed_0.png").read_bytes()
+    assert pictures[3] != pictures[7]
 
 
 def test_deligan_keeps_its_rows(run, tmp_path):
