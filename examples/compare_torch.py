@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("epochs", 8), ("batch-size", 64), ("width", 64), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--samples", type=int, default=10_000, help="images per score")
     parser.add_argument("--out", type=Path, default=Path("runs/torch_mnist"))
     options = parser.parse_args()
@@ -96,9 +96,9 @@ def main() -> None:
     torch.manual_seed(options.seed)
     generator, discriminator = nets(options.width)
     average = copy.deepcopy(generator)
-    adam = dict(lr=options.lr, betas=(0.0, 0.99), fused=True)
-    optimizer_g = torch.optim.Adam(generator.parameters(), **adam)
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), **adam)
+    adam = dict(betas=(0.0, 0.99), fused=True)
+    optimizer_g = torch.optim.Adam(generator.parameters(), options.lr, **adam)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), 2 * options.lr, **adam)
     sampler = BatchSampler(len(train), options.batch_size, options.seed)
     latents = torch.rand(options.samples, 100) * 2 - 1
     updates, start = 0, time.monotonic()

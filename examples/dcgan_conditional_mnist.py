@@ -1,7 +1,6 @@
 """Trains a class-conditional DCGAN on MNIST and lets a nearest-neighbour rule judge its digits.
 
     python examples/dcgan_conditional_mnist.py
-    python examples/dcgan_conditional_mnist.py --resume --epochs 40
     python examples/dcgan_conditional_mnist.py --sample 100 --digit 7
     python examples/dcgan_conditional_mnist.py --quick
 
@@ -41,8 +40,8 @@ def main() -> None:
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
     settings = Settings(
-        options.batch_size, options.lr, lr_d=2 * options.lr, beta2=0.99, r1=1.0, penalty_every=8,
-        seed=options.seed,
+        options.batch_size, options.lr, lr_d=2 * options.lr, beta1=0.0, beta2=0.99, r1=1.0,
+        penalty_every=8, decay=(options.epochs / 2, options.epochs), seed=options.seed,
     )  # fmt: skip
     trainer = Trainer(
         model, train, options.out, settings, device=options.device, evaluate=scorer,
