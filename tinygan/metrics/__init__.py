@@ -16,6 +16,8 @@ from tinygan.metrics.classes import (
 )
 from tinygan.metrics.classifier import Classifier, classifier_for, train_classifier
 from tinygan.metrics.distances import KernelDistance, frechet_distance, kernel_distance
+from tinygan.metrics.feature_net import FeatureNet
+from tinygan.metrics.features import features_for
 from tinygan.metrics.modes import mode_coverage, mode_histogram_scores, stacked_labels
 from tinygan.metrics.neighbours import Neighbours, nearest_neighbour_error, nearest_neighbours
 from tinygan.metrics.overlap import (
@@ -25,23 +27,28 @@ from tinygan.metrics.overlap import (
     two_sample_accuracy,
 )
 from tinygan.metrics.parzen import ParzenScore, parzen_log_likelihood, parzen_score
-from tinygan.metrics.report import Scorer, format_scores
+from tinygan.metrics.random_features import RandomFeatures
+from tinygan.metrics.report import Scorer, format_scores, hold_out
 from tinygan.metrics.sharpness import laplacian_variance, total_variation
 
 __all__ = [
     "Classifier",
+    "FeatureNet",
     "KernelDistance",
     "ModifiedInceptionScore",
     "Neighbours",
     "ParzenScore",
     "PrecisionRecall",
+    "RandomFeatures",
     "Scorer",
     "TwoSampleAccuracy",
     "class_entropy",
     "class_histogram",
     "classifier_for",
+    "features_for",
     "format_scores",
     "frechet_distance",
+    "hold_out",
     "inception_score",
     "kernel_distance",
     "kl_divergence",
