@@ -4,13 +4,14 @@ All functions run the nets in evaluation mode, leave them as they were, and give
 for the same seed. They take Tensors or arrays.
 """
 
-from tinygan.explore.arithmetic import combine, transfer_rates
+from tinygan.explore.arithmetic import Concepts, draw_concepts, transfer_rates
 from tinygan.explore.attributes import bars, has_bar, ink, slant, thickness
 from tinygan.explore.classes import conditional_grid, sorted_grid
 from tinygan.explore.dropout import (
     drop_rates,
     feature_maps,
     inside_boxes,
+    object_maps,
     object_weights,
     without_maps,
 )
@@ -23,16 +24,25 @@ from tinygan.explore.features import (
     svm_accuracy,
 )
 from tinygan.explore.filters import concentration, guided_forward, patches, strongest
-from tinygan.explore.nets import Rate, blocks_of, evaluating, layers_of, outputs, rate
+from tinygan.explore.nets import Rate, blocks_of, evaluating, layers_of, outputs, rate, untrained
 from tinygan.explore.project import (
     explained_variance,
     neighbour_agreement,
     place_images,
     project,
 )
-from tinygan.explore.walks import Smoothness, lerp, save_walk, slerp, smoothness, walk
+from tinygan.explore.walks import (
+    Smoothness,
+    lerp,
+    nearest,
+    save_walk,
+    slerp,
+    smoothness,
+    walk,
+)
 
 __all__ = [
+    "Concepts",
     "Rate",
     "Smoothness",
     "accuracy_by_labels",
@@ -40,10 +50,10 @@ __all__ = [
     "bars",
     "blocks_of",
     "choose_regularisation",
-    "combine",
     "concentration",
     "conditional_grid",
     "discriminator_features",
+    "draw_concepts",
     "drop_rates",
     "evaluating",
     "explained_variance",
@@ -54,15 +64,17 @@ __all__ = [
     "inside_boxes",
     "layers_of",
     "lerp",
+    "nearest",
     "neighbour_agreement",
+    "object_maps",
     "object_weights",
     "outputs",
     "patches",
     "place_images",
     "pool_to_grid",
     "project",
-    "save_walk",
     "rate",
+    "save_walk",
     "slant",
     "slerp",
     "smoothness",
@@ -71,6 +83,7 @@ __all__ = [
     "svm_accuracy",
     "thickness",
     "transfer_rates",
+    "untrained",
     "walk",
     "without_maps",
 ]

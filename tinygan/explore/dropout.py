@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinygan import nn
+from tinygan.explore.features import pool_to_grid
 from tinygan.explore.nets import Rate, cut, outputs, positive, rate, values
 from tinygan.explore.optional import sklearn
 
@@ -98,6 +99,36 @@ def object_weights(maps, inside, outside=None, seed: int = 0) -> np.ndarray:
     return regression.coef_[0]
 
 
+def object_maps(
+    generator: nn.Module, latent, boxes, elsewhere=None, layer: int = SECOND_HIGHEST, seed: int = 0
+) -> np.ndarray:
+    """The indices of the feature maps that speak for the object inside the boxes.
+
+    Args:
+        latent: (n, d); the boxes belong to their images.
+        boxes: integers (m, 5), see `inside_boxes`.
+        elsewhere: bool (n, h, w), the pixels that are not the object and that it is to be told
+            from, such as other strokes; by default all that lie in no box.
+
+    Raises:
+        ImportError, TypeError, ValueError, IndexError: as `inside_boxes`, `object_weights` and
+            `feature_maps`.
+    """
+    z = values("object_maps: latent", latent, 2)
+    maps, size = feature_maps(generator, z, layer), outputs(generator, z[:1]).shape[2:]
+    inside = inside_boxes(boxes, len(z), size, maps.shape[2:])
+    outside = None
+    if elsewhere is not None:
+        pixels = np.asarray(elsewhere)
+        if pixels.shape != (len(z), *size) or pixels.dtype != np.bool_:
+            raise ValueError(
+                f"object_maps: elsewhere: expected bool {(len(z), *size)}, got {pixels.dtype} "
+                f"{pixels.shape}"
+            )
+        outside = ~inside & (pool_to_grid(pixels[:, None] * 1.0, maps.shape[2:])[:, 0] > 0)
+    return np.nonzero(object_weights(maps, inside, outside, seed) > 0)[0]
+
+
 def without_maps(
     generator: nn.Module, latent, dropped, layer: int = SECOND_HIGHEST, batch_size: int = 250
 ) -> np.ndarray:
@@ -108,13 +139,16 @@ def without_maps(
             (n, d).
         IndexError: there is no such convolution, or no such map.
     """
-    z = values("without_maps: latent", latent, 2)
+    z, chosen = values("without_maps: latent", latent, 2), np.asarray(dropped, np.int64)
     positive("without_maps: batch_size", batch_size)
     lower, upper = cut(generator, layer)
+    count = outputs(lower, z[:1]).shape[1]
+    if chosen.ndim != 1 or ((chosen < 0) | (chosen >= count)).any():
+        raise IndexError(f"without_maps: dropped: expected indices below {count}, got {dropped}")
     images = []
     for start in range(0, len(z), batch_size):
         maps = outputs(lower, z[start : start + batch_size], batch_size=batch_size)
-        maps[:, np.asarray(dropped, np.int64)] = 0
+        maps[:, chosen] = 0
         images.append(outputs(upper, maps, batch_size=batch_size))
     return np.concatenate(images)
 
@@ -132,20 +166,20 @@ def drop_rates(
 
     Args:
         latent: (n, d), not those that the weights were fitted on.
-        dropped: indices of maps, as ``np.nonzero(object_weights(...) > 0)[0]``.
+        dropped: indices of maps, as `object_maps` returns them.
         measure: images (n, c, h, w) -> bool (n,), whether they show the object; or numbers.
         draws: how many random sets of as many maps.
 
     Returns:
-        The mean of the measurement with all maps ("before"), without these ("dropped"), both with
-        the standard error over images, and without random ones ("random"), with the standard error
-        over the draws.
+        The mean of the measurement without these maps ("dropped") and with all ("all maps"), both
+        with the standard error over images, and without as many random ones ("random maps
+        dropped"), with the standard error over the draws.
     """
     z = values("drop_rates: latent", latent, 2)
     positive("drop_rates: draws", draws, 2)
     count = feature_maps(generator, z[:1], layer).shape[1]
     rates = {
-        "before": rate(measure(outputs(generator, z))),
+        "all maps": rate(measure(outputs(generator, z))),
         "dropped": rate(measure(without_maps(generator, z, dropped, layer))),
     }
     rng = np.random.default_rng(seed)
@@ -153,6 +187,6 @@ def drop_rates(
     for _ in range(draws):
         others = rng.choice(count, len(dropped), replace=False)
         means.append(rate(measure(without_maps(generator, z, others, layer))).mean)
-    rates["random"] = rate(np.array(means))
+    rates["random maps dropped"] = rate(np.array(means))
     return rates
 

@@ -24,21 +24,23 @@ from tinygan.explore.nets import (
     values,
 )
 from tinygan.explore.optional import sklearn
+from tinygan.ops.conv import Pair, pair
 
 REGULARISATION = (0.1, 1.0, 10.0, 100.0)  # the values of C to choose from
 FOLDS = 3
 
 
-def pool_to_grid(maps, size: int = 4) -> np.ndarray:
-    """The maximum in each cell of a size x size grid: (n, k, h, w) -> (n, k, size, size).
+def pool_to_grid(maps, size: int | Pair = 4) -> np.ndarray:
+    """The maximum in each cell of a grid of `size`: (n, k, h, w) -> (n, k, *size).
 
-    Cell i spans the rows floor(i h / size) to ceil((i + 1) h / size), columns likewise: all rows
-    are covered, and where `size` does not divide h, neighbouring cells share one.
+    Cell i of s spans the rows floor(i h / s) to ceil((i + 1) h / s), columns likewise: all rows are
+    covered, and where s does not divide h, neighbouring cells share one.
     """
     x = values("pool_to_grid: maps", maps, 4)
-    positive("pool_to_grid: size", size)
+    sizes = pair("pool_to_grid", "size", size, 1)
     rows, columns = (
-        [slice(i * n // size, -(-(i + 1) * n // size)) for i in range(size)] for n in x.shape[2:]
+        [slice(i * n // s, -(-(i + 1) * n // s)) for i in range(s)]
+        for n, s in zip(x.shape[2:], sizes, strict=True)
     )
     cells = [[x[:, :, row, column].max((2, 3)) for column in columns] for row in rows]
     return np.array(cells).transpose(2, 3, 0, 1)

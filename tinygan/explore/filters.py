@@ -27,6 +27,9 @@ from tinygan.explore.nets import (
 )
 from tinygan.tensor import Tensor
 
+# Gradients this much smaller than the largest are zeros that fast convolutions have rounded.
+NOISE = 1e-4
+
 
 class GuidedActivation(Function):
     """x where x > 0, slope x elsewhere;  max(g, 0) times 1 or slope, by the sign of x
@@ -126,7 +129,8 @@ def patches(responses: Responses) -> np.ndarray:
     Gradients are scaled to a largest value of 1; grey (0) is none.
     """
     k, _, h, w = responses.gradient.shape
-    support = (responses.gradient != 0).any(1)
+    size = np.abs(responses.gradient).max(1)
+    support = size > NOISE * size.max((1, 2), keepdims=True)
     rows, columns = _extent(support.any(2)), _extent(support.any(1))
     side = min(h, w, int(max(np.diff(rows).max(), np.diff(columns).max())))
     shown = np.empty((k, 2, responses.pixels.shape[1], side, side), np.float32)

@@ -7,6 +7,7 @@ leaves them as they were.
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from tinygan import nn
 from tinygan.autograd import no_grad
 from tinygan.creation import tensor
-from tinygan.device import to_device
+from tinygan.device import temporary_seed, to_device
 from tinygan.tensor import Tensor
 
 
@@ -118,6 +119,28 @@ def outputs(net: nn.Module, *inputs, batch_size: int = 250) -> np.ndarray:
             for start in range(0, lengths[0], batch_size)
         ]
     return np.concatenate(parts)
+
+
+def untrained(net: nn.Module, images, seed: int = 0, batch_size: int = 100) -> nn.Module:
+    """A net of the same layers with DCGAN's initial weights: what training has to beat.
+
+    Its batch norms use the mean statistics of the batches of `images`: with those that they begin
+    with, they would not normalise, and the comparison would be too easy. `net` is left alone.
+    """
+    x = values("untrained: images", images)
+    positive("untrained: batch_size", batch_size)
+    twin = copy.deepcopy(net).requires_grad_(False).train()
+    norms = [x for x in twin.modules() if isinstance(x, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    momenta = [norm.momentum for norm in norms]
+    with temporary_seed(seed):
+        nn.init.dcgan_(twin)
+        for count, start in enumerate(range(0, len(x), batch_size), start=1):
+            for norm in norms:
+                norm.momentum = 1 / count  # the mean of all batches so far
+            twin(input_of(twin, x[start : start + batch_size]))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return twin.eval()
 
 
 def layers_of(net: nn.Module) -> list[nn.Module]:
