@@ -153,6 +153,14 @@ def test_what_a_rival_suppresses_is_not_subtracted():
     assert responses.gradient.ravel() == pytest.approx([2])
 
 
+def test_the_strongest_response_is_the_most_positive():
+    net = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.LeakyReLU(0.5))
+    net[0].weight.data[...] = 1
+    images = np.array([1.0, -20.0, 2.0]).reshape(3, 1, 1, 1)
+    responses = explore.strongest(net, images, layer=0)
+    assert (responses.image.tolist(), responses.strength.tolist()) == ([2], [2])
+
+
 def test_the_strongest_response_of_a_single_filter_is_its_template(rng):
     net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.LeakyReLU(0.2))
     images = 0.1 * rng.uniform(-1, 1, (5, 1, 9, 9)).astype(np.float32)

@@ -173,9 +173,11 @@ def sign(images):
 
 @pytest.fixture
 def latent(rng):
-    """Coordinate 0 is the attribute, +-1; coordinate 1 the group, +-1; 28 more are noise."""
+    """Coordinate 0 is the attribute, from without (-1) to with (1); coordinate 1 is the group, +-1;
+    28 more are noise."""
     z = rng.standard_normal((400, 30))
-    z[:, :2] = rng.choice([-1.0, 1.0], (400, 2))
+    z[:, 0] = rng.choice([-1.0, 0.0, 1.0], 400)
+    z[:, 1] = rng.choice([-1.0, 1.0], 400)
     return z
 
 

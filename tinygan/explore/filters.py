@@ -93,9 +93,9 @@ def strongest(discriminator: nn.Module, images, layer: int) -> Responses:
     chosen = input_of(discriminator, x[image]).requires_grad_()
     with evaluating(discriminator):
         response = guided_forward(discriminator, chosen, layer)
-        start = array_module(response.data).zeros_like(response.data)
+        start = np.zeros(response.shape, np.float32)
         start[np.arange(filters), np.arange(filters), row, column] = 1
-        (gradient,) = grad(response, chosen, Tensor(start))
+        (gradient,) = grad(response, chosen, input_of(discriminator, start))
     assert gradient is not None
     strength = maps[image, np.arange(filters), row, column]
     return Responses(strength, image, x[image], gradient.cpu().data)
