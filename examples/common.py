@@ -17,7 +17,8 @@ from tinygan.device import Generator
 from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores
-from tinygan.training import Model, Trainer, load_generator, sample
+from tinygan.models import DCGAN
+from tinygan.training import Trainer, load_generator, sample
 
 
 def positive(text: str) -> int:
@@ -55,10 +56,10 @@ def training_parser(
     return options
 
 
-def dcgan_options(options: argparse.ArgumentParser) -> None:
+def dcgan_options(options: argparse.ArgumentParser, width: int) -> None:
     """The options of the examples with a DCGAN that samples can be drawn from later."""
     add = options.add_argument
-    add("--width", type=positive, default=64, help="channels next to the image (%(default)s)")
+    add("--width", type=positive, default=width, help="channels next to the image (%(default)s)")
     add("--sample", type=positive, metavar="N", help="only draw N samples from --out")
 
 
@@ -93,8 +94,10 @@ def load_digits(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:
     return train, test
 
 
-def draw_samples(model: Model, arguments: argparse.Namespace, label: int | None = None) -> None:
-    """Writes a picture of --sample samples of the trained (averaged) generator in --out."""
+def draw_samples(arguments: argparse.Namespace, label: int | None = None) -> None:
+    """Writes a picture of --sample samples of the trained (averaged) DCGAN in --out."""
+    run = json.loads((arguments.out / "run.json").read_text(encoding="utf-8"))
+    model = DCGAN(**run["settings"]["model"])
     load_generator(arguments.out / "checkpoint.npz", model.generator)
     count = arguments.sample
     latent = model.latent(count, Generator(arguments.seed + 2))

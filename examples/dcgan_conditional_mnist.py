@@ -27,16 +27,16 @@ def main() -> None:
     parser = common.training_parser(
         __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=1e-3
     )
-    common.dcgan_options(parser)
+    common.dcgan_options(parser, width=48)
     parser.add_argument("--samples", type=common.positive, default=50_000, help="for the 1-NN test")
     parser.add_argument("--digit", type=int, choices=range(10), help="which --sample draws")
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width, options.samples = 1, 4, 500
-    model = DCGAN(width=options.width, classes=10, batch_norm_d=False)
     if options.sample:
-        common.draw_samples(model, options, options.digit or 0)
+        common.draw_samples(options, options.digit or 0)
         return
+    model = DCGAN(width=options.width, classes=10, batch_norm_d=False)
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
     settings = Settings(

@@ -43,7 +43,7 @@ def main() -> None:
     parser = common.training_parser(
         __doc__, "runs/dcgan_folder", epochs=20, batch_size=128, lr=2e-4
     )
-    common.dcgan_options(parser)
+    common.dcgan_options(parser, width=64)
     parser.add_argument("--size", type=common.positive, default=64, help="pixels (%(default)s)")
     parser.add_argument("--channels", type=int, choices=(1, 3), default=3, help="grey or colour")
     parser.add_argument("--kernel-size", type=int, choices=(4, 5), default=4, help="%(default)s")
@@ -51,10 +51,10 @@ def main() -> None:
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width, options.batch_size, options.size = 1, 4, 20, 16
-    model = DCGAN(options.size, options.channels, options.width, kernel_size=options.kernel_size)
     if options.sample:
-        common.draw_samples(model, options)
+        common.draw_samples(options)
         return
+    model = DCGAN(options.size, options.channels, options.width, kernel_size=options.kernel_size)
     if options.quick:
         pictures = made_up_pictures(100, options.size)
     elif options.data is None:

@@ -27,16 +27,18 @@ def main() -> None:
     parser = common.training_parser(
         __doc__, "runs/dcgan_mnist", epochs=8, batch_size=64, lr=1e-3
     )
-    common.dcgan_options(parser)
+    common.dcgan_options(parser, width=48)
     parser.add_argument("--decay", type=int, metavar="E", help="from epoch E the rate falls to 0")
     parser.add_argument("--paper", action="store_true", help="batch norm in D instead of R1")
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width = 1, 4
-    model = DCGAN(width=options.width, batch_norm_d=options.paper)
     if options.sample:
-        common.draw_samples(model, options)
+        common.draw_samples(options)
         return
+    # Beyond the paper: 30 categories in z, and in place of D's batch norm an R1 penalty.
+    categories = 0 if options.paper else 30
+    model = DCGAN(width=options.width, batch_norm_d=options.paper, categories=categories)
     train, test = common.load_data(options)
     scorer = None
     if test is not None:

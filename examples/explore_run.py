@@ -116,12 +116,11 @@ def _from_run(run: Path, out: Path, seed: int) -> Subject:
     """The nets of a folder that examples/dcgan_mnist.py has written, G with averaged weights."""
     parts = tinygan.load(run / "checkpoint.npz")["parts"]
     g, d = parts["average"]["module"], parts["discriminator"]
-    width, channels, kernel_size, _ = d["0.weight"].shape
-    latent_size, batch_norm_d = g["0.weight"].shape[1], "3.weight" in d  # else 3 is an activation
-    model = DCGAN(28, channels, width, latent_size, kernel_size, batch_norm_d=batch_norm_d)
+    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))["settings"]
+    model = DCGAN(**settings["model"])
     model.generator.load_state_dict(g)
     model.discriminator.load_state_dict(d)
-    name = json.loads((run / "run.json").read_text(encoding="utf-8"))["settings"]["data"]
+    name = settings["data"]
     source = name.removesuffix("-mnist")  # the set "fashion-mnist" is loaded as "fashion"
     train, test = load_dataset(source), load_dataset(source, "test")
     return Subject(model, train, test, classifier_for(train, progress=print), out, seed)
@@ -132,7 +131,7 @@ def _quick(out: Path, seed: int) -> Subject:
     tinygan.manual_seed(seed)
     model, train = DCGAN(width=8), synthetic_digits(2000, seed)
     adam_g, adam_d = (
-        tinygan.optim.Adam(net.parameters(), 2e-3, (0.5, 0.999))
+        tinygan.optim.Adam(net.parameters(), 2e-3, (0.5, 0.99))
         for net in (model.generator, model.discriminator)
     )
     loss, sampler = gan_loss("non-saturating"), BatchSampler(len(train), 40, seed)

@@ -66,7 +66,7 @@ def test_the_nets_of_a_run_are_found(run, tmp_path, monkeypatch):
     explore_run = __import__("explore_run")
     folder = tmp_path / "runs" / "dcgan_mnist"
     subject = explore_run._from_run(folder, tmp_path / "look", seed=0)
-    model = DCGAN(width=4)
+    model = DCGAN(width=4, batch_norm_d=False, categories=30)
     load_generator(folder / "checkpoint.npz", model.generator)
     for name, array in model.generator.state_dict().items():
         assert np.array_equal(subject.generator.state_dict()[name], array)

@@ -51,11 +51,12 @@ def test_features_are_the_pooled_maps_of_all_convolutions(model, rng):
     images = rng.uniform(-1, 1, (5, 1, 28, 28)).astype(np.float32)
     found = explore.discriminator_features(net, images, batch_size=2)
     assert found.dtype == np.float32
-    assert found.shape == (5, (4 + 8) * 16)
+    assert found.shape == (5, (4 + 8 + 16) * 16)
     layers = list(net)
     first = explore.outputs(nn.Sequential(*layers[:2]), images)
     second = explore.outputs(nn.Sequential(*layers[:5]), images)
-    expected = [explore.pool_to_grid(maps).reshape(5, -1) for maps in (first, second)]
+    third = explore.outputs(nn.Sequential(*layers[:8]), images)
+    expected = [explore.pool_to_grid(maps).reshape(5, -1) for maps in (first, second, third)]
     assert np.array_equal(found, np.concatenate(expected, axis=1))
     assert net.training
 
@@ -220,7 +221,7 @@ def test_dropping_no_map_changes_nothing_and_dropping_all_leaves_the_bias(model,
     z = rng.uniform(-1, 1, (5, 6)).astype(np.float32)
     images = explore.outputs(model.generator, z)
     assert np.array_equal(explore.without_maps(model.generator, z, [], batch_size=2), images)
-    model.generator[7].bias.data[...] = 0.5
+    model.generator[10].bias.data[...] = 0.5
     blank = explore.without_maps(model.generator, z, range(4))
     assert blank == pytest.approx(np.full((5, 1, 28, 28), np.tanh(0.5)), abs=1e-6)
     assert model.generator.training

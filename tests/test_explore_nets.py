@@ -84,9 +84,9 @@ def test_rate_is_a_mean_and_its_standard_error():
 
 
 def test_blocks_are_a_convolution_and_what_follows_it(model):
-    assert explore.blocks_of(model.discriminator) == [(0, 2), (2, 5)]
-    assert explore.blocks_of(model.generator) == [(4, 7), (7, 9)]
-    assert block_at(model.generator, -2) == (4, 7)
+    assert explore.blocks_of(model.discriminator) == [(0, 2), (2, 5), (5, 8)]
+    assert explore.blocks_of(model.generator) == [(4, 7), (7, 10), (10, 12)]
+    assert block_at(model.generator, -2) == (7, 10)
     nested = nn.Sequential(nn.Sequential(Wrapped(), nn.LeakyReLU(0.2)), nn.Flatten())
     assert [type(x).__name__ for x in explore.layers_of(nested)] == [
         "Wrapped", "LeakyReLU", "Flatten",
@@ -107,8 +107,8 @@ def test_nets_without_layers_to_look_at(model):
         explore.layers_of(Wrapped())
     with pytest.raises(ValueError, match=r"no convolution: \['Flatten', 'Linear'\]"):
         explore.blocks_of(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)))
-    with pytest.raises(IndexError, match="layer: the net has 2 convolutions, got 2"):
-        explore.strongest(model.discriminator, np.zeros((1, 1, 28, 28)), 2)
+    with pytest.raises(IndexError, match="layer: the net has 3 convolutions, got 3"):
+        explore.strongest(model.discriminator, np.zeros((1, 1, 28, 28)), 3)
 
 
 def test_an_untrained_twin_has_fresh_weights_and_statistics_of_the_images(model, rng):

@@ -201,7 +201,7 @@ def test_the_hidden_way_is_the_input_way_with_zeros():
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)  # sums with more zeros in them
 
 
-@pytest.mark.parametrize("make", [CGAN, lambda: DCGAN(width=2, classes=10)])
+@pytest.mark.parametrize("make", [CGAN, lambda: DCGAN(width=16, classes=10)])
 def test_labels_matter_and_are_checked(make):
     model = make()
     model.generator.eval()

@@ -145,7 +145,8 @@ class Trainer:
         }
 
     def _facts(self) -> dict[str, Any]:
-        return {**self.settings.facts(), "data": self.data.name}
+        options = getattr(self.model, "options", None)
+        return {**self.settings.facts(), "data": self.data.name, "model": options}
 
     def save(self) -> None:
         """Writes the checkpoint, atomically."""
