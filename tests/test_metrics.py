@@ -1,11 +1,14 @@
 """The classifier that scores look through, and the report of all scores."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygan
+import tinygan.metrics
 from tinygan.data import Dataset, synthetic_digits
 from tinygan.metrics import (
     RandomFeatures,
@@ -230,3 +233,13 @@ def test_prediction_does_not_depend_on_the_batch(digits, classifier):
     apart, _ = classifier.predict(images, batch_size=7)
     np.testing.assert_allclose(apart, together, rtol=0, atol=1e-5 * np.abs(together).max())
     assert not classifier.training
+
+
+def test_the_page_on_metrics_names_what_there_is():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "metrics.md").read_text("utf-8")
+    called = set(re.findall(r"`([a-z_]+)\(", page))
+    scores = {"modified_inception_score", "kernel_distance", "parzen_score", "mode_coverage"}
+    assert scores < called
+    assert called <= set(tinygan.metrics.__all__)
+    keys = {key for key, _, _ in ROWS}
+    assert set(re.findall(r"`(one_nn\w*)`", page)) <= keys

@@ -139,6 +139,12 @@ def test_two_sample_accuracy_of_equal_copied_and_distant_sets(rng):
     # One generated sample for all: each sees the others, and no real one sees them.
     collapsed = two_sample_accuracy(real, np.repeat(other[:1] + 9, 600, axis=0))
     assert (collapsed.real, collapsed.generated) == (1, 1)
+    # Collapsed onto a real sample, with a little noise: a mean of 0.5 that means nothing.
+    real, other = rng.standard_normal((2, 200, 300))
+    onto = two_sample_accuracy(real, real[:1] + 1e-3 * other)
+    assert onto.real > 0.98
+    assert onto.generated < 0.02
+    real, other = rng.standard_normal((2, 600, 2))
     a, b = two_sample_accuracy(real, other), two_sample_accuracy(other, real)
     assert (a.real, a.generated) == (b.generated, b.real)
     assert two_sample_accuracy(real[::-1], other[rng.permutation(600)]) == a
