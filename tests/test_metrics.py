@@ -1,11 +1,14 @@
 """The classifier that scores look through, and the report of all scores."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygan
+import tinygan.metrics
 from tinygan.data import Dataset, synthetic_digits
 from tinygan.metrics import (
     RandomFeatures,
@@ -131,7 +134,8 @@ def test_all_scores_are_those_of_the_formulas(digits, classifier, rng):
     assert scores["kid"] == pytest.approx(kernel_distance(features, few).distance, rel=1e-4)
     assert scores["precision"] == precision_recall(few, features).precision
     assert scores["recall"] == precision_recall(few, features).recall
-    assert scores["one_nn"] == two_sample_accuracy(few, features).accuracy
+    keys = ("one_nn", "one_nn_real", "one_nn_generated")
+    assert tuple(scores[key] for key in keys) == two_sample_accuracy(few, features)
     # The floor of Parzen windows: around training images, not around the test set itself.
     floor = parzen_score(training[chosen] / 2 + 0.5, training[1800:] / 2 + 0.5, test)
     assert scorer.floor["parzen"] == pytest.approx(floor.log_likelihood)
@@ -162,6 +166,19 @@ def test_scorer_computes_what_is_asked_for(digits, classifier):
         Scorer(classifier, digits, hold_out(held_out, 1)[1])
     with pytest.raises(ValueError, match="count must be a positive integer, got 0"):
         Scorer(classifier, digits, held_out, count=0)
+
+
+def test_each_floor_is_computed_once(digits, classifier, monkeypatch):
+    held_out, calls = synthetic_digits(60, seed=9), []
+    for name in SCORES:
+        monkeypatch.setitem(SCORES, name, lambda s, r, name=name: calls.append(name) or {name: 1})
+    scorer = Scorer(classifier, digits, held_out, scores=("fid",))
+    assert calls == ["fid"]
+    scorer(held_out.batch([1, 2]))
+    assert calls == ["fid"] * 2
+    scorer.all(held_out.batch([1, 2]))
+    scorer.all(held_out.batch([1, 2]))
+    assert {name: calls.count(name) for name in SCORES} == dict.fromkeys(SCORES, 3) | {"fid": 4}
 
 
 def test_scorer_without_labels(rng):
@@ -216,3 +233,13 @@ def test_prediction_does_not_depend_on_the_batch(digits, classifier):
     apart, _ = classifier.predict(images, batch_size=7)
     np.testing.assert_allclose(apart, together, rtol=0, atol=1e-5 * np.abs(together).max())
     assert not classifier.training
+
+
+def test_the_page_on_metrics_names_what_there_is():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "metrics.md").read_text("utf-8")
+    called = set(re.findall(r"`([a-z_]+)\(", page))
+    scores = {"modified_inception_score", "kernel_distance", "parzen_score", "mode_coverage"}
+    assert scores < called
+    assert called <= set(tinygan.metrics.__all__)
+    keys = {key for key, _, _ in ROWS}
+    assert set(re.findall(r"`(one_nn\w*)`", page)) <= keys

@@ -107,6 +107,8 @@ def test_noise_raises_and_blur_lowers_both(rng, monkeypatch):
     noised = images + 0.5 * rng.standard_normal(images.shape)
     for score in (total_variation, laplacian_variance):
         values = score(images)
+        assert values.dtype == np.float64
+        np.testing.assert_allclose(score(images.astype(np.float64)), values, rtol=1e-14)
         assert (score(blurred) < values).all()
         assert (score(noised) > values).all()
         np.testing.assert_allclose(score(images[::-1])[::-1], values, rtol=1e-12)
@@ -124,6 +126,7 @@ IMAGES = np.zeros((2, 1, 4, 4))
         (lambda: mode_coverage(CENTRES[:0], CENTRES, 0.1), "points and means must"),
         (lambda: mode_coverage(CENTRES, CENTRES, 0), "std must be a positive number, got 0"),
         (lambda: mode_coverage(CENTRES, CENTRES, np.nan), "std must be a positive number"),
+        (lambda: mode_coverage(CENTRES, CENTRES, np.inf), "std must be a positive number"),
         (lambda: mode_coverage(CENTRES + np.nan, CENTRES, 1), "points is not finite"),
         (lambda: stacked_labels(IMAGES[0], DigitByBrightness()), r"images have shape \(1, 4, 4\)"),
         (lambda: mode_histogram_scores(np.array([1000])), "labels has 1000, expected less than"),

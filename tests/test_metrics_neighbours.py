@@ -71,6 +71,22 @@ def test_ties_go_to_the_first_even_among_very_many_copies(rng, block_elements):
     assert indices.tolist() == [[700, 0]]
 
 
+def test_copies_do_not_fill_the_memory(monkeypatch, rng):
+    """Of 1,000 copies of one point 64 are compared with each query, not all."""
+    counts, exact = [], neighbours._squared_distances
+    counted = lambda x, y, rows, columns: (  # noqa: E731
+        counts.append(len(rows)) or exact(x, y, rows, columns)
+    )
+    monkeypatch.setattr(neighbours, "_squared_distances", counted)
+    nearest_neighbours(rng.standard_normal((5, 3)), np.full((1000, 3), 0.1))
+    assert counts == [5 * 64]
+    # Float32 cannot tell points that lie close together and far from the others; float64 can.
+    close = np.concatenate([1e-3 * rng.standard_normal((1000, 3)), 100 + np.zeros((1, 3))])
+    counts.clear()
+    nearest_neighbours(close[:5], close)
+    assert counts == [5]
+
+
 def test_the_bound_covers_the_errors_of_float32(rng):
     """Measured errors of the gaps reach a good part of the bound for no data that we know of, and
     exceed it for none."""
@@ -123,6 +139,12 @@ def test_two_sample_accuracy_of_equal_copied_and_distant_sets(rng):
     # One generated sample for all: each sees the others, and no real one sees them.
     collapsed = two_sample_accuracy(real, np.repeat(other[:1] + 9, 600, axis=0))
     assert (collapsed.real, collapsed.generated) == (1, 1)
+    # Collapsed onto a real sample, with a little noise: a mean of 0.5 that means nothing.
+    real, other = rng.standard_normal((2, 200, 300))
+    onto = two_sample_accuracy(real, real[:1] + 1e-3 * other)
+    assert onto.real > 0.98
+    assert onto.generated < 0.02
+    real, other = rng.standard_normal((2, 600, 2))
     a, b = two_sample_accuracy(real, other), two_sample_accuracy(other, real)
     assert (a.real, a.generated) == (b.generated, b.real)
     assert two_sample_accuracy(real[::-1], other[rng.permutation(600)]) == a

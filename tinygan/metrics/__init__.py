@@ -29,9 +29,12 @@ from tinygan.metrics.overlap import (
 from tinygan.metrics.parzen import ParzenScore, parzen_log_likelihood, parzen_score
 from tinygan.metrics.random_features import RandomFeatures
 from tinygan.metrics.report import Scorer, format_scores, hold_out
+from tinygan.metrics.scores import CHEAP, SCORES
 from tinygan.metrics.sharpness import laplacian_variance, total_variation
 
 __all__ = [
+    "CHEAP",
+    "SCORES",
     "Classifier",
     "FeatureNet",
     "KernelDistance",

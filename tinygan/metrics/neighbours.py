@@ -71,8 +71,9 @@ def nearest_neighbours(
     first.
 
     Exact: distances are float64, from the differences, and the choice does not depend on the
-    float32 products with which it begins. Only where more than 64 k points are equally near up to
-    the rounding of float64 (copies of one point) the first 64 k of them stand for all.
+    float32 products with which it begins. Only where more than 64 k points lie so close together
+    (copies of one point; within 1e-7 of the extent of the whole set) that products in float64 do
+    not tell them apart either, the first 64 k of them stand for all.
 
     Args:
         queries: (n, d), or images (n, c, h, w), which are flattened.

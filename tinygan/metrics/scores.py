@@ -58,7 +58,9 @@ class Samples:
 
 def unit_pixels(images: np.ndarray) -> np.ndarray:
     """(n, c, h, w) in [-1, 1] -> (n, c h w) in [0, 1]."""
-    return images.reshape(len(images), -1) / 2 + 0.5
+    pixels = images.reshape(len(images), -1) / 2
+    pixels += 0.5
+    return pixels
 
 
 @dataclass(frozen=True)
