@@ -24,10 +24,10 @@ def walks(s: Subject) -> Found:
     for path in (explore.lerp, explore.slerp):
         legs = [outputs(s.generator, path(s.z[i], s.z[i + 1], 20)) for i in range(0, 80, 2)]
         steps = [explore.smoothness(leg) for leg in legs]
-        jumps = [explore.smoothness(s.real[explore.nearest(leg, s.real)]).ratio for leg in legs]
         ratios, unrelated = [step.ratio for step in steps], explore.smoothness(s.images[:200]).mean
         found[f"{path.__name__}: largest / mean step"] = {
-            "ours": rate(ratios), "nearest training images": rate(jumps), "worst of 40": max(ratios)
+            "ours": rate(ratios), "nearest training images": rate(s.jumps(legs)),
+            "the worst of 40": max(ratios),
         }  # fmt: skip
         means = rate([step.mean for step in steps])
         found[f"{path.__name__}: mean step"] = {"ours": means, "unrelated images": unrelated}

@@ -62,7 +62,6 @@ def test_a_quick_look_finds_numbers_and_draws_pictures(run, tmp_path):
 def test_the_nets_of_a_run_are_found(run, tmp_path, monkeypatch):
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (320, 0))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (100, 1))
-    monkeypatch.setattr("tinygan.training.trainer.EVALUATED", 100)
     run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, "--width", 4, "--batch-size", 64)
     explore_run = __import__("explore_run")
     folder = tmp_path / "runs" / "dcgan_mnist"
