@@ -17,7 +17,6 @@ import numpy as np
 
 from tinygan.creation import tensor
 from tinygan.images import grid, save_png
-from tinygan.metrics import laplacian_variance, total_variation
 from tinygan.models import CGAN
 from tinygan.training import Settings, Trainer
 
@@ -48,9 +47,6 @@ def main() -> None:
             common.label_accuracy(scorer, images, labels),
             common.label_accuracy(scorer, real, labels),
         ),
-        "total variation": (total_variation(images).mean(), total_variation(real).mean()),
-        "Laplacian variance": (laplacian_variance(images).mean(), laplacian_variance(real).mean()),
-        **common.parzen_rows(images, train, test),
     }
     common.report(images, scorer, rows, options, minutes)
     digits = tensor(np.repeat(np.arange(10), 10))

@@ -23,7 +23,7 @@ import numpy as np
 import tinygan
 from tinygan.data import Dataset
 from tinygan.images import plot_curves
-from tinygan.metrics import Scorer, class_entropy
+from tinygan.metrics import Scorer
 from tinygan.models import SameDCGAN
 from tinygan.training import Settings, Trainer, TrainingDiverged
 from tinygan.training.log import read_json_lines
@@ -69,11 +69,6 @@ def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
     tinygan.manual_seed(options.seed)
     settings = {"beta1": 0.9, "loss": "log-probability", "average_decay": 0.0, **variant.settings}
     out = options.out / "".join(c if c.isalnum() else "_" for c in name)
-
-    def evaluate(images: np.ndarray) -> dict[str, Any]:
-        scores = scorer(images)
-        return {**scores, "entropy": class_entropy(np.array(scores["histogram"]))}
-
     epochs = max(1, round(options.steps / (len(train) // options.batch_size)))
     broke = None
     try:
@@ -83,7 +78,7 @@ def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
                 SameDCGAN(**variant.nets),
                 variant.images(train.images, train.labels, train.name), out,
                 Settings(options.batch_size, options.lr, seed=options.seed, **settings),
-                evaluate=evaluate, samples=2000, resume=(out / "checkpoint.npz").exists(),
+                evaluate=scorer, samples=2000, resume=(out / "checkpoint.npz").exists(),
             )  # fmt: skip
             if not trainer.train(epochs):
                 raise SystemExit(f"stopped and saved; the same command goes on with {name!r}")
@@ -96,9 +91,10 @@ def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
     last = reports[-1]
     return {
         "steps": trainer.step, "broke": broke, "fid": last["fid"], "classes": last["classes"],
-        "entropy": last["entropy"], "lowest_entropy": min(r["entropy"] for r in reports),
+        "entropy": last["class_entropy"],
+        "lowest_entropy": min(r["class_entropy"] for r in reports),
         "top_class": int(np.argmax(last["histogram"])), "top_share": max(last["histogram"]),
-        "entropies": [r["entropy"] for r in reports],
+        "entropies": [r["class_entropy"] for r in reports],
     }  # fmt: skip
 
 

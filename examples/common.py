@@ -16,7 +16,7 @@ from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_
 from tinygan.device import Generator
 from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
-from tinygan.metrics import Scorer, classifier_for, format_scores, parzen_score
+from tinygan.metrics import Scorer, classifier_for, format_scores
 from tinygan.training import Model, Trainer, load_generator, sample
 
 
@@ -134,19 +134,21 @@ def train(trainer: Trainer, arguments: argparse.Namespace) -> float:
 def report(
     images: np.ndarray,
     scorer: Scorer,
-    more: dict[str, tuple[Any, Any]],
+    more: dict[str, tuple[float, float]],
     arguments: argparse.Namespace,
     minutes: float,
 ) -> None:
-    """Prints the scores of generated images beside those of real ones, and keeps them in
+    """Prints all scores of generated images beside those of real ones, and keeps them in
     scores.json. `more` are further rows, name: (generated, real)."""
-    scores, floor = scorer(images), scorer.floor
-    print(format_scores(scores, floor))
-    for name, values in more.items():
-        print(f"{name:18}" + "".join(f"{v:>12.3f}" if v is not None else " " * 12 for v in values))
-    scores = {**scores, **{name: generated for name, (generated, _) in more.items()}}
-    floor = {**floor, **{name: real for name, (_, real) in more.items()}}
-    content = {"generated": scores, "real": floor, "minutes": minutes}
+    scores = scorer.all(images)
+    print(format_scores(scores, scorer.floor))
+    for name, (generated, real) in more.items():
+        print(f"{name:18}{generated:>12.3f}{real:>14.3f}")
+    content = {
+        "generated": {**scores, **{name: generated for name, (generated, _) in more.items()}},
+        "real": {**scorer.floor, **{name: real for name, (_, real) in more.items()}},
+        "minutes": minutes,
+    }
     write_json(arguments.out / "scores.json", content)
 
 
@@ -154,14 +156,3 @@ def label_accuracy(scorer: Scorer, images: np.ndarray, labels: np.ndarray) -> fl
     """How often the classifier reads the class that was asked for."""
     _, probabilities = scorer.classifier.predict(images)
     return float((probabilities.argmax(1) == labels[: len(images)]).mean())
-
-
-def parzen_rows(images: np.ndarray, train: Dataset, test: Dataset) -> dict[str, tuple[Any, Any]]:
-    """Goodfellow's protocol, for generated images and for as many real ones."""
-    unit = lambda data, indices: (data.batch(indices) + 1) / 2  # noqa: E731  (pixels in [0, 1])
-    validation = unit(train, np.arange(len(train) - min(1000, len(train) // 10), len(train)))
-    held_out = unit(test, np.arange(len(test)))
-    ours = parzen_score((images + 1) / 2, validation, held_out)
-    real = parzen_score(unit(train, np.arange(len(images))), validation, held_out)
-    names = {"log_likelihood": "Parzen, nats", "standard_error": "  its error", "sigma": "  sigma"}
-    return {name: (getattr(ours, key), getattr(real, key)) for key, name in names.items()}

@@ -22,7 +22,7 @@ import numpy as np
 
 import tinygan
 from tinygan.data import Dataset
-from tinygan.metrics import Scorer, modified_inception_score, nearest_neighbours
+from tinygan.metrics import Scorer, nearest_neighbours
 from tinygan.models import DeLiGAN, mnist_500_model
 from tinygan.training import Settings, Trainer
 
@@ -40,11 +40,10 @@ def few_per_class(data: Dataset) -> Dataset:
 
 def scores(images: np.ndarray, few: Dataset, scorer: Scorer) -> dict[str, Any]:
     """What the table has of images, generated or real."""
-    _, probabilities = scorer.classifier.predict(images)
-    known = few.batch(np.arange(len(few)))
+    found, known = scorer(images), few.batch(np.arange(len(few)))
     return {
-        "m-IS": modified_inception_score(probabilities).score,
-        "FID": scorer(images)["fid"],
+        "m-IS": found["m_is"],
+        "FID": found["fid"],
         "neighbour": float(nearest_neighbours(images[:2000], known).distances.mean()),
     }
 

@@ -117,10 +117,8 @@ def _from_run(run: Path, out: Path, seed: int) -> Subject:
     parts = tinygan.load(run / "checkpoint.npz")["parts"]
     g, d = parts["average"]["module"], parts["discriminator"]
     width, channels, kernel_size, _ = d["0.weight"].shape
-    model = DCGAN(
-        28, channels, width, g["0.weight"].shape[1], kernel_size,
-        batch_norm_d="3.running_mean" in d,
-    )  # fmt: skip
+    latent_size, batch_norm_d = g["0.weight"].shape[1], "3.weight" in d  # else 3 is an activation
+    model = DCGAN(28, channels, width, latent_size, kernel_size, batch_norm_d=batch_norm_d)
     model.generator.load_state_dict(g)
     model.discriminator.load_state_dict(d)
     name = json.loads((run / "run.json").read_text(encoding="utf-8"))["settings"]["data"]

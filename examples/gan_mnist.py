@@ -37,8 +37,7 @@ def main() -> None:
         samples=scorer.count, report_every=5, resume=options.resume,
     )  # fmt: skip
     minutes = common.train(trainer, options)
-    images = trainer.evaluation_samples()
-    common.report(images, scorer, common.parzen_rows(images, train, test), options, minutes)
+    common.report(trainer.evaluation_samples(), scorer, {}, options, minutes)
 
 
 if __name__ == "__main__":

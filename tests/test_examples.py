@@ -69,6 +69,33 @@ def test_dcgan_on_a_folder_of_images(run, tmp_path, rng):
     assert (tmp_path / "here" / "samples.gif").exists()
 
 
+def test_a_folder_in_colour_trains_scores_resumes_and_samples(run, tmp_path, rng):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(24):
+        pixels = rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    small = ("--data", folder, "--size", 16, "--width", 4, "--batch-size", 8)
+    text = run("dcgan_folder.py", *small, "--epochs", 1)
+    assert "24 pictures" in text and "random features" in text and "KID" in text
+    run("dcgan_folder.py", *small, "--epochs", 2, "--resume")
+    run("dcgan_folder.py", *small, "--epochs", 2, "--out", "whole")
+    parts, whole = tmp_path / "runs" / "dcgan_folder", tmp_path / "whole"
+    with np.load(parts / "checkpoint.npz") as first, np.load(whole / "checkpoint.npz") as second:
+        assert all(np.array_equal(first[name], second[name]) for name in first.files)
+    assert (parts / "log.jsonl").read_bytes() == (whole / "log.jsonl").read_bytes()
+    run("dcgan_folder.py", *small, "--sample", 9)
+    with Image.open(parts / "sample_9_seed_0.png") as picture:
+        assert picture.size == (2 * (3 * 18 - 2),) * 2
+    assert "KID" in run("dcgan_folder.py", "--quick", "--out", "quick")
+
+
+def test_a_folder_must_be_named(run, capsys):
+    with pytest.raises(SystemExit):
+        run("dcgan_folder.py")
+    assert "--data: name the folder" in capsys.readouterr().err
+
+
 def test_dcgan_without_mnist_says_so_in_one_line(run, monkeypatch):
     def unavailable(split):
         raise DataUnavailableError("could not download train-images:\n  mirror: refused")
@@ -95,9 +122,9 @@ def test_dcgan_rejects_bad_options(run, capsys):
 
 def test_gan_reports_its_likelihood(run, tmp_path):
     text = run("gan_mnist.py", "--quick", "--variant", "modern")
-    assert "Parzen, nats" in text
+    assert "Parzen (nats)" in text
     scores = json.loads((tmp_path / "runs" / "gan_mnist" / "scores.json").read_text())
-    generated, real = (scores[which]["Parzen, nats"] for which in ("generated", "real"))
+    generated, real = (scores[which]["parzen"] for which in ("generated", "real"))
     assert np.isfinite(generated) and generated < real
 
 
@@ -107,7 +134,7 @@ def test_cgan_makes_digits_on_demand(run, tmp_path, label):
     out = tmp_path / "runs" / "cgan_mnist"
     scores = json.loads((out / "scores.json").read_text())
     assert 0 <= scores["generated"]["label accuracy"] < 0.9 < scores["real"]["label accuracy"]
-    assert scores["generated"]["total variation"] > 0 < scores["real"]["Laplacian variance"]
+    assert scores["generated"]["total_variation"] > 0 < scores["real"]["laplacian_variance"]
     with Image.open(out / "digits.png") as picture:
         assert picture.size == (2 * (10 * 30 - 2),) * 2
 
