@@ -4,8 +4,8 @@
     python examples/explore_dcgan.py --run runs/other --out runs/look   another run
     python examples/explore_dcgan.py --quick                            a tiny net, trained now
 
-Pictures and results.json go to --out; beside each number stands what it is to be compared with,
-such as what chance would give. Needs scikit-learn: pip install 'tinygan[explore]'.
+Pictures and results.json go to --out; below each number stands what to compare it with. Needs
+scikit-learn: pip install 'tinygan[explore]'.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ def walks(s: Subject) -> Found:
     for path in (explore.lerp, explore.slerp):
         legs = [outputs(s.generator, path(s.z[i], s.z[i + 1], 20)) for i in range(0, 80, 2)]
         steps = [explore.smoothness(leg) for leg in legs]
-        jumps = [explore.smoothness(s.real[explore.nearest(leg, s.real)]).ratio for leg in legs]
         ratios, unrelated = [step.ratio for step in steps], explore.smoothness(s.images[:200]).mean
         found[f"{path.__name__}: largest / mean step"] = {
-            "ours": rate(ratios), "nearest training images": rate(jumps), "worst of 40": max(ratios)
+            "ours": rate(ratios), "nearest training images": rate(s.jumps(legs)),
+            "the worst of 40": max(ratios),
         }  # fmt: skip
         means = rate([step.mean for step in steps])
         found[f"{path.__name__}: mean step"] = {"ours": means, "unrelated images": unrelated}
         s.save(f"walk_{path.__name__}.png", np.concatenate(legs[:10])[::2], 10)
     tours = [outputs(s.generator, explore.walk(s.z[[i, i + 1, i + 2, i]], 10)) for i in range(9)]
-    frames = [grid(np.stack(frame)) for frame in zip(*tours, strict=True)]
-    explore.save_walk(frames, s.out / "walk.gif")
+    explore.save_walk([grid(np.stack(x)) for x in zip(*tours, strict=True)], s.out / "walk.gif")
     return found
 
 
@@ -61,8 +60,7 @@ def filters(s: Subject) -> Found:
     found: Found = {"filters: concentration": {}}
     for name, net in (("ours", s.discriminator), ("random filters", s.untrained)):
         responses = explore.strongest(net, s.real, layer=-1)
-        concentration = rate(explore.concentration(responses.gradient))
-        found["filters: concentration"][name] = concentration
+        found["filters: concentration"][name] = rate(explore.concentration(responses.gradient))
         s.save(f"filters_{name.split()[0]}.png", explore.patches(responses)[:128], 16, zoom=3)
     return found
 
@@ -85,14 +83,16 @@ def objects(s: Subject) -> Found:
     """Horizontal bars: the feature maps that stand for them dropped, or as many others."""
     found, some = Found(), s.images[:500]
     dropped = explore.object_maps(s.generator, s.z[:500], explore.bars(some), some[:, 0] > 0)
+    whole, less = outputs(s.generator, s.fresh), explore.without_maps(s.generator, s.fresh, dropped)
+    s.save("dropped.png", np.concatenate([whole[:16], less[:16]]), 16)
+    faded = (whole + 1) * (explore.ink(less).mean() / explore.ink(whole).mean()) - 1
     for name, measure in (
         ("horizontal bars", explore.has_bar), ("ink", explore.ink),
         ("vertical bars", lambda x: explore.has_bar(x.transpose(0, 1, 3, 2))),
     ):  # fmt: skip
         rates = explore.drop_rates(s.generator, s.fresh, dropped, measure, seed=s.seed)
+        rates["all maps, faded to this ink"] = rate(measure(faded))
         found[f"{name}, {len(dropped)} maps dropped"] = {"ours": rates.pop("dropped"), **rates}
-    changed = explore.without_maps(s.generator, s.fresh[:16], dropped)
-    s.save("dropped.png", np.concatenate([outputs(s.generator, s.fresh[:16]), changed]), 16)
     return found
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import common
 import numpy as np
 
 import tinygan
 from tinygan import explore
 from tinygan.data import BatchSampler, Dataset, load_dataset, synthetic_digits
 from tinygan.device import Generator
-from tinygan.files import atomic_write
 from tinygan.functional import gan_loss
 from tinygan.images import grid, save_png
-from tinygan.metrics import Classifier, classifier_for, train_classifier
+from tinygan.metrics import Classifier, classifier_for, nearest_neighbours, train_classifier
 from tinygan.models import DCGAN
 from tinygan.nn import Module
 from tinygan.training import gan_step
@@ -66,6 +65,13 @@ class Subject:
         """The class of each image."""
         return self.classifier.predict(images)[1].argmax(1)
 
+    def jumps(self, legs: list[np.ndarray]) -> list[float]:
+        """Largest / mean step of walks with the nearest training image in the place of each image:
+        what a net would show that has memorised them. Walks on which it stays the same are left
+        out."""
+        copies = [self.real[nearest_neighbours(leg, self.real).indices[:, 0]] for leg in legs]
+        return [explore.smoothness(copy).ratio for copy in copies if (copy != copy[0]).any()]
+
     def save(self, name: str, images: np.ndarray, columns: int, zoom: int = 2) -> None:
         """Writes a grid of images into the folder."""
         save_png(grid(images, columns), self.out / name, zoom)
@@ -77,8 +83,7 @@ class Subject:
             for what, number in numbers.items():
                 if what != "ours":
                     print(f"    {what:32}{_text(number):>16}")
-        with atomic_write(self.out / "results.json", "w") as file:
-            json.dump(found, file, indent=1)
+        common.write_json(self.out / "results.json", found)
         print(f"pictures and results.json are in {self.out}")
 
 
@@ -96,14 +101,9 @@ def _first(data: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def subject(description: str | None) -> Subject:
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.parser(description, "runs/explore_dcgan")
     parser.add_argument("--run", type=Path, default=Path("runs/dcgan_mnist"), help="%(default)s")
-    parser.add_argument("--out", type=Path, default=Path("runs/explore_dcgan"), help="%(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="in seconds, without a run")
-    options = parser.parse_args()
+    options = common.parse(parser)
     if options.quick:
         print("--quick: a tiny net, trained for seconds; the numbers show only that all of it runs")
         return _quick(options.out, options.seed)
@@ -128,7 +128,6 @@ def _from_run(run: Path, out: Path, seed: int) -> Subject:
 
 def _quick(out: Path, seed: int) -> Subject:
     """Nets of width 8 after 250 steps on 2,000 synthetic digits."""
-    tinygan.manual_seed(seed)
     model, train = DCGAN(width=8), synthetic_digits(2000, seed)
     adam_g, adam_d = (
         tinygan.optim.Adam(net.parameters(), 2e-3, (0.5, 0.99))

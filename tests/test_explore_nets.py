@@ -119,7 +119,9 @@ def test_an_untrained_twin_has_fresh_weights_and_statistics_of_the_images(model,
     twin = explore.untrained(net, images, seed=1, batch_size=30)
     assert state_of(net) == before
     assert not np.array_equal(twin[2].weight.data, net[2].weight.data)
-    assert twin[2].weight.data.std() == pytest.approx(0.02, rel=0.1)
+    assert twin[2].weight.data.std() == pytest.approx((2 / (4 * 4 * 4)) ** 0.5, rel=0.1)
+    assert (twin[0].bias.data == 0).all()
+    assert (twin[3].weight.data == 1).all()
     # The mean over both batches of what enters the batch norm, without a trace of the 5.
     entering = explore.outputs(nn.Sequential(*list(twin)[:3]), images)
     assert twin[3].running_mean.data == pytest.approx(entering.mean((0, 2, 3)), abs=1e-6)

@@ -61,12 +61,6 @@ def test_smoothness_is_the_largest_step_over_the_mean_step():
     assert smoothness(images) == (1.0, 5.0, 5.0)
 
 
-def test_nearest_finds_what_a_search_finds(rng):
-    images, others = rng.standard_normal((7, 1, 3, 2)), rng.standard_normal((30, 1, 3, 2))
-    expected = [((others - image) ** 2).sum((1, 2, 3)).argmin() for image in images]
-    assert explore.nearest(images, others).tolist() == expected
-
-
 def test_a_walk_becomes_a_gif(tmp_path, rng):
     frames = [rng.integers(0, 256, (4, 5, 3)).astype(np.uint8) for _ in range(3)]
     explore.save_walk(frames, tmp_path / "walk.gif", zoom=2)
@@ -86,7 +80,6 @@ def test_a_walk_becomes_a_gif(tmp_path, rng):
         (lambda: walk(np.zeros(2), 3), r"walk: points: expected 2 dimensions.* got shape \(2,\)"),
         (lambda: smoothness(np.zeros((2, 3))), "smoothness: images: expected at least 3, got 2"),
         (lambda: smoothness(np.ones((4, 3))), "smoothness: images: all are equal"),
-        (lambda: explore.nearest(np.zeros((1, 2)), np.zeros((1, 3))), "nearest: images have"),
     ],
 )
 def test_walks_reject(call, message):

@@ -34,7 +34,6 @@ from tinygan.explore.project import (
 from tinygan.explore.walks import (
     Smoothness,
     lerp,
-    nearest,
     save_walk,
     slerp,
     smoothness,
@@ -64,7 +63,6 @@ __all__ = [
     "inside_boxes",
     "layers_of",
     "lerp",
-    "nearest",
     "neighbour_agreement",
     "object_maps",
     "object_weights",

@@ -12,6 +12,7 @@ import numpy as np
 from tinygan.explore.nets import pictures, positive, values
 from tinygan.explore.optional import sklearn
 from tinygan.images import to_uint8
+from tinygan.metrics import nearest_neighbours
 
 PERPLEXITY = 30.0  # t-SNE's usual number of neighbours; less where there are few points
 
@@ -66,10 +67,7 @@ def neighbour_agreement(points, labels) -> tuple[float, float]:
             f"neighbour_agreement: labels: expected one for each of at least 2 points, got "
             f"{len(y)} for {len(x)}"
         )
-    squares = (x**2).sum(1)
-    distances = squares[:, None] + squares - 2 * x @ x.T
-    np.fill_diagonal(distances, np.inf)
-    same = y[distances.argmin(1)] == y
+    same = y[nearest_neighbours(x).indices[:, 0]] == y
     counts = np.unique(y, return_counts=True)[1]
     return float(same.mean()), float((counts * (counts - 1)).sum() / (len(y) * (len(y) - 1)))
 

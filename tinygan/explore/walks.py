@@ -108,20 +108,6 @@ def smoothness(images) -> Smoothness:
     return Smoothness(float(steps.max() / steps.mean()), float(steps.mean()), float(steps.max()))
 
 
-def nearest(images, others) -> np.ndarray:
-    """The index of the nearest of `others` (m, ...) to each image (n, ...): int (n,).
-
-    With training images as `others`, it turns a walk into what a generator that has memorised them
-    would show: a number for `smoothness` that a learned walk must stay well below.
-    """
-    x, y = values("nearest: images", images), values("nearest: others", others)
-    if x.shape[1:] != y.shape[1:]:
-        raise ValueError(f"nearest: images have shape {x.shape[1:]}, others {y.shape[1:]}")
-    a, b = x.reshape(len(x), -1).astype(np.float64), y.reshape(len(y), -1).astype(np.float64)
-    # |a - b|^2 without |a|^2, which is the same for all b.
-    return ((b**2).sum(1) - 2 * a @ b.T).argmin(1)
-
-
 def save_walk(
     frames: Sequence[np.ndarray], path: str | os.PathLike, zoom: int = 1, seconds: float = 0.1
 ) -> None:
