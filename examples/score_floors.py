@@ -5,8 +5,8 @@
     python examples/score_floors.py --data pictures/ --size 64 --channels 3 --damage
 
 Held-out real images are judged as if a generator had made them. --damage judges them blurred,
-noisy and with shuffled pieces instead: a score that is worth anything gets worse. Peak memory is
-what a score allocates beyond images and features.
+noisy and with shuffled pieces instead: a score that is worth anything gets worse. Seconds are of
+CPU time, summed over threads; memory is what a score allocates beyond images and features.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def arguments() -> argparse.Namespace:
 
 
 def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """(result, seconds, MB allocated at the most) of a function."""
+    """(result, seconds of CPU time, MB allocated at the most) of a function."""
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     result = work()
-    seconds, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return result, seconds, peak / 1e6
 

@@ -119,13 +119,21 @@ def test_all_scores_are_those_of_the_formulas(digits, classifier, rng):
     assert scores["class_entropy"] == pytest.approx(class_entropy(scores["histogram"]), abs=1e-4)
     assert scores["total_variation"] == pytest.approx(total_variation(images[:100]).mean())
     assert scores["laplacian_variance"] == pytest.approx(laplacian_variance(images[:100]).mean())
-    pixels, test = images[:100] / 2 + 0.5, held_out.batch(np.arange(100)) / 2 + 0.5
+    judged = scorer._real.held_out_images()
+    pixels, test = images[:100] / 2 + 0.5, judged / 2 + 0.5
     nearest = nearest_neighbours(pixels, training / 2 + 0.5).distances
     assert scores["training_distance"] == pytest.approx(np.median(nearest), rel=1e-5)
     # Parzen: the last tenth of the training images chooses the width, held-out ones are the test.
     parzen = parzen_score(pixels, training[1800:] / 2 + 0.5, test)
     keys = ("parzen", "parzen_error", "parzen_sigma")
     assert [scores[key] for key in keys] == pytest.approx(parzen)
+    # The floor is of a hundred different held-out images from all over the set.
+    order = nearest_neighbours(judged, held_out.batch(np.arange(150))).indices[:, 0]
+    assert len(set(order.tolist())) == 100
+    assert order.max() > 120
+    assert scorer.floor["fid"] == pytest.approx(
+        frechet_distance(classifier.predict(judged)[0], reference), rel=1e-6
+    )
     # The others compare with a hundred training images, none of which chooses the width.
     chosen = scorer._real.chosen
     assert len(set(chosen.tolist())) == 100

@@ -202,6 +202,7 @@ LABELS = np.arange(4)
         (lambda: nearest_neighbours(POINTS, k=0), ValueError, "k must be a positive integer"),
         (lambda: nearest_neighbours(POINTS, block_elements=0), ValueError, "block_elements must"),
         (lambda: nearest_neighbours(POINTS, POINTS + np.nan), ValueError, "points is not finite"),
+        (lambda: nearest_neighbours(POINTS, POINTS * 1e16), ValueError, r"values reach 1\.1e\+17"),
         (lambda: nearest_neighbours(POINTS.astype(str)), TypeError, "queries has dtype <U"),
         (lambda: nearest_neighbour_error(POINTS, LABELS[:3], POINTS, LABELS), ValueError,
          r"train_labels has shape \(3,\), expected \(4,\)"),

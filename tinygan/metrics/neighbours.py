@@ -19,6 +19,7 @@ import numpy as np
 from tinygan.metrics.checks import as_labels, as_points, as_two_sets, positive
 
 BLOCK_ELEMENTS = 2**23  # of a matrix of pairs that are held at a time: 32 MB in float32
+LARGEST = 1e15  # squares of more may overflow in float32
 MANY = 64  # times k: with more candidates than that float32 is too coarse, float64 is taken
 
 
@@ -91,6 +92,9 @@ def nearest_neighbours(
         points = queries = as_points(name, "queries", queries)
     else:
         queries, points = as_two_sets(name, ("queries", "points"), queries, points)
+    largest = max(float(max(x.max(), -x.min())) for x in (queries, points))
+    if largest > LARGEST:
+        raise ValueError(f"{name}: values reach {largest:.3g}, expected at most {LARGEST:g}")
     if k > len(points) - among_themselves:
         raise ValueError(
             f"{name}: k is {k}, expected at most {len(points) - among_themselves}, the number of "
