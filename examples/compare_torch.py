@@ -3,7 +3,8 @@
     pip install torch
     python examples/compare_torch.py --epochs 8 --out runs/torch_mnist
 
-Same nets, initialisation, data order, losses, Adam and moving average; other random numbers.
+Same nets, initialisation, data order, losses, R1 penalty, Adam and moving average; other random
+numbers.
 Prints the scores after each epoch, from the averaged weights and from the last ones.
 """
 
@@ -40,8 +41,7 @@ def nets(width: int) -> tuple[nn.Module, nn.Module]:
     discriminator = nn.Sequential(
         nn.Conv2d(1, width, 4, 2, 1),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(2 * width),
+        nn.Conv2d(width, 2 * width, 4, 2, 1),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
         nn.Linear(2 * width * 49, 1),
@@ -54,6 +54,13 @@ def nets(width: int) -> tuple[nn.Module, nn.Module]:
         if getattr(part, "bias", None) is not None:
             nn.init.zeros_(part.bias)
     return generator, discriminator
+
+
+def r1_penalty(discriminator: nn.Module, real: torch.Tensor) -> torch.Tensor:
+    """tinygan.training.r1_penalty."""
+    real = real.detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean() * 0.5
 
 
 @torch.no_grad()
@@ -89,9 +96,9 @@ def main() -> None:
     torch.manual_seed(options.seed)
     generator, discriminator = nets(options.width)
     average = copy.deepcopy(generator)
-    adam = dict(lr=options.lr, betas=(0.5, 0.999), fused=True)
-    optimizer_g = torch.optim.Adam(generator.parameters(), **adam)
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), **adam)
+    adam = dict(betas=(0.0, 0.99), fused=True)
+    optimizer_g = torch.optim.Adam(generator.parameters(), options.lr, **adam)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), 2 * options.lr, **adam)
     sampler = BatchSampler(len(train), options.batch_size, options.seed)
     latents = torch.rand(options.samples, 100) * 2 - 1
     updates, start = 0, time.monotonic()
@@ -101,6 +108,8 @@ def main() -> None:
             fake = generator(torch.rand(len(indices), 100) * 2 - 1)
             loss_d = F.softplus(-discriminator(real)).mean()
             loss_d = loss_d + F.softplus(discriminator(fake.detach())).mean()
+            if updates % 8 == 0:
+                loss_d = loss_d + 8 * r1_penalty(discriminator, real)
             optimizer_d.zero_grad()
             loss_d.backward()
             optimizer_d.step()

@@ -44,6 +44,30 @@ def test_pictures_come_in_the_order_of_their_paths(tmp_path):
         np.testing.assert_array_equal(image, pixels[name].transpose(2, 0, 1))
 
 
+def test_sub_folders_are_classes(tmp_path):
+    for name in ["dogs/b.png", "Zebras/1.png", "dogs/puppies/a.png", "cats/2.png", "cats/3.png"]:
+        save(tmp_path / name, random_pixels(len(name), 8, 8))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "1.txt").write_text("no picture")
+    found = image_folder(tmp_path, size=8)
+    # In the order of their paths; classes in the order of their names: Zebras, cats, dogs.
+    assert found.labels is not None
+    assert (found.labels.dtype, found.labels.tolist()) == (np.int64, [0, 1, 1, 2, 2])
+
+
+def test_one_sub_folder_or_a_picture_beside_them_makes_no_classes(tmp_path):
+    save(tmp_path / "cats" / "1.png", random_pixels(1, 8, 8))
+    save(tmp_path / "cats" / "more" / "2.png", random_pixels(2, 8, 8))
+    assert image_folder(tmp_path, size=8).labels is None
+    save(tmp_path / "dogs" / "3.png", random_pixels(3, 8, 8))
+    labels = image_folder(tmp_path, size=8).labels
+    assert labels is not None
+    assert labels.tolist() == [0, 0, 1]
+    save(tmp_path / "4.png", random_pixels(4, 8, 8))
+    assert image_folder(tmp_path, size=8).labels is None
+
+
 @pytest.mark.parametrize("ending", ["jpg", "jpeg", "webp", "gif"])
 def test_every_ending_is_read(tmp_path, ending):
     save(tmp_path / f"a.{ending}", np.full((12, 12), 128, np.uint8))

@@ -1,4 +1,6 @@
-"""Scores against closed forms, and the classifier that they look through."""
+"""The classifier that scores look through, and the report of all scores."""
+
+import json
 
 import numpy as np
 import pytest
@@ -6,15 +8,24 @@ import pytest
 import tinygan
 from tinygan.data import Dataset, synthetic_digits
 from tinygan.metrics import (
+    RandomFeatures,
     Scorer,
-    class_histogram,
+    class_entropy,
     classifier_for,
     format_scores,
     frechet_distance,
-    inception_score,
-    kl_to_uniform,
+    hold_out,
+    kernel_distance,
+    laplacian_variance,
+    modified_inception_score,
+    nearest_neighbours,
+    parzen_score,
+    precision_recall,
+    total_variation,
     train_classifier,
+    two_sample_accuracy,
 )
+from tinygan.metrics.scores import CHEAP, ROWS, SCORES
 
 
 @pytest.fixture(scope="module")
@@ -25,56 +36,6 @@ def digits():
 @pytest.fixture(scope="module")
 def classifier(digits):
     return train_classifier(digits, epochs=3, batch_size=50)
-
-
-def test_histogram_and_kl():
-    histogram = class_histogram(np.array([0, 0, 2, 2]), 4)
-    assert histogram.tolist() == [0.5, 0, 0.5, 0]
-    assert kl_to_uniform(histogram) == pytest.approx(np.log(2))
-    assert kl_to_uniform(np.full(10, 0.1)) == pytest.approx(0)
-    assert kl_to_uniform(np.eye(10)[3]) == pytest.approx(np.log(10))
-    with pytest.raises(ValueError, match="no labels"):
-        class_histogram(np.array([], int), 3)
-
-
-def test_inception_score_of_known_predictions(rng):
-    one_hot = np.eye(10)[rng.permutation(np.repeat(np.arange(10), 10))]
-    assert inception_score(one_hot, splits=1)[0] == pytest.approx(10)
-    same = np.tile(rng.dirichlet(np.ones(10)), (100, 1))
-    score, deviation = inception_score(same)
-    assert score == pytest.approx(1)
-    assert deviation == pytest.approx(0, abs=1e-12)
-    with pytest.raises(ValueError, match="3 images are too few for 10 splits"):
-        inception_score(same[:3])
-
-
-def test_frechet_distance_of_gaussians(rng):
-    # Exact moments: whitened samples, so that no sampling error is left.
-    x = rng.standard_normal((500, 3))
-    x -= x.mean(0)
-    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T
-    a = np.diag([1.0, 2.0, 3.0])
-    b = np.diag([2.0, 2.0, 0.5])
-    shift = np.array([1.0, -2.0, 0.0])
-    # For commuting covariances: |m1 - m2|^2 + sum (s1 - s2)^2.
-    expected = 5 + (1 - 2) ** 2 + 0 + (3 - 0.5) ** 2
-    assert frechet_distance(x @ a, x @ b + shift) == pytest.approx(expected, rel=1e-9)
-    rotation, _ = np.linalg.qr(rng.standard_normal((3, 3)))
-    rotated = frechet_distance(x @ a @ rotation, (x @ b + shift) @ rotation)
-    assert rotated == pytest.approx(expected, rel=1e-9)
-    # The square root of a zero eigenvalue turns rounding of 1e-16 into 1e-8.
-    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-7)
-
-
-def test_frechet_distance_rejects_bad_features(rng):
-    x = rng.standard_normal((5, 3))
-    with pytest.raises(ValueError, match=r"got \(5, 3\), \(5, 2\)"):
-        frechet_distance(x, x[:, :2])
-    with pytest.raises(ValueError, match="n, m >= 2"):
-        frechet_distance(x[:1], x)
-    x[2, 1] = np.nan
-    with pytest.raises(ValueError, match="not finite"):
-        frechet_distance(x, x)
 
 
 def test_classifier_learns_and_leaves_the_random_stream_alone(digits, classifier):
@@ -129,6 +90,119 @@ def test_scorer_prints_scores_beside_the_floor(digits, classifier, rng):
     table = format_scores(noise, scorer.floor)
     assert f"{noise['fid']:.3f}" in table
     assert f"{scorer.floor['fid']:.3f}" in table
+
+
+def test_all_scores_are_those_of_the_formulas(digits, classifier, rng):
+    held_out = synthetic_digits(150, seed=9)
+    scorer = Scorer(classifier, digits, held_out, count=100)
+    images = np.clip(
+        synthetic_digits(130, seed=10).batch(np.arange(130)) + 0.3 * rng.standard_normal((28, 28)),
+        -1, 1,
+    ).astype(np.float32)  # fmt: skip
+    assert "parzen" not in scorer(images)
+    assert "parzen" not in scorer.floor
+    scores = scorer.all(images)
+    assert {key for key, _, _ in ROWS} | {"histogram", "features", "inception_score_std"} == set(
+        scores
+    )
+    assert set(scores) == set(scorer.floor)
+    # A score is of the first hundred images, as is the floor.
+    assert scores["count"] == scorer.floor["count"] == 100
+    features, probabilities = classifier.predict(images[:100])
+    training = digits.batch(np.arange(2000))
+    reference, _ = classifier.predict(training)
+    assert scores["fid"] == pytest.approx(frechet_distance(features, reference), rel=1e-6)
+    assert scores["m_is"] == pytest.approx(modified_inception_score(probabilities).score)
+    assert scores["class_entropy"] == pytest.approx(class_entropy(scores["histogram"]), abs=1e-4)
+    assert scores["total_variation"] == pytest.approx(total_variation(images[:100]).mean())
+    assert scores["laplacian_variance"] == pytest.approx(laplacian_variance(images[:100]).mean())
+    pixels, test = images[:100] / 2 + 0.5, held_out.batch(np.arange(100)) / 2 + 0.5
+    nearest = nearest_neighbours(pixels, training / 2 + 0.5).distances
+    assert scores["training_distance"] == pytest.approx(np.median(nearest), rel=1e-5)
+    # Parzen: the last tenth of the training images chooses the width, held-out ones are the test.
+    parzen = parzen_score(pixels, training[1800:] / 2 + 0.5, test)
+    keys = ("parzen", "parzen_error", "parzen_sigma")
+    assert [scores[key] for key in keys] == pytest.approx(parzen)
+    # The others compare with a hundred training images, none of which chooses the width.
+    chosen = scorer._real.chosen
+    assert len(set(chosen.tolist())) == 100
+    assert chosen.max() < 1800
+    few = reference[chosen]
+    assert scores["kid"] == pytest.approx(kernel_distance(features, few).distance, rel=1e-4)
+    assert scores["precision"] == precision_recall(few, features).precision
+    assert scores["recall"] == precision_recall(few, features).recall
+    assert scores["one_nn"] == two_sample_accuracy(few, features).accuracy
+    # The floor of Parzen windows: around training images, not around the test set itself.
+    floor = parzen_score(training[chosen] / 2 + 0.5, training[1800:] / 2 + 0.5, test)
+    assert scorer.floor["parzen"] == pytest.approx(floor.log_likelihood)
+    assert scores["fid"] > 2 * scorer.floor["fid"]
+    json.dumps(scores, allow_nan=False)
+    table = format_scores(scores, scorer.floor)
+    for key, name, form in ROWS:
+        assert f"{name:18}{scores[key]:>12{form}}{scorer.floor[key]:>14{form}}" in table
+    assert "random" not in table
+
+
+def test_scorer_computes_what_is_asked_for(digits, classifier):
+    held_out = synthetic_digits(60, seed=9)
+    images = held_out.batch(np.arange(40))
+    scorer = Scorer(classifier, digits, held_out, scores=("one_nn", "classes"))
+    scores = scorer(images)
+    keys = {"one_nn", "one_nn_real", "one_nn_generated", "classes", "kl", "class_entropy"}
+    assert set(scores) == {"count", "features", "histogram"} | keys
+    assert scores["count"] == 40  # fewer than the floor's, and the table says so
+    assert "images                      40            60" in format_scores(scores, scorer.floor)
+    assert set(CHEAP) < set(SCORES)
+    assert scorer.classifier is classifier
+    partly = format_scores(scores, {"count": 60})
+    assert f"1-NN accuracy     {scores['one_nn']:12.4f}             -" in partly
+    with pytest.raises(ValueError, match=r"no score is named 'fdi'; there are \['classes', "):
+        Scorer(classifier, digits, held_out, scores=("fdi",))
+    with pytest.raises(ValueError, match="2000 reference and 1 held_out images, expected 2"):
+        Scorer(classifier, digits, hold_out(held_out, 1)[1])
+    with pytest.raises(ValueError, match="count must be a positive integer, got 0"):
+        Scorer(classifier, digits, held_out, count=0)
+
+
+def test_scorer_without_labels(rng):
+    images = rng.integers(0, 256, (90, 3, 16, 16), np.uint8)
+    reference, held_out = hold_out(Dataset(images, None, "noise"), 40)
+    scorer = Scorer(RandomFeatures(3).fit(reference), reference, held_out)
+    assert scorer.classes is None
+    with pytest.raises(TypeError, match="the features are no classifier"):
+        scorer.classifier  # noqa: B018
+    scores = scorer.all(np.zeros((50, 3, 16, 16), np.float32))
+    assert scores["count"] == 40
+    missing = {"classes", "histogram", "kl", "class_entropy", "inception_score", "m_is"}
+    assert not missing & set(scores)
+    assert scores["fid"] > 5 * scorer.floor["fid"]
+    assert (scores["recall"], scores["one_nn"]) == (0, 1)
+    json.dumps(scores, allow_nan=False)
+    table = format_scores(scores, scorer.floor)
+    assert "per class" not in table
+    assert table.endswith(
+        "seen through random features (a net of fixed random weights): the floor is the only "
+        "yardstick"
+    )
+
+
+def test_hold_out_parts_the_data(rng):
+    images = np.arange(31 * 4, dtype=np.uint8).reshape(31, 1, 2, 2)
+    data = Dataset(images, np.arange(31), "pictures")
+    reference, held_out = hold_out(data, 10)
+    assert (len(reference), len(held_out), held_out.name) == (21, 10, "pictures")
+    both = np.concatenate([reference.labels, held_out.labels])
+    assert sorted(both.tolist()) == list(range(31))
+    np.testing.assert_array_equal(held_out.images, images[held_out.labels])
+    assert held_out.labels.tolist() != list(range(10))  # drawn at random
+    assert hold_out(data, 10)[1].labels.tolist() == held_out.labels.tolist()
+    assert hold_out(data, 10, seed=1)[1].labels.tolist() != held_out.labels.tolist()
+    assert len(hold_out(data)[1]) == 15  # at most half
+    assert hold_out(Dataset(images, None, "pictures"))[0].labels is None
+    with pytest.raises(ValueError, match="pictures has 3 images, expected 4 or more"):
+        hold_out(Dataset(images[:3], None, "pictures"))
+    with pytest.raises(ValueError, match="count must be a positive integer"):
+        hold_out(data, 0)
 
 
 def test_prediction_does_not_depend_on_the_batch(digits, classifier):

@@ -14,13 +14,15 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def image_folder(path: str | Path, size: int, channels: int = 3) -> Dataset:
-    """All pictures below a folder, in the order of their relative paths, without labels.
+    """All pictures below a folder, in the order of their relative paths.
 
     Each is resized (Lanczos) until its shorter side is ``size`` and cropped at the centre to
     size x size. ``channels`` is 1 for grey or 3 for colour; what is transparent becomes white,
     and of a moving picture the first frame is taken.
 
-    Returns a Dataset with images uint8 (n, channels, size, size), named after the folder.
+    Returns a Dataset with images uint8 (n, channels, size, size), named after the folder. Where all
+    pictures lie in sub-folders, and at least two of these hold any, the sub-folders are the
+    classes: label k is the k-th of their names in alphabetical order. Otherwise labels are None.
 
     Raises ValueError for another ``size`` or ``channels``, NotADirectoryError for a missing
     folder, DataUnavailableError when no file has a known ending, DataFormatError naming a
@@ -42,7 +44,16 @@ def image_folder(path: str | Path, size: int, channels: int = 3) -> Dataset:
     for image, file in zip(images, files, strict=True):
         image[:] = _read_square(file, size, MODES[channels]).reshape(image.shape)
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return Dataset(planes, None, folder.resolve().name)
+    return Dataset(planes, _labels(folder, files), folder.resolve().name)
+
+
+def _labels(folder: Path, files: list[Path]) -> np.ndarray | None:
+    """By the direct sub-folders of `folder`; None when they are no classes."""
+    places = [file.relative_to(folder).parts for file in files]
+    names = sorted({place[0] for place in places})
+    if len(names) < 2 or any(len(place) == 1 for place in places):
+        return None
+    return np.array([names.index(place[0]) for place in places], np.int64)
 
 
 def _read_square(file: Path, size: int, mode: str) -> np.ndarray:

@@ -1,75 +1,204 @@
-"""The formulas. Everything here is NumPy on arrays; float64 inside."""
+"""Which scores there are: how each is computed from samples and real images, how it is printed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 
+from tinygan.data import Dataset
+from tinygan.metrics.classes import (
+    class_entropy,
+    class_histogram,
+    inception_score,
+    kl_to_uniform,
+    modified_inception_score,
+)
+from tinygan.metrics.distances import frechet_distance, kernel_distance
+from tinygan.metrics.feature_net import FeatureNet
+from tinygan.metrics.neighbours import nearest_neighbours
+from tinygan.metrics.overlap import precision_recall, two_sample_accuracy
+from tinygan.metrics.parzen import parzen_score
+from tinygan.metrics.sharpness import laplacian_variance, total_variation
 
-def class_histogram(labels: np.ndarray, classes: int) -> np.ndarray:
-    """How often each class occurs: (n,) integers -> (classes,) fractions that sum to 1."""
-    labels = np.asarray(labels)
-    if labels.size == 0:
-        raise ValueError("class_histogram: no labels")
-    return np.bincount(labels, minlength=classes) / labels.size
-
-
-def kl_to_uniform(histogram: np.ndarray) -> float:
-    """KL(histogram || uniform) = sum_k p_k ln(p_k K), in nats; an empty class adds 0."""
-    p = np.asarray(histogram, np.float64)
-    present = p[p > 0]
-    return float((present * np.log(present * p.size)).sum())
-
-
-def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
-    """exp(E_x KL(p(y|x) || p(y))), the mean and standard deviation over `splits` parts.
-
-    (Salimans 2016, arXiv:1606.03498, section 4.) 1 at worst; the number of classes at best.
-
-    Args:
-        probabilities: (n, classes), the classifier's prediction for each image.
-
-    Raises:
-        ValueError: fewer images than splits.
-    """
-    p = np.asarray(probabilities, np.float64)
-    if len(p) < splits:
-        raise ValueError(f"inception_score: {len(p)} images are too few for {splits} splits")
-    scores = []
-    for part in np.array_split(p, splits):
-        marginal = part.mean(0)
-        ratio = np.log(np.maximum(part, 1e-12)) - np.log(np.maximum(marginal, 1e-12))
-        scores.append(np.exp((part * ratio).sum(1).mean()))
-    return float(np.mean(scores)), float(np.std(scores))
+VALIDATION = 1000  # of the last real images, for the width of the Parzen windows
+IMAGES_AT_A_TIME = 5000
 
 
-def frechet_distance(features: np.ndarray, reference: np.ndarray) -> float:
-    """The Frechet distance of two Gaussians fitted to two sets of features.
+class Samples:
+    """Images (n, c, h, w) in [-1, 1], and, when they are asked for, what a feature net sees."""
 
-        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
+    def __init__(self, images: np.ndarray, net: FeatureNet):
+        self.images, self.net = images, net
 
-    With features of a classifier this is the FID (Heusel 2017, arXiv:1706.08500, eq. 6). It falls
-    with the number of images, so that only scores of equal numbers compare.
+    @cached_property
+    def _seen(self) -> tuple[np.ndarray, np.ndarray | None]:
+        return self.net.predict(self.images)
 
-    Args:
-        features: (n, d).
-        reference: (m, d).
+    @property
+    def features(self) -> np.ndarray:
+        """(n, d)"""
+        return self._seen[0]
 
-    Raises:
-        ValueError: shapes do not fit, fewer than two rows, or values that are not finite.
-    """
-    a, b = np.asarray(features, np.float64), np.asarray(reference, np.float64)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(
-            f"frechet_distance: expected (n, d) and (m, d) with n, m >= 2, got {a.shape}, {b.shape}"
-        )
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("frechet_distance: features are not finite")
-    difference = a.mean(0) - b.mean(0)
-    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    cov_a, cov_b = np.atleast_2d(cov_a), np.atleast_2d(cov_b)
-    # tr (C1 C2)^(1/2) = tr (C1^(1/2) C2 C1^(1/2))^(1/2), whose matrix is symmetric.
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ cov_b @ root), 0)).sum()
-    distance = difference @ difference + np.trace(cov_a) + np.trace(cov_b) - 2 * cross
-    return float(max(distance, 0.0))
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(n, classes)"""
+        probabilities = self._seen[1]
+        assert probabilities is not None, f"{self.net.description} has no classes"
+        return probabilities
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """(n, c h w) in [0, 1]"""
+        return unit_pixels(self.images)
+
+
+def unit_pixels(images: np.ndarray) -> np.ndarray:
+    """(n, c, h, w) in [-1, 1] -> (n, c h w) in [0, 1]."""
+    return images.reshape(len(images), -1) / 2 + 0.5
+
+
+@dataclass(frozen=True)
+class Real:
+    """The real images that samples are compared with: `reference`, and `count` of `held_out`."""
+
+    net: FeatureNet
+    reference: Dataset
+    held_out: Dataset
+    count: int
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """Of all reference images: (m, d)."""
+        indices = np.arange(len(self.reference))
+        parts = np.array_split(indices, -(-len(indices) // IMAGES_AT_A_TIME))
+        return np.concatenate([self.net.predict(self.reference.batch(part))[0] for part in parts])
+
+    @property
+    def validation(self) -> np.ndarray:
+        """Which reference images choose the width of the Parzen windows: the last ones."""
+        count = max(1, min(VALIDATION, len(self.reference) // 10))
+        return np.arange(len(self.reference) - count, len(self.reference))
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """`count` of the other reference images, or all of them; always the same."""
+        others = len(self.reference) - len(self.validation)
+        return np.random.default_rng(0).permutation(others)[: self.count]
+
+    def held_out_images(self) -> np.ndarray:
+        return self.held_out.batch(np.arange(self.count))
+
+
+def _classes(samples: Samples, real: Real) -> dict[str, Any]:
+    histogram = class_histogram(samples.probabilities.argmax(1), samples.probabilities.shape[1])
+    return {
+        "classes": int((histogram > 0).sum()),
+        "histogram": [round(float(p), 5) for p in histogram],
+        "kl": kl_to_uniform(histogram),
+        "class_entropy": class_entropy(histogram),
+    }
+
+
+def _inception_score(samples: Samples, real: Real) -> dict[str, Any]:
+    splits = min(10, len(samples.images))
+    score, deviation = inception_score(samples.probabilities, splits)
+    return {"inception_score": score, "inception_score_std": deviation}
+
+
+def _modified_inception_score(samples: Samples, real: Real) -> dict[str, Any]:
+    return {"m_is": modified_inception_score(samples.probabilities).score}
+
+
+def _fid(samples: Samples, real: Real) -> dict[str, Any]:
+    return {"fid": frechet_distance(samples.features, real.features)}
+
+
+def _kid(samples: Samples, real: Real) -> dict[str, Any]:
+    own, reference = _equally_many(samples, real)
+    distance, error = kernel_distance(own, reference, subsets=max(2, min(10, len(own) // 2)))
+    return {"kid": distance, "kid_error": error}
+
+
+def _precision_recall(samples: Samples, real: Real) -> dict[str, Any]:
+    own, reference = _equally_many(samples, real)
+    return dict(precision_recall(reference, own)._asdict())
+
+
+def _two_sample(samples: Samples, real: Real) -> dict[str, Any]:
+    own, reference = _equally_many(samples, real)
+    accuracy, of_real, of_generated = two_sample_accuracy(reference, own)
+    return {"one_nn": accuracy, "one_nn_real": of_real, "one_nn_generated": of_generated}
+
+
+def _equally_many(samples: Samples, real: Real) -> tuple[np.ndarray, np.ndarray]:
+    """Features of samples and of as many reference images."""
+    reference = real.features[real.chosen]
+    count = min(len(samples.features), len(reference))
+    return samples.features[:count], reference[:count]
+
+
+def _training_distance(samples: Samples, real: Real) -> dict[str, Any]:
+    training = unit_pixels(real.reference.batch(np.arange(len(real.reference))))
+    distances = nearest_neighbours(samples.pixels, training).distances
+    return {"training_distance": float(np.median(distances))}
+
+
+def _parzen(samples: Samples, real: Real) -> dict[str, Any]:
+    validation = unit_pixels(real.reference.batch(real.validation))
+    test = unit_pixels(real.held_out_images())
+    score = parzen_score(samples.pixels, validation, test)
+    return dict(zip(("parzen", "parzen_error", "parzen_sigma"), score, strict=True))
+
+
+def _sharpness(samples: Samples, real: Real) -> dict[str, Any]:
+    return {
+        "total_variation": float(total_variation(samples.images).mean()),
+        "laplacian_variance": float(laplacian_variance(samples.images).mean()),
+    }
+
+
+SCORES: dict[str, Callable[[Samples, Real], dict[str, Any]]] = {
+    "classes": _classes,
+    "inception_score": _inception_score,
+    "m_is": _modified_inception_score,
+    "fid": _fid,
+    "kid": _kid,
+    "precision_recall": _precision_recall,
+    "one_nn": _two_sample,
+    "training_distance": _training_distance,
+    "parzen": _parzen,
+    "sharpness": _sharpness,
+}
+"""All scores by name; each returns its numbers by key."""
+
+NEEDS_CLASSES = ("classes", "inception_score", "m_is")
+CHEAP = ("classes", "inception_score", "m_is", "fid", "kid", "sharpness")
+"""Together less than the time in which the net looks at the images."""
+
+ROWS = (
+    ("count", "images", "d"),
+    ("classes", "classes found", "d"),
+    ("kl", "KL to uniform", ".4f"),
+    ("class_entropy", "class entropy", ".4f"),
+    ("inception_score", "inception score", ".3f"),
+    ("m_is", "m-IS", ".4f"),
+    ("fid", "FID", ".3f"),
+    ("kid", "KID", ".5f"),
+    ("kid_error", "  standard error", ".5f"),
+    ("precision", "precision", ".4f"),
+    ("recall", "recall", ".4f"),
+    ("one_nn", "1-NN accuracy", ".4f"),
+    ("one_nn_real", "  of real", ".4f"),
+    ("one_nn_generated", "  of generated", ".4f"),
+    ("training_distance", "nearest training", ".3f"),
+    ("parzen", "Parzen (nats)", ".2f"),
+    ("parzen_error", "  standard error", ".2f"),
+    ("parzen_sigma", "  sigma", ".3f"),
+    ("total_variation", "total variation", ".4f"),
+    ("laplacian_variance", "Laplacian var.", ".4f"),
+)
+"""(key, name, format) of the lines of a table."""

@@ -104,6 +104,7 @@ class DCGAN:
         classes: the number of classes, or None for nets without labels.
         batch_norm_d: whether D has batch norm; its convolutions have biases where it has not.
         spectral_norm_d: whether each weight of D is divided by its largest singular value.
+        pack: images that D judges together (PacGAN); train with `Settings(pack=...)`.
     """
 
     def __init__(
@@ -116,15 +117,17 @@ class DCGAN:
         classes: int | None = None,
         batch_norm_d: bool = True,
         spectral_norm_d: bool = False,
+        pack: int = 1,
     ):
         check_positive(
             "DCGAN", channels=channels, width=width, latent_size=latent_size,
-            classes=1 if classes is None else classes,
+            classes=1 if classes is None else classes, pack=pack,
         )  # fmt: skip
         self.latent_size, self.classes = latent_size, classes
         labels = classes or 0
         g = make_generator(image_size, channels, width, latent_size + labels, kernel_size)
-        d = make_discriminator(image_size, channels + labels, width, kernel_size, batch_norm_d)
+        seen = channels * pack + labels
+        d = make_discriminator(image_size, seen, width, kernel_size, batch_norm_d)
         nn.init.dcgan_(g)
         nn.init.dcgan_(d)
         if spectral_norm_d:

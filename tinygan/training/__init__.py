@@ -12,9 +12,10 @@ from tinygan.training.stabilisers import (
     r1_penalty,
 )
 from tinygan.training.step import discriminator_step, gan_step, generator_step
-from tinygan.training.trainer import Trainer
+from tinygan.training.trainer import Model, Trainer
 
 __all__ = [
+    "Model",
     "Settings",
     "Trainer",
     "TrainingDiverged",
