@@ -120,7 +120,7 @@ INVALID = [
     (lambda: F.cross_entropy(zeros(2, 3), whole(0, 3)), "cross_entropy: a class index is 3, which "
      "is outside 0 ... 2"),
     (lambda: F.gan_loss("cross"), "gan_loss: no loss 'cross'; there are minimax, non-saturating, "
-     "least-squares, hinge, wasserstein"),
+     "log-probability, least-squares, hinge, wasserstein"),
     # shapes
     (lambda: cat([]), "cat: needs at least one tensor"),
     (lambda: cat([zeros(2, 3), zeros(3, 3)], 1), "cat: tensor 1 has shape (3, 3), which does not "
