@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("epochs", 8), ("batch-size", 64), ("width", 48), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--samples", type=int, default=10_000, help="images per score")
     parser.add_argument("--out", type=Path, default=Path("runs/torch_mnist"))
     options = parser.parse_args()
@@ -120,7 +120,7 @@ def main() -> None:
     average = copy.deepcopy(generator)
     adam = dict(betas=(0.0, 0.99), fused=True)
     optimizer_g = torch.optim.Adam(generator.parameters(), options.lr, **adam)
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), 2 * options.lr, **adam)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), options.lr, **adam)
     sampler = BatchSampler(len(train), options.batch_size, options.seed)
     latents = draw_latent(options.samples)
     updates, start = 0, time.monotonic()
@@ -130,8 +130,8 @@ def main() -> None:
             fake = generator(draw_latent(len(indices)))
             loss_d = F.softplus(-discriminator(real)).mean()
             loss_d = loss_d + F.softplus(discriminator(fake.detach())).mean()
-            if updates % 8 == 0:
-                loss_d = loss_d + 8 * r1_penalty(discriminator, real)
+            if updates % 4 == 0:
+                loss_d = loss_d + 4 * r1_penalty(discriminator, real)
             optimizer_d.zero_grad()
             loss_d.backward()
             optimizer_d.step()

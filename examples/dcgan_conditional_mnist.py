@@ -25,7 +25,7 @@ from tinygan.training import Settings, Trainer
 
 def main() -> None:
     parser = common.training_parser(
-        __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=1e-3
+        __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=5e-4
     )
     common.dcgan_options(parser, width=48)
     parser.add_argument("--samples", type=common.positive, default=50_000, help="for the 1-NN test")
@@ -40,8 +40,7 @@ def main() -> None:
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
     settings = Settings(
-        options.batch_size, options.lr, lr_d=2 * options.lr, beta1=0.0, beta2=0.99, r1=1.0,
-        penalty_every=8, decay=(options.epochs / 2, options.epochs), seed=options.seed,
+        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4, decay=(options.epochs / 2, options.epochs), seed=options.seed,
     )  # fmt: skip
     trainer = Trainer(
         model, train, options.out, settings, device=options.device, evaluate=scorer,
