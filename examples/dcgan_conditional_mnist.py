@@ -40,7 +40,8 @@ def main() -> None:
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
     settings = Settings(
-        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4, decay=(options.epochs / 2, options.epochs), seed=options.seed,
+        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4,
+        decay=(options.epochs / 2, options.epochs), seed=options.seed,
     )  # fmt: skip
     trainer = Trainer(
         model, train, options.out, settings, device=options.device, evaluate=scorer,

@@ -7,10 +7,10 @@
     python examples/dcgan_mnist.py --quick                a tiny run on synthetic digits
 
 Everything goes to the folder --out: pictures, curves, log, scores, checkpoint. The nets are the
-paper's (Radford 2015, arXiv:1511.06434) but for 30 categories in z, and for D's batch norm, in whose
-place an R1 penalty keeps D in check. The paper's own recipe is
---paper --batch-size 128 --lr 2e-4. With --decay the rate falls to zero at the end, which makes
-the last samples better, but such a run cannot go on beyond its epochs.
+paper's (Radford 2015, arXiv:1511.06434) but for 30 categories in z, and for D's batch norm, in
+whose place an R1 penalty keeps D in check. The paper's own recipe is --paper --batch-size 128
+--lr 2e-4. With --decay the rate falls to zero at the end, which makes the last samples better, but
+such a run cannot go on beyond its epochs.
 """
 
 from __future__ import annotations
