@@ -3,7 +3,8 @@
     pip install torch
     python examples/compare_torch.py --epochs 8 --out runs/torch_mnist
 
-Same nets, initialisation, data order, losses, Adam and moving average; other random numbers.
+Same nets, initialisation, data order, losses, R1 penalty, Adam and moving average; other random
+numbers.
 Prints the scores after each epoch, from the averaged weights and from the last ones.
 """
 
@@ -23,12 +24,31 @@ from tinygan.data import BatchSampler, load_dataset
 from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores
 
+CATEGORIES, CATEGORY = 30, 4.0
+
+
+class Crop(nn.Module):
+    """8x8 to 7x7: what "same" padding leaves of a transposed convolution from 4x4."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, :, :7, :7]
+
+
+def draw_latent(count: int) -> torch.Tensor:
+    """A one-hot category and 100 numbers uniform in [-1, 1]."""
+    category = F.one_hot(torch.randint(CATEGORIES, (count,)), CATEGORIES) * CATEGORY
+    return torch.cat([category, torch.rand(count, 100) * 2 - 1], 1)
+
 
 def nets(width: int) -> tuple[nn.Module, nn.Module]:
     """tinygan's DCGAN for 28x28 grey images (tinygan/models/dcgan.py)."""
     generator = nn.Sequential(
-        nn.Linear(100, 2 * width * 49, bias=False),
-        nn.Unflatten(1, (2 * width, 7, 7)),
+        nn.Linear(CATEGORIES + 100, 4 * width * 16, bias=False),
+        nn.Unflatten(1, (4 * width, 4, 4)),
+        nn.BatchNorm2d(4 * width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(4 * width, 2 * width, 4, 2, 1, bias=False),
+        Crop(),
         nn.BatchNorm2d(2 * width),
         nn.ReLU(),
         nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
@@ -40,11 +60,13 @@ def nets(width: int) -> tuple[nn.Module, nn.Module]:
     discriminator = nn.Sequential(
         nn.Conv2d(1, width, 4, 2, 1),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(2 * width),
+        nn.Conv2d(width, 2 * width, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.ZeroPad2d((1, 2, 1, 2)),
+        nn.Conv2d(2 * width, 4 * width, 4, 2),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
-        nn.Linear(2 * width * 49, 1),
+        nn.Linear(4 * width * 16, 1),
     )
     for part in [*generator, *discriminator]:
         if isinstance(part, nn.BatchNorm2d):
@@ -54,6 +76,13 @@ def nets(width: int) -> tuple[nn.Module, nn.Module]:
         if getattr(part, "bias", None) is not None:
             nn.init.zeros_(part.bias)
     return generator, discriminator
+
+
+def r1_penalty(discriminator: nn.Module, real: torch.Tensor) -> torch.Tensor:
+    """tinygan.training.r1_penalty."""
+    real = real.detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean() * 0.5
 
 
 @torch.no_grad()
@@ -78,7 +107,7 @@ def generate(net: nn.Module, latent: torch.Tensor) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("epochs", 8), ("batch-size", 64), ("width", 64), ("seed", 0)):
+    for name, default in (("epochs", 8), ("batch-size", 64), ("width", 48), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--samples", type=int, default=10_000, help="images per score")
@@ -89,18 +118,20 @@ def main() -> None:
     torch.manual_seed(options.seed)
     generator, discriminator = nets(options.width)
     average = copy.deepcopy(generator)
-    adam = dict(lr=options.lr, betas=(0.5, 0.999), fused=True)
-    optimizer_g = torch.optim.Adam(generator.parameters(), **adam)
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), **adam)
+    adam = dict(betas=(0.0, 0.99), fused=True)
+    optimizer_g = torch.optim.Adam(generator.parameters(), options.lr, **adam)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), 2 * options.lr, **adam)
     sampler = BatchSampler(len(train), options.batch_size, options.seed)
-    latents = torch.rand(options.samples, 100) * 2 - 1
+    latents = draw_latent(options.samples)
     updates, start = 0, time.monotonic()
     for epoch in range(1, options.epochs + 1):
         for indices in sampler:
             real = torch.from_numpy(train.batch(indices))
-            fake = generator(torch.rand(len(indices), 100) * 2 - 1)
+            fake = generator(draw_latent(len(indices)))
             loss_d = F.softplus(-discriminator(real)).mean()
             loss_d = loss_d + F.softplus(discriminator(fake.detach())).mean()
+            if updates % 8 == 0:
+                loss_d = loss_d + 8 * r1_penalty(discriminator, real)
             optimizer_d.zero_grad()
             loss_d.backward()
             optimizer_d.step()

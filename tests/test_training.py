@@ -26,7 +26,6 @@ from tinygan.training import (
     gan_step,
     load_generator,
     sample,
-    trainer,
 )
 from tinygan.training.log import JsonLines, read_json_lines
 
@@ -37,7 +36,8 @@ SETTINGS = Settings(batch_size=16, average_decay=0.9, seed=3)
 def make_trainer(out, resume=False, evaluate=None, settings=SETTINGS, data=None):
     tinygan.manual_seed(settings.seed)
     data = synthetic_digits(96, seed=1) if data is None else data
-    return Trainer(DCGAN(width=4), data, out, settings, evaluate=evaluate, resume=resume)
+    model = DCGAN(width=4, pack=settings.pack)
+    return Trainer(model, data, out, settings, evaluate=evaluate, resume=resume)
 
 
 def records(out):
@@ -76,8 +76,10 @@ def test_a_run_leaves_its_records(whole_run):
     assert {"samples.gif", "losses.png"} <= set(os.listdir(whole_run))
     run = json.loads((whole_run / "run.json").read_text())
     assert run["settings"] == {
-        "batch_size": 16, "lr": 2e-4, "beta1": 0.5, "loss": "non-saturating",
-        "average_decay": 0.9, "seed": 3, "data": "synthetic",
+        "batch_size": 16, "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "lr_d": None, "decay": None,
+        "loss": "non-saturating", "real_label": 1.0, "r1": 0.0, "gradient_penalty": 0.0,
+        "penalty_every": 1, "augment": [], "noise": None, "pack": 1, "average_decay": 0.9,
+        "seed": 3, "data": "synthetic", "model": DCGAN(width=4).options,
     }  # fmt: skip
     assert run["data"] == {"name": "synthetic", "images": 96, "shape": [1, 28, 28]}
     assert run["versions"]["numpy"] == np.__version__
@@ -99,14 +101,63 @@ def test_two_epochs_and_one_more_equal_three(whole_run, tmp_path):
     assert [start["step"] for start in run["starts"]] == [0, 12]
 
 
+def test_stabilisers_too_resume_with_the_same_bits(tmp_path):
+    settings = Settings(
+        batch_size=16, lr_d=4e-4, decay=(1, 3), real_label=0.9, r1=1.0, penalty_every=2,
+        augment=("translation", "cutout", "brightness"), noise=(0.1, 2), pack=2, seed=3,
+    )  # fmt: skip
+    make_trainer(tmp_path / "whole", settings=settings).train(2)
+    make_trainer(tmp_path / "parts", settings=settings).train(1)
+    make_trainer(tmp_path / "parts", settings=settings, resume=True).train(2)
+    assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
+    optimizer = make_trainer(tmp_path / "parts", settings=settings, resume=True).optimizer_d
+    assert optimizer.lr == pytest.approx(4e-4 * (3 - 11 / 6) / 2)  # of the last step, the twelfth
+
+
+def test_labels_resume_with_the_same_bits(tmp_path):
+    settings = Settings(batch_size=16, average_decay=0.9, seed=3)
+    data = synthetic_digits(64, seed=1)
+
+    def make(out, resume=False):
+        tinygan.manual_seed(3)
+        model = DCGAN(width=4, classes=10)
+        return Trainer(model, data, out, settings, samples=30, resume=resume)
+
+    make(tmp_path / "whole").train(2)
+    make(tmp_path / "parts").train(1)
+    whole, again = make(tmp_path / "whole", resume=True), make(tmp_path / "parts", resume=True)
+    again.train(2)
+    assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
+    assert whole.evaluation_samples().shape == (30, 1, 28, 28)
+    np.testing.assert_array_equal(whole.fixed_labels.data, np.arange(64) % 10)
+    # A digit follows its label: other labels, other images.
+    other = tinygan.tensor((whole.fixed_labels.data + 1) % 10)
+    first = whole.generate(whole.fixed_latent, whole.fixed_labels)
+    assert not np.allclose(first, whole.generate(whole.fixed_latent, other))
+    with pytest.raises(ValueError, match="data: the model is class-conditional, plain has no lab"):
+        Trainer(DCGAN(classes=10), Dataset(data.images, None, "plain"), tmp_path / "x", settings)
+    with pytest.raises(ValueError, match="sample: got 3 labels for 64 latent vectors"):
+        whole.generate(whole.fixed_latent, tinygan.tensor([1, 2, 3]))
+
+
+def test_reports_come_when_asked_for_and_at_the_end(tmp_path):
+    tinygan.manual_seed(3)
+    data = synthetic_digits(96, seed=1)
+    Trainer(DCGAN(width=4), data, tmp_path, SETTINGS, report_every=2).train(3)
+    assert sorted(os.listdir(tmp_path / "samples")) == ["epoch_002.png", "epoch_003.png"]
+    with pytest.raises(ValueError, match="report_every must be at least 1, got 0"):
+        Trainer(DCGAN(width=4), data, tmp_path / "new", SETTINGS, report_every=0)
+
+
 CHILD = """
     import sys, time
     sys.path.insert(0, {tests!r})
-    from test_training import make_trainer, trainer
     from pathlib import Path
+    from test_training import make_trainer
+    from tinygan.training import trainer
     trainer.STEPS_PER_CHECKPOINT = 2
     step = trainer.gan_step  # slowed down: there must be time to stop it
-    trainer.gan_step = lambda *args: (time.sleep(0.03), step(*args))[1]
+    trainer.gan_step = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
     out = Path({out!r})
     sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
 """
@@ -169,7 +220,7 @@ def test_resuming_with_other_settings_names_them(whole_run):
 
 def test_scores_are_logged_and_missing_classes_raise_an_alarm(tmp_path, capsys):
     def evaluate(images):
-        assert images.shape == (trainer.EVALUATED, 1, 28, 28)
+        assert images.shape == (10_000, 1, 28, 28)
         assert np.isfinite(images).all()
         return {"fid": 1.5, "histogram": [0.0, 0.99] + [0.01 / 8] * 8}
 
@@ -283,7 +334,7 @@ def test_generator_of_a_checkpoint_is_the_average(whole_run):
     latent = run.model.latent(3)
     assert np.array_equal(sample(fresh, latent), run.generate(latent))
     assert not np.array_equal(sample(fresh, latent), sample(run.model.generator, latent))
-    with pytest.raises(ValueError, match=r"shape of 0.weight: \(392, 100\) given"):
+    with pytest.raises(ValueError, match=r"shape of 0.weight: \(256, 100\) given"):
         load_generator(whole_run / "checkpoint.npz", DCGAN(width=8).generator)
 
 
