@@ -16,7 +16,7 @@ from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_
 from tinygan.device import Generator
 from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
-from tinygan.metrics import Scorer, classifier_for, format_scores
+from tinygan.metrics import Scorer, classifier_for, format_scores, hold_out
 from tinygan.models import DCGAN
 from tinygan.training import Trainer, load_generator, sample
 
@@ -73,8 +73,8 @@ def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
-    """The training and the test set; a folder has no test set. The synthetic digits when MNIST
-    cannot be had, and a few of them with --quick."""
+    """The training and the test set, of a folder with labels a part of it, of one without None.
+    The synthetic digits when MNIST cannot be had, and a few of them with --quick."""
     if arguments.quick:
         return synthetic_digits(1000, 0), synthetic_digits(500, 1)
     source = arguments.data
@@ -83,7 +83,9 @@ def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
     except DataUnavailableError as error:
         print(f"{str(error).splitlines()[0].rstrip(':')}; training on synthetic digits instead")
         source, train = "synthetic", load_dataset("synthetic")
-    return train, load_dataset(source, "test") if train.labels is not None else None
+    if Path(source).is_dir():
+        return (train, None) if train.labels is None else hold_out(train)
+    return train, load_dataset(source, "test")
 
 
 def load_digits(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:

@@ -69,6 +69,18 @@ def test_dcgan_on_a_folder_of_images(run, tmp_path, rng):
     assert (tmp_path / "here" / "samples.gif").exists()
 
 
+def test_sub_folders_are_classes(run, tmp_path, rng):
+    for name in ("dark", "bright"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for index in range(30):
+            pixels = rng.integers(0, 100, (28, 28)) + (100 if name == "bright" else 0)
+            picture = Image.fromarray(pixels.astype(np.uint8))
+            picture.save(tmp_path / "pictures" / name / f"{index}.png")
+    text = run("dcgan_mnist.py", "--data", tmp_path / "pictures", "--epochs", 1, "--width", 4,
+               "--batch-size", 10)  # fmt: skip
+    assert "right on the test set" in text and "KL to uniform" in text
+
+
 def test_a_folder_in_colour_trains_scores_resumes_and_samples(run, tmp_path, rng):
     folder = tmp_path / "pictures"
     folder.mkdir()
