@@ -21,6 +21,7 @@ import tinygan.functional as F
 import tinygan.ops
 from tinygan import Function, Tensor, cat, grad, gradcheck, gradgradcheck, stack, where
 from tinygan.autograd import graph_nodes
+from tinygan.ops.image import translate
 
 Maker = Callable[[np.random.Generator], np.ndarray]
 
@@ -260,6 +261,10 @@ def convolutions() -> Iterator[Case]:
     )  # fmt: skip
     yield case("conv_transpose2d stride > kernel", (2, 2), (1, 2), stride=3)
     yield Case("max_pool2d", lambda x: F.max_pool2d(x, 2), [distinct(2, 2, 4, 2)])
+    yield Case(
+        "translate", lambda x: translate(x, np.array([1, -2]), np.array([0, 3])),
+        [normal(2, 2, 4, 5)],
+    )  # fmt: skip
     yield Case("max_pool2d overlap", lambda x: F.max_pool2d(x, 3, 2, 1), [distinct(1, 2, 5, 4)])
     yield Case(
         "max_pool2d same", lambda x: F.max_pool2d(x, (2, 3), 2, "same"), [distinct(1, 1, 3, 4)]

@@ -76,8 +76,10 @@ def test_a_run_leaves_its_records(whole_run):
     assert {"samples.gif", "losses.png"} <= set(os.listdir(whole_run))
     run = json.loads((whole_run / "run.json").read_text())
     assert run["settings"] == {
-        "batch_size": 16, "lr": 2e-4, "beta1": 0.5, "loss": "non-saturating",
-        "average_decay": 0.9, "seed": 3, "data": "synthetic",
+        "batch_size": 16, "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "lr_d": None, "decay": None,
+        "loss": "non-saturating", "real_label": 1.0, "r1": 0.0, "gradient_penalty": 0.0,
+        "penalty_every": 1, "augment": [], "noise": None, "pack": 1, "average_decay": 0.9,
+        "seed": 3, "data": "synthetic",
     }  # fmt: skip
     assert run["data"] == {"name": "synthetic", "images": 96, "shape": [1, 28, 28]}
     assert run["versions"]["numpy"] == np.__version__
@@ -99,6 +101,28 @@ def test_two_epochs_and_one_more_equal_three(whole_run, tmp_path):
     assert [start["step"] for start in run["starts"]] == [0, 12]
 
 
+def test_stabilisers_too_resume_with_the_same_bits(tmp_path):
+    settings = Settings(
+        batch_size=16, lr_d=4e-4, decay=(1, 3), real_label=0.9, r1=1.0, penalty_every=2,
+        augment=("translation", "cutout", "brightness"), noise=(0.1, 2), seed=3,
+    )  # fmt: skip
+    make_trainer(tmp_path / "whole", settings=settings).train(2)
+    make_trainer(tmp_path / "parts", settings=settings).train(1)
+    make_trainer(tmp_path / "parts", settings=settings, resume=True).train(2)
+    assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
+    optimizer = make_trainer(tmp_path / "parts", settings=settings, resume=True).optimizer_d
+    assert optimizer.lr == pytest.approx(4e-4 * (3 - 11 / 6) / 2)  # of the last step, the twelfth
+
+
+def test_reports_come_when_asked_for_and_at_the_end(tmp_path):
+    tinygan.manual_seed(3)
+    data = synthetic_digits(96, seed=1)
+    Trainer(DCGAN(width=4), data, tmp_path, SETTINGS, report_every=2).train(3)
+    assert sorted(os.listdir(tmp_path / "samples")) == ["epoch_002.png", "epoch_003.png"]
+    with pytest.raises(ValueError, match="report_every must be at least 1, got 0"):
+        Trainer(DCGAN(width=4), data, tmp_path / "new", SETTINGS, report_every=0)
+
+
 CHILD = """
     import sys, time
     sys.path.insert(0, {tests!r})
@@ -106,7 +130,7 @@ CHILD = """
     from pathlib import Path
     trainer.STEPS_PER_CHECKPOINT = 2
     step = trainer.gan_step  # slowed down: there must be time to stop it
-    trainer.gan_step = lambda *args: (time.sleep(0.03), step(*args))[1]
+    trainer.gan_step = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
     out = Path({out!r})
     sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
 """

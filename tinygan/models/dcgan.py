@@ -105,6 +105,7 @@ class DCGAN:
             if value < 1:
                 raise ValueError(f"DCGAN: {name} must be positive, got {value}")
         self.latent_size = latent_size
+        self.classes: int | None = None
         self.generator = make_generator(image_size, channels, width, latent_size, kernel_size)
         self.discriminator = make_discriminator(image_size, channels, width, kernel_size)
         nn.init.dcgan_(self.generator)

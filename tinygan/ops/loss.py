@@ -9,8 +9,8 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module
-from tinygan.ops.activation import log_softmax, relu, softplus
-from tinygan.ops.math import clip
+from tinygan.ops.activation import log_softmax, relu, sigmoid, softplus
+from tinygan.ops.math import clip, log
 from tinygan.ops.reduction import mean, sum
 from tinygan.ops.shape import check_range, gather
 from tinygan.tensor import Tensor
@@ -136,6 +136,12 @@ GAN_LOSSES = {
     "minimax": GANLoss(_cross_entropy_discriminator, lambda fake: -mean(softplus(fake))),
     # The same paper, section 3: G maximises E log D(G(z)), whose gradient does not saturate.
     "non-saturating": GANLoss(_cross_entropy_discriminator, lambda fake: mean(softplus(-fake))),
+    # As many tutorials write it: logarithms of probabilities, unguarded. A sigmoid that has rounded
+    # to 0 or 1 makes the loss infinite. Here to show it; use "non-saturating".
+    "log-probability": GANLoss(
+        lambda real, fake: -mean(log(sigmoid(real)) + log(1.0 - sigmoid(fake))),
+        lambda fake: -mean(log(sigmoid(fake))),
+    ),
     # Mao 2017 (arXiv:1611.04076), eq. 9 with a = 0, b = c = 1.
     "least-squares": GANLoss(
         lambda real, fake: (mean((real - 1.0) ** 2) + mean(fake**2)) * 0.5,
@@ -153,13 +159,34 @@ GAN_LOSSES = {
 }
 
 
-def gan_loss(name: str) -> GANLoss:
+def gan_loss(name: str, real_label: float = 1.0) -> GANLoss:
     """The losses of both players by name, see `GAN_LOSSES`.
 
+    Args:
+        real_label: below 1, D's target for real images: one-sided label smoothing (Salimans 2016,
+            arXiv:1606.03498, section 3.4; 0.9 is usual). D stops short of certainty where the data
+            is; the target for generated images stays 0, which would otherwise attract D's optimum.
+
     Raises:
-        ValueError: there is no such loss; the message lists them.
+        ValueError: there is no such loss (the message lists them), real_label is not in (0, 1], or
+            it is not 1 for a loss without target probabilities.
     """
     if name not in GAN_LOSSES:
         raise ValueError(f"gan_loss: no loss {name!r}; there are {', '.join(GAN_LOSSES)}")
-    return GAN_LOSSES[name]
+    loss = GAN_LOSSES[name]
+    if real_label == 1.0:
+        return loss
+    if not 0 < real_label < 1:
+        raise ValueError(f"gan_loss: real_label must be in (0, 1], got {real_label}")
+    if loss.discriminator is not _cross_entropy_discriminator:
+        raise ValueError(
+            f"gan_loss: real_label is {real_label}, but the loss {name!r} has no target "
+            "probabilities; use 'minimax' or 'non-saturating'"
+        )
+
+    def smoothed(real: Tensor, fake: Tensor) -> Tensor:
+        # t softplus(-x) + (1 - t) softplus(x) = softplus(-x) + (1 - t) x
+        return loss.discriminator(real, fake) + mean(real) * (1.0 - real_label)
+
+    return GANLoss(smoothed, loss.generator)
 

@@ -3,16 +3,31 @@
 from tinygan.training.alarms import TrainingDiverged
 from tinygan.training.checkpoint import load_checkpoint, load_generator, save_checkpoint
 from tinygan.training.sampling import sample
-from tinygan.training.step import gan_step
-from tinygan.training.trainer import Settings, Trainer
+from tinygan.training.settings import Settings
+from tinygan.training.stabilisers import (
+    diff_augment,
+    gradient_penalty,
+    instance_noise,
+    pack,
+    r1_penalty,
+)
+from tinygan.training.step import discriminator_step, gan_step, generator_step
+from tinygan.training.trainer import Trainer
 
 __all__ = [
     "Settings",
     "Trainer",
     "TrainingDiverged",
+    "diff_augment",
+    "discriminator_step",
     "gan_step",
+    "generator_step",
+    "gradient_penalty",
+    "instance_noise",
     "load_checkpoint",
     "load_generator",
+    "pack",
+    "r1_penalty",
     "sample",
     "save_checkpoint",
 ]

@@ -10,17 +10,26 @@ from tinygan.tensor import Tensor
 
 
 @no_grad()
-def sample(generator: Module, latent: Tensor, batch_size: int = 250) -> np.ndarray:
-    """The images of latent vectors (n, ...), as a float32 array on the CPU.
+def sample(
+    generator: Module, latent: Tensor, labels: Tensor | None = None, batch_size: int = 250
+) -> np.ndarray:
+    """The images of latent vectors (n, ...), and of labels (n,) for a class-conditional generator,
+    as a float32 array on the CPU.
 
     In evaluation mode: an image depends on its own latent vector and on nothing else, neither on
     the others nor on `batch_size`. The net is left in the mode it was in.
+
+    Raises:
+        ValueError: not one label per latent vector.
     """
+    if labels is not None and len(labels) != len(latent):
+        raise ValueError(f"sample: got {len(labels)} labels for {len(latent)} latent vectors")
+    inputs = [latent] if labels is None else [latent, labels]
     modes = [(module, module.training) for module in generator.modules()]
     generator.eval()
     try:
         parts = [
-            generator(latent[start : start + batch_size]).cpu().data
+            generator(*(x[start : start + batch_size] for x in inputs)).cpu().data
             for start in range(0, len(latent), batch_size)
         ]
     finally:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tinygan.nn import Module
 from tinygan.ops.loss import GANLoss
 from tinygan.optim import Optimizer
 from tinygan.tensor import Tensor
+
+Critic = Callable[[Tensor], Tensor]
+"""D as a function of what it sees alone; labels, where there are any, are bound."""
+
+View = Callable[[Tensor], Tensor]
+"""What D sees of images: augmented, noisy, packed. Random views are drawn anew at each call."""
+
+Penalty = Callable[[Critic, Tensor, Tensor], Tensor]
+"""(D, viewed real images, viewed generated images) -> a number that is added to D's loss."""
 
 
 class StepResult(NamedTuple):
@@ -19,6 +29,60 @@ class StepResult(NamedTuple):
     logit_fake: float
 
 
+def unchanged(images: Tensor) -> Tensor:
+    """The view of a D that sees the images as they are."""
+    return images
+
+
+def _critic(discriminator: Module, labels: Tensor | None) -> Critic:
+    return discriminator if labels is None else lambda seen: discriminator(seen, labels)
+
+
+def discriminator_step(
+    discriminator: Module,
+    optimizer: Optimizer,
+    loss: GANLoss,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None = None,
+    *,
+    view: View = unchanged,
+    penalty: Penalty | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Trains D to tell `real` from `fake` images; returns its loss and both of its outputs."""
+    critic = _critic(discriminator, labels)
+    seen_real, seen_fake = view(real), view(fake.detach())
+    output_real, output_fake = critic(seen_real), critic(seen_fake)
+    loss_d = loss.discriminator(output_real, output_fake)
+    total = loss_d if penalty is None else loss_d + penalty(critic, seen_real, seen_fake)
+    optimizer.zero_grad()
+    total.backward()
+    optimizer.step()
+    return loss_d.detach(), output_real.detach(), output_fake.detach()
+
+
+def generator_step(
+    discriminator: Module,
+    optimizer: Optimizer,
+    loss: GANLoss,
+    fake: Tensor,
+    labels: Tensor | None = None,
+    *,
+    view: View = unchanged,
+    regulariser: Callable[[], Tensor] | None = None,
+) -> Tensor:
+    """Trains the G that made `fake` images to please D; returns its loss."""
+    # D's own gradients are not wanted now, and without them backward does half the work.
+    discriminator.requires_grad_(False)
+    loss_g = loss.generator(_critic(discriminator, labels)(view(fake)))
+    total = loss_g if regulariser is None else loss_g + regulariser()
+    optimizer.zero_grad()
+    total.backward()
+    optimizer.step()
+    discriminator.requires_grad_(True)
+    return loss_g.detach()
+
+
 def gan_step(
     generator: Module,
     discriminator: Module,
@@ -27,28 +91,30 @@ def gan_step(
     loss: GANLoss,
     real: Tensor,
     latent: Tensor,
+    labels: Tensor | None = None,
+    *,
+    view: View = unchanged,
+    penalty: Penalty | None = None,
+    regulariser: Callable[[], Tensor] | None = None,
 ) -> StepResult:
     """Trains D on real and generated images, then G through the new D (Goodfellow 2014, alg. 1).
 
     The images are generated once and used for both: D sees them detached from G.
+
+    Args:
+        labels: (n,) classes of the real images, for class-conditional nets; the generated images
+            are of the same classes.
+        view: what D sees of images, real and generated (`tinygan.training.stabilisers`).
+        penalty: is added to D's loss (`r1_penalty`, `gradient_penalty`).
+        regulariser: is added to G's loss, for terms that do not depend on D.
     """
-    fake = generator(latent)
-
-    output_real, output_fake = discriminator(real), discriminator(fake.detach())
-    loss_d = loss.discriminator(output_real, output_fake)
-    optimizer_d.zero_grad()
-    loss_d.backward()
-    optimizer_d.step()
-
-    # D's own gradients are not wanted now, and without them backward does half the work.
-    discriminator.requires_grad_(False)
-    loss_g = loss.generator(discriminator(fake))
-    optimizer_g.zero_grad()
-    loss_g.backward()
-    optimizer_g.step()
-    discriminator.requires_grad_(True)
-
+    fake = generator(latent) if labels is None else generator(latent, labels)
+    loss_d, output_real, output_fake = discriminator_step(
+        discriminator, optimizer_d, loss, real, fake, labels, view=view, penalty=penalty
+    )
+    loss_g = generator_step(
+        discriminator, optimizer_g, loss, fake, labels, view=view, regulariser=regulariser
+    )
     return StepResult(
-        loss_d.item(), loss_g.item(), output_real.detach().mean().item(),
-        output_fake.detach().mean().item(),
-    )  # fmt: skip
+        loss_d.item(), loss_g.item(), output_real.mean().item(), output_fake.mean().item()
+    )

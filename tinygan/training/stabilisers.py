@@ -1,0 +1,146 @@
+"""What keeps the game in balance: penalties on D's slope, and what D sees of images.
+
+A penalty is a function of D and of what D sees, a view a function of images; `gan_step` takes one
+of each. Spectral normalisation and minibatch discrimination are layers (`tinygan.nn`), label
+smoothing is an option of `tinygan.functional.gan_loss`, the averaging of weights is in
+`tinygan.optim`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinygan.autograd import grad
+from tinygan.creation import rand, randn
+from tinygan.device import Generator, generator, to_device
+from tinygan.ops.image import translate
+from tinygan.ops.math import sqrt
+from tinygan.tensor import Tensor
+from tinygan.training.step import Critic, View
+
+# Penalties. Both differentiate D's gradient: their own gradient is a second derivative.
+
+
+def _squared_slope(critic: Critic, seen: Tensor) -> Tensor:
+    """(n,) squared lengths of the gradient of D's output by what it sees."""
+    seen = seen.detach().requires_grad_(True)
+    # One sum for all: no image's output depends on another image, so the gradients do not mix.
+    (slope,) = grad(critic(seen).sum(), seen, create_graph=True)
+    assert slope is not None
+    return (slope * slope).flatten(1).sum(1)
+
+
+def r1_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """R1 = 1/2 E |grad D(x)|^2 over real images x; to be weighted with gamma.
+
+    (Mescheder 2018, arXiv:1801.04406, eq. 9.) D may not slope where the data is, so that G can come
+    to rest there. D must not have batch norm, which makes an output depend on other images.
+    """
+    return _squared_slope(critic, real).mean() * 0.5
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """E (|grad D(x)| - 1)^2 over points x between real and generated images; weight 10 is usual.
+
+    (WGAN-GP: Gulrajani 2017, arXiv:1704.00028, eq. 3.) Keeps D nearly 1-Lipschitz, as the
+    Wasserstein loss needs it. Not with batch norm in D.
+    """
+    shape = (len(real),) + (1,) * (real.ndim - 1)
+    mix = rand(*shape, dtype=real.dtype, device=real.device)
+    between = real.detach() * mix + fake.detach() * (1.0 - mix)
+    # The length has no derivative at 0; 1e-12 is far below any slope that matters.
+    slope = sqrt(_squared_slope(critic, between) + 1e-12)
+    return ((slope - 1.0) ** 2).mean()
+
+
+# Views.
+
+
+def pack(images: Tensor, count: int) -> Tensor:
+    """`count` images judged together: (n, c, ...) -> (n / count, count * c, ...).
+
+    (PacGAN: Lin 2017, arXiv:1712.04086, section 2.) A D that sees several samples at once sees
+    when they are too much alike.
+
+    Raises:
+        ValueError: n is not a multiple of count.
+    """
+    if count < 1 or len(images) % count:
+        raise ValueError(f"pack: {len(images)} images cannot be packed by count = {count}")
+    n, c, *rest = images.shape
+    return images.reshape(n // count, count * c, *rest)
+
+
+def instance_noise(images: Tensor, std: float) -> Tensor:
+    """x + N(0, std^2): real and generated images overlap, and D cannot win at once.
+
+    (Sonderby 2016, arXiv:1610.04490, section 3.) `std` falls to zero as the training goes on.
+    """
+    return images + randn(*images.shape, dtype=images.dtype, device=images.device) * std
+
+
+def _random(generator: Generator, images: Tensor) -> np.ndarray:
+    """One number in [0, 1) per image."""
+    return generator.uniform((len(images),), images.dtype)
+
+
+def brightness(images: Tensor, generator: Generator = generator) -> Tensor:
+    """x + U(-0.5, 0.5), one number per image."""
+    shift = (_random(generator, images) - 0.5).reshape(-1, *(1,) * (images.ndim - 1))
+    return images + Tensor(to_device(shift.astype(images.dtype), images.device))
+
+
+def translation(images: Tensor, generator: Generator = generator) -> Tensor:
+    """Moved by up to an eighth of the size in both directions; zeros come in."""
+    moves = []
+    for size in images.shape[2:]:
+        reach = (size + 4) // 8
+        moves.append((_random(generator, images) * (2 * reach + 1)).astype(np.int64) - reach)
+    return translate(images, *moves)
+
+
+def cutout(images: Tensor, generator: Generator = generator) -> Tensor:
+    """A square of half the size, centred anywhere in the image, set to zero."""
+    inside = []
+    for size in images.shape[2:]:
+        half = size // 4
+        centre = np.floor(_random(generator, images) * size)[:, None]
+        inside.append(np.abs(np.arange(size) + 0.5 - centre) < half)
+    keep = ~(inside[0][:, None, :, None] & inside[1][:, None, None, :])
+    return images * Tensor(to_device(keep.astype(images.dtype), images.device))
+
+
+AUGMENTATIONS = {"brightness": brightness, "translation": translation, "cutout": cutout}
+
+
+def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:
+    """The named augmentations one after the other, each with new random numbers.
+
+    (DiffAugment: Zhao 2020, arXiv:2006.10738, section 3.) Real and generated images are augmented
+    alike and G's gradient flows through, so that G does not learn the augmentations; D cannot learn
+    a small data set by heart.
+
+    Raises:
+        ValueError: a name that is not in `AUGMENTATIONS`.
+    """
+    for name in policy:
+        if name not in AUGMENTATIONS:
+            raise ValueError(
+                f"diff_augment: policy names {name!r}; there are {', '.join(AUGMENTATIONS)}"
+            )
+    for name in policy:
+        images = AUGMENTATIONS[name](images)
+    return images
+
+
+def chain(views: Sequence[View]) -> View:
+    """One view made of several: the first is applied first."""
+
+    def view(images: Tensor) -> Tensor:
+        for each in views:
+            images = each(images)
+        return images
+
+    return view
