@@ -19,10 +19,10 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 def run(monkeypatch, tmp_path, capsys):
     """Runs an example in a folder of its own; returns what it printed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLES))  # as `python examples/name.py` does
     monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (640, 0))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (200, 1))
-    monkeypatch.setattr("tinygan.training.trainer.EVALUATED", 200)
 
     def run(name, *arguments):
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
@@ -79,11 +79,67 @@ def test_dcgan_without_mnist_says_so_in_one_line(run, monkeypatch):
     assert "1 epochs" in text
 
 
+def test_dcgan_with_the_papers_recipe(run):
+    recipe = ("--epochs", 2, "--paper", "--decay", 1)
+    text = run("dcgan_mnist.py", "--data", "synthetic", *recipe, *SMALL)
+    assert "BatchNorm2d(8" in text.split("discriminator")[1]
+    assert "BatchNorm2d" not in run("dcgan_mnist.py", "--quick", "--out", "new").split("discrim")[1]
+
+
 def test_dcgan_rejects_bad_options(run, capsys):
     with pytest.raises(SystemExit) as stop:
         run("dcgan_mnist.py", "--epochs", 0)
     assert stop.value.code == 2
     assert "--epochs must be at least 1" in capsys.readouterr().err
+
+
+def test_gan_reports_its_likelihood(run, tmp_path):
+    text = run("gan_mnist.py", "--quick", "--variant", "modern")
+    assert "Parzen, nats" in text
+    scores = json.loads((tmp_path / "runs" / "gan_mnist" / "scores.json").read_text())
+    generated, real = (scores[which]["Parzen, nats"] for which in ("generated", "real"))
+    assert np.isfinite(generated) and generated < real
+
+
+@pytest.mark.parametrize("label", ["hidden", "input"])
+def test_cgan_makes_digits_on_demand(run, tmp_path, label):
+    run("cgan_mnist.py", "--quick", "--variant", "modern", "--label", label)
+    out = tmp_path / "runs" / "cgan_mnist"
+    scores = json.loads((out / "scores.json").read_text())
+    assert 0 <= scores["generated"]["label accuracy"] < 0.9 < scores["real"]["label accuracy"]
+    assert scores["generated"]["total variation"] > 0 < scores["real"]["Laplacian variance"]
+    with Image.open(out / "digits.png") as picture:
+        assert picture.size == (2 * (10 * 30 - 2),) * 2
+
+
+def test_conditional_dcgan_is_judged_by_its_nearest_neighbours(run, tmp_path):
+    text = run("dcgan_conditional_mnist.py", "--quick")
+    assert "1-NN error, %" in text
+    out = tmp_path / "runs" / "dcgan_conditional_mnist"
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["generated"]["1-NN error, %"] > scores["real"]["1-NN error, %"]
+    assert scores["real"]["1-NN error, %"] < 20
+
+
+def test_deligan_keeps_its_rows(run, tmp_path):
+    text = run("deligan_mnist.py", "--quick", "--only", "DeLiGAN")
+    rows = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())
+    assert set(rows) == {"real", "DeLiGAN"} and "without" not in text
+    assert rows["real"]["FID"] < rows["DeLiGAN"]["FID"]
+    text = run("deligan_mnist.py", "--quick")
+    after = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())
+    assert after["DeLiGAN"] == rows["DeLiGAN"]
+    assert after["without regulariser"]["mean |sigma|"] < after["DeLiGAN"]["mean |sigma|"]
+    assert "mean |sigma|" not in after["without mixture"]
+
+
+def test_collapse_study_makes_its_table(run, tmp_path):
+    text = run("collapse_study.py", "--quick")
+    rows = json.loads((tmp_path / "runs" / "collapse_study" / "results.json").read_text())
+    assert len(rows) == 9 and all(name in text for name in rows)
+    assert rows["fixed"]["steps"] == 10 and rows["fixed"]["broke"] is None
+    assert 0 <= rows["faithful"]["entropy"] <= np.log(10)
+    assert (tmp_path / "runs" / "collapse_study" / "entropy.png").exists()
 
 
 def test_torch_comparison_runs(run, tmp_path, monkeypatch):

@@ -26,7 +26,6 @@ from tinygan.training import (
     gan_step,
     load_generator,
     sample,
-    trainer,
 )
 from tinygan.training.log import JsonLines, read_json_lines
 
@@ -114,6 +113,32 @@ def test_stabilisers_too_resume_with_the_same_bits(tmp_path):
     assert optimizer.lr == pytest.approx(4e-4 * (3 - 11 / 6) / 2)  # of the last step, the twelfth
 
 
+def test_labels_resume_with_the_same_bits(tmp_path):
+    settings = Settings(batch_size=16, average_decay=0.9, seed=3)
+    data = synthetic_digits(64, seed=1)
+
+    def make(out, resume=False):
+        tinygan.manual_seed(3)
+        model = DCGAN(width=4, classes=10)
+        return Trainer(model, data, out, settings, samples=30, resume=resume)
+
+    make(tmp_path / "whole").train(2)
+    make(tmp_path / "parts").train(1)
+    whole, again = make(tmp_path / "whole", resume=True), make(tmp_path / "parts", resume=True)
+    again.train(2)
+    assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
+    assert whole.evaluation_samples().shape == (30, 1, 28, 28)
+    np.testing.assert_array_equal(whole.fixed_labels.data, np.arange(64) % 10)
+    # A digit follows its label: other labels, other images.
+    other = tinygan.tensor((whole.fixed_labels.data + 1) % 10)
+    first = whole.generate(whole.fixed_latent, whole.fixed_labels)
+    assert not np.allclose(first, whole.generate(whole.fixed_latent, other))
+    with pytest.raises(ValueError, match="data: the model is class-conditional, plain has no lab"):
+        Trainer(DCGAN(classes=10), Dataset(data.images, None, "plain"), tmp_path / "x", settings)
+    with pytest.raises(ValueError, match="sample: got 3 labels for 64 latent vectors"):
+        whole.generate(whole.fixed_latent, tinygan.tensor([1, 2, 3]))
+
+
 def test_reports_come_when_asked_for_and_at_the_end(tmp_path):
     tinygan.manual_seed(3)
     data = synthetic_digits(96, seed=1)
@@ -126,8 +151,9 @@ def test_reports_come_when_asked_for_and_at_the_end(tmp_path):
 CHILD = """
     import sys, time
     sys.path.insert(0, {tests!r})
-    from test_training import make_trainer, trainer
     from pathlib import Path
+    from test_training import make_trainer
+    from tinygan.training import trainer
     trainer.STEPS_PER_CHECKPOINT = 2
     step = trainer.gan_step  # slowed down: there must be time to stop it
     trainer.gan_step = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
@@ -193,7 +219,7 @@ def test_resuming_with_other_settings_names_them(whole_run):
 
 def test_scores_are_logged_and_missing_classes_raise_an_alarm(tmp_path, capsys):
     def evaluate(images):
-        assert images.shape == (trainer.EVALUATED, 1, 28, 28)
+        assert images.shape == (10_000, 1, 28, 28)
         assert np.isfinite(images).all()
         return {"fid": 1.5, "histogram": [0.0, 0.99] + [0.01 / 8] * 8}
 

@@ -48,6 +48,15 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def require_labels(self) -> np.ndarray:
+        """The labels, where there must be some.
+
+        Raises ValueError when there are none.
+        """
+        if self.labels is None:
+            raise ValueError(f"the data set {self.name} has no labels, and they are needed here")
+        return self.labels
+
     def batch(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The images at ``indices`` (b,) as float32 (b, c, h, w), scaled from 0..255 to [-1, 1].
 

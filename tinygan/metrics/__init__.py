@@ -1,26 +1,62 @@
-"""Scores of generated images, on the features of a small classifier that tinygan trains itself.
+"""Scores of generated images, most of them on the features of a small net of tinygan's own.
 
 They are not comparable with published scores, which use the Inception network trained on ImageNet;
-each is therefore printed beside its floor, the same score of real images.
+each is therefore printed beside its floor, the same score of real images. docs/metrics.md says what
+each can see and what it cannot.
 """
 
-from tinygan.metrics.classifier import Classifier, classifier_for, train_classifier
-from tinygan.metrics.report import Scorer, format_scores
-from tinygan.metrics.scores import (
+from tinygan.metrics.classes import (
+    ModifiedInceptionScore,
+    class_entropy,
     class_histogram,
-    frechet_distance,
     inception_score,
+    kl_divergence,
     kl_to_uniform,
+    modified_inception_score,
 )
+from tinygan.metrics.classifier import Classifier, classifier_for, train_classifier
+from tinygan.metrics.distances import KernelDistance, frechet_distance, kernel_distance
+from tinygan.metrics.modes import mode_coverage, mode_histogram_scores, stacked_labels
+from tinygan.metrics.neighbours import Neighbours, nearest_neighbour_error, nearest_neighbours
+from tinygan.metrics.overlap import (
+    PrecisionRecall,
+    TwoSampleAccuracy,
+    precision_recall,
+    two_sample_accuracy,
+)
+from tinygan.metrics.parzen import ParzenScore, parzen_log_likelihood, parzen_score
+from tinygan.metrics.report import Scorer, format_scores
+from tinygan.metrics.sharpness import laplacian_variance, total_variation
 
 __all__ = [
     "Classifier",
+    "KernelDistance",
+    "ModifiedInceptionScore",
+    "Neighbours",
+    "ParzenScore",
+    "PrecisionRecall",
     "Scorer",
+    "TwoSampleAccuracy",
+    "class_entropy",
     "class_histogram",
     "classifier_for",
     "format_scores",
     "frechet_distance",
     "inception_score",
+    "kernel_distance",
+    "kl_divergence",
     "kl_to_uniform",
+    "laplacian_variance",
+    "mode_coverage",
+    "mode_histogram_scores",
+    "modified_inception_score",
+    "nearest_neighbour_error",
+    "nearest_neighbours",
+    "parzen_log_likelihood",
+    "parzen_score",
+    "precision_recall",
+    "stacked_labels",
+    "total_variation",
     "train_classifier",
+    "two_sample_accuracy",
 ]

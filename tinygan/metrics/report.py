@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinygan.data import Dataset
+from tinygan.metrics.classes import class_histogram, inception_score, kl_to_uniform
 from tinygan.metrics.classifier import Classifier
-from tinygan.metrics.scores import (
-    class_histogram,
-    frechet_distance,
-    inception_score,
-    kl_to_uniform,
-)
+from tinygan.metrics.distances import frechet_distance
 
 
 class Scorer:

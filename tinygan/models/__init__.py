@@ -1,5 +1,23 @@
 """The models. Each file reads like the paper it follows."""
 
+from tinygan.models.cgan import CGAN
 from tinygan.models.dcgan import DCGAN
+from tinygan.models.deligan import ComponentGAN, DeLiGAN, MixtureLatent
+from tinygan.models.deligan_mnist import mnist_500_model
+from tinygan.models.deligan_toy import TOY_MODELS, TurnTaking, toy_model
+from tinygan.models.gan import GAN
+from tinygan.models.same_dcgan import SameDCGAN
 
-__all__ = ["DCGAN"]
+__all__ = [
+    "CGAN",
+    "DCGAN",
+    "GAN",
+    "TOY_MODELS",
+    "ComponentGAN",
+    "DeLiGAN",
+    "MixtureLatent",
+    "SameDCGAN",
+    "TurnTaking",
+    "mnist_500_model",
+    "toy_model",
+]

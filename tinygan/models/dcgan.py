@@ -10,6 +10,10 @@ generative adversarial networks", arXiv:1511.06434. The rules of its section 3, 
 
 Section 4: batches of 128, Adam with lr 2e-4 and beta1 0.5, weights N(0, 0.02^2), images in [-1, 1]
 and not otherwise changed, latent vectors uniform in [-1, 1].
+
+With `classes` both nets also take labels (Mirza 2014, arXiv:1411.1784): one-hot vectors beside z in
+G, constant label maps beside the image in D. Two rules can be changed for D: `batch_norm_d`, which
+couples the images of a batch, and `spectral_norm_d` (Miyato 2018, arXiv:1802.05957).
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from __future__ import annotations
 from tinygan import nn
 from tinygan.creation import rand
 from tinygan.device import Generator, generator
+from tinygan.models.arguments import check_positive
+from tinygan.models.labels import WithLabels
 from tinygan.tensor import Tensor
 
 
@@ -61,7 +67,7 @@ def make_generator(
 
 
 def make_discriminator(
-    image_size: int, channels: int, width: int, kernel_size: int
+    image_size: int, channels: int, width: int, kernel_size: int, batch_norm: bool = True
 ) -> nn.Sequential:
     """Images (n, channels, image_size, image_size) -> logits (n, 1) of being real."""
     size, halvings = stages(image_size)
@@ -71,18 +77,22 @@ def make_discriminator(
     ]
     features = width
     for _ in range(halvings - 1):
-        layers += [
-            nn.Conv2d(features, features * 2, kernel_size, 2, "same", bias=False),
-            nn.BatchNorm2d(features * 2),
-            nn.LeakyReLU(0.2),
-        ]
+        # Batch norm has a bias of its own.
+        layers.append(
+            nn.Conv2d(features, features * 2, kernel_size, 2, "same", bias=not batch_norm)
+        )
         features *= 2
+        layers += [nn.BatchNorm2d(features)] if batch_norm else []
+        layers.append(nn.LeakyReLU(0.2))
     layers += [nn.Flatten(), nn.Linear(features * size * size, 1)]
     return nn.Sequential(*layers)
 
 
 class DCGAN:
     """The two nets, initialised as in the paper, and the distribution of latent vectors.
+
+    Without `classes`, generator(z) and discriminator(x); with them, generator(z, labels) and
+    discriminator(x, labels), where labels are integers (n,).
 
     Args:
         image_size: height and width: 28, or any power of two from 8 on.
@@ -91,6 +101,9 @@ class DCGAN:
             64x64 nets have width 128, many reimplementations 64.
         latent_size: the length of z.
         kernel_size: 4, or 5 as in the paper; strides are 2, padding is "same".
+        classes: the number of classes, or None for nets without labels.
+        batch_norm_d: whether D has batch norm; its convolutions have biases where it has not.
+        spectral_norm_d: whether each weight of D is divided by its largest singular value.
     """
 
     def __init__(
@@ -100,16 +113,26 @@ class DCGAN:
         width: int = 64,
         latent_size: int = 100,
         kernel_size: int = 4,
+        classes: int | None = None,
+        batch_norm_d: bool = True,
+        spectral_norm_d: bool = False,
     ):
-        for name, value in (("channels", channels), ("width", width), ("latent_size", latent_size)):
-            if value < 1:
-                raise ValueError(f"DCGAN: {name} must be positive, got {value}")
-        self.latent_size = latent_size
-        self.classes: int | None = None
-        self.generator = make_generator(image_size, channels, width, latent_size, kernel_size)
-        self.discriminator = make_discriminator(image_size, channels, width, kernel_size)
-        nn.init.dcgan_(self.generator)
-        nn.init.dcgan_(self.discriminator)
+        check_positive(
+            "DCGAN", channels=channels, width=width, latent_size=latent_size,
+            classes=1 if classes is None else classes,
+        )  # fmt: skip
+        self.latent_size, self.classes = latent_size, classes
+        labels = classes or 0
+        g = make_generator(image_size, channels, width, latent_size + labels, kernel_size)
+        d = make_discriminator(image_size, channels + labels, width, kernel_size, batch_norm_d)
+        nn.init.dcgan_(g)
+        nn.init.dcgan_(d)
+        if spectral_norm_d:
+            for name, part in list(d.named_children()):
+                if isinstance(part, (nn.Conv2d, nn.Linear)):
+                    setattr(d, name, nn.spectral_norm(part))
+        self.generator: nn.Module = WithLabels(g, classes) if classes else g
+        self.discriminator: nn.Module = WithLabels(d, classes) if classes else d
 
     def latent(self, count: int, generator: Generator = generator) -> Tensor:
         """`count` latent vectors, uniform in [-1, 1]: (count, latent_size)."""

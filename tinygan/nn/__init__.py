@@ -20,6 +20,12 @@ from tinygan.nn.layers import (
     Unflatten,
 )
 from tinygan.nn.module import Buffer, Module, Parameter, Sequential
+from tinygan.nn.stabilisers import (
+    MinibatchDiscrimination,
+    Rescale,
+    SpectralNorm,
+    spectral_norm,
+)
 
 __all__ = [
     "BatchNorm1d",
@@ -34,13 +40,17 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Maxout",
+    "MinibatchDiscrimination",
     "Module",
     "Parameter",
     "ReLU",
+    "Rescale",
     "Sequential",
     "Sigmoid",
     "Softplus",
+    "SpectralNorm",
     "Tanh",
     "Unflatten",
     "init",
+    "spectral_norm",
 ]

@@ -25,6 +25,14 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     return _assign(tensor, generator.normal(tensor.shape, tensor.dtype) * std + mean)
 
 
+def truncated_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Samples of N(mean, std^2) within two deviations: others are drawn again (TensorFlow's)."""
+    values = generator.normal(tensor.shape, tensor.dtype)
+    while (outside := abs(values) > 2).any():
+        values[outside] = generator.normal((int(outside.sum()),), tensor.dtype)
+    return _assign(tensor, values * std + mean)
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Samples uniform in [a, b)."""
     return _assign(tensor, generator.uniform(tensor.shape, tensor.dtype) * (b - a) + a)

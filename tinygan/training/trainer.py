@@ -24,7 +24,6 @@ from tinygan.training.settings import Settings
 from tinygan.training.step import StepResult, gan_step
 
 GRID = 64  # samples in the picture of an epoch
-EVALUATED = 10_000  # samples that the scores are computed from
 STEPS_PER_CHECKPOINT = 200
 
 
@@ -61,8 +60,9 @@ class Trainer:
         model: seeded before it was made, with ``tinygan.manual_seed(settings.seed)``.
         data: the training images.
         out: a folder, made when missing.
-        evaluate: called at each report with 10,000 samples (n, c, h, w) in [-1, 1]; returns scores
-            for the log.
+        evaluate: called at each report with samples (n, c, h, w) in [-1, 1]; returns scores for
+            the log.
+        samples: how many; the same latent vectors each time.
         regulariser: is added to G's loss in each step.
         report_every: epochs from one report (picture, scores, alarms) to the next.
         resume: go on from the checkpoint in `out`.
@@ -82,14 +82,16 @@ class Trainer:
         *,
         device: str = "cpu",
         evaluate: Callable[[np.ndarray], dict[str, Any]] | None = None,
+        samples: int = 10_000,
         regulariser: Callable[[], Tensor] | None = None,
         report_every: int = 1,
         resume: bool = False,
     ):
         if model.classes is not None and data.labels is None:
             raise ValueError(f"data: the model is class-conditional, {data.name} has no labels")
-        if report_every < 1:
-            raise ValueError(f"report_every must be at least 1, got {report_every}")
+        for name, value in (("samples", samples), ("report_every", report_every)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         self.model, self.data, self.settings, self.evaluate = model, data, settings, evaluate
         self.regulariser, self.report_every = regulariser, report_every
         self.out, self.device = Path(out), check_device(device)
@@ -104,12 +106,12 @@ class Trainer:
         self.step, self._stuck, self.stopping = 0, alarms.StuckDiscriminator(), False
         latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
         self.fixed_latent = model.latent(GRID, latent_stream)
-        self.evaluation_latent = model.latent(EVALUATED, latent_stream)
+        self.evaluation_latent = model.latent(samples, latent_stream)
         self._labels = self.fixed_labels = self.evaluation_labels = None
         if model.classes is not None and data.labels is not None:
             self._labels = data.labels
             self.fixed_labels = tensor(np.arange(GRID) % model.classes)
-            drawn = latent_stream.numpy.integers(len(data), size=EVALUATED)
+            drawn = latent_stream.numpy.integers(len(data), size=samples)
             self.evaluation_labels = tensor(self._labels[drawn])  # as frequent as in the data
 
         exists = self.checkpoint_path.exists()
@@ -244,7 +246,7 @@ class Trainer:
         return sample(self.average.module, latent.to(self.device), labels)
 
     def evaluation_samples(self) -> np.ndarray:
-        """The 10,000 samples that scores are computed from: the same latent vectors each time."""
+        """The samples that scores are computed from: of the same latent vectors each time."""
         return self.generate(self.evaluation_latent, self.evaluation_labels)
 
     def _draw(self) -> None:

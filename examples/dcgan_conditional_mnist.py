@@ -1,0 +1,69 @@
+"""Trains a class-conditional DCGAN on MNIST and lets a nearest-neighbour rule judge its digits.
+
+    python examples/dcgan_conditional_mnist.py
+    python examples/dcgan_conditional_mnist.py --resume --epochs 40
+    python examples/dcgan_conditional_mnist.py --quick
+
+The test is that of Radford 2015 (arXiv:1511.06434), section 8.1: 50,000 generated digits, labelled
+with the classes that they were asked for, are the training set of a 1-nearest-neighbour classifier.
+Its error on MNIST's test set is 2.98 % in the paper, and about 3.1 % when it is trained on as many
+real digits. A generator that shows wrong or few digits of a class cannot reach that.
+"""
+
+from __future__ import annotations
+
+import common
+import numpy as np
+
+from tinygan.creation import tensor
+from tinygan.device import Generator
+from tinygan.images import grid, save_png
+from tinygan.metrics import nearest_neighbour_error
+from tinygan.models import DCGAN
+from tinygan.training import Settings, Trainer
+
+
+def main() -> None:
+    parser = common.training_parser(
+        __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=1e-3
+    )
+    parser.add_argument("--width", type=int, default=64, help="channels of the nets (%(default)s)")
+    parser.add_argument("--samples", type=int, default=50_000, help="for the test (%(default)s)")
+    options = common.parse(parser)
+    if options.quick:
+        options.epochs, options.width, options.samples = 1, 4, 500
+    model = DCGAN(width=options.width, classes=10, batch_norm_d=False)
+    train, test = common.load_digits(options)
+    scorer = common.scorer_for(train, test, options)
+    settings = Settings(
+        options.batch_size, options.lr, lr_d=2 * options.lr, beta2=0.99, r1=1.0, penalty_every=8,
+        seed=options.seed,
+    )  # fmt: skip
+    trainer = Trainer(
+        model, train, options.out, settings, device=options.device, evaluate=scorer,
+        samples=scorer.count, resume=options.resume,
+    )  # fmt: skip
+    minutes = common.train(trainer, options)
+
+    labels = np.arange(options.samples) % 10
+    latent = model.latent(options.samples, Generator(options.seed + 2))
+    images = trainer.generate(latent, tensor(labels))
+    save_png(grid(images[:100], 10), options.out / "digits.png", zoom=2)
+    chosen = np.random.default_rng(options.seed).permutation(len(train))[: options.samples]
+    real, real_labels = train.batch(chosen), train.require_labels()[chosen]
+    tested, truth = test.batch(np.arange(len(test))), test.require_labels()
+    rows = {
+        "1-NN error, %": (
+            100 * nearest_neighbour_error(images, labels, tested, truth),
+            100 * nearest_neighbour_error(real, real_labels, tested, truth),
+        ),
+        "label accuracy": (
+            common.label_accuracy(scorer, images[: scorer.count], labels),
+            common.label_accuracy(scorer, tested, truth),
+        ),
+    }
+    common.report(images[: scorer.count], scorer, rows, options, minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Spectral normalisation is PyTorch's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygan
+from tinygan import nn
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda m: m.Linear(5, 4), (3, 5)),
+        (lambda m: m.Conv2d(2, 4, 3, 2, 1), (3, 2, 6, 6)),
+        (lambda m: m.ConvTranspose2d(3, 2, (3, 2), 2), (2, 3, 4, 4)),
+    ],
+    ids=["Linear", "Conv2d", "ConvTranspose2d"],
+)
+def test_three_steps_and_an_evaluation(make, shape, device, rng):
+    """From the same weight, u and v: outputs, gradients and the vectors, as the weight moves."""
+    torch.manual_seed(1)
+    theirs = torch.nn.utils.parametrizations.spectral_norm(make(torch.nn), n_power_iterations=2)
+    ours = nn.spectral_norm(make(nn), n_power_iterations=2)
+    state, norm = theirs.state_dict(), theirs.parametrizations.weight[0]
+    ours.load_state_dict({
+        "layer.weight": state["parametrizations.weight.original"].numpy(),
+        "layer.bias": state["bias"].numpy(),
+        "u": norm._u.numpy(), "v": norm._v.numpy(),
+    })  # fmt: skip
+    ours.to(device)
+    original = theirs.parametrizations.weight.original
+
+    def same(a, b, atol=1e-5):  # sums of up to 27 products of order 1 in float32
+        a, b = a.detach().cpu().numpy(), b.detach().numpy()
+        assert np.isfinite(b).all()
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=atol)
+
+    for mode in (True, True, True, False):
+        ours.train(mode)
+        theirs.train(mode)
+        array = rng.standard_normal(shape).astype(np.float32)
+        x = tinygan.tensor(array, device=device, requires_grad=True)
+        expected_x = torch.tensor(array, requires_grad=True)
+        y, expected = ours(x), theirs(expected_x)
+        same(y, expected)
+        ours.zero_grad()
+        theirs.zero_grad()
+        (y * y).sum().backward()
+        (expected * expected).sum().backward()
+        same(x.grad, expected_x.grad, 1e-4)  # sums over the outputs too
+        same(ours.layer.weight.grad, original.grad, 1e-4)
+        same(ours.layer.bias.grad, theirs.bias.grad, 1e-4)
+        same(ours.u, norm._u)
+        same(ours.v, norm._v)
+        move = 0.1 * rng.standard_normal(original.shape).astype(np.float32)
+        ours.layer.weight.data += tinygan.tensor(move, device=device).data
+        with torch.no_grad():
+            original += torch.tensor(move)

@@ -1,0 +1,130 @@
+"""CGAN: conditional generative adversarial nets.
+
+Mirza and Osindero 2014, "Conditional generative adversarial nets", arXiv:1411.1784. Both nets are
+also given the label y (eq. 2):
+
+    min over G, max over D of   E log D(x|y) + E log(1 - D(G(z|y)))
+
+The nets of section 4.1, for MNIST, here with label="hidden":
+
+- G: z uniform in [0, 1], 100 -> 200 ReLU;  y one-hot, 10 -> 1000 ReLU;  both together 1200 -> 1200
+  ReLU -> 784 sigmoid;
+- D: x, 784 -> maxout of 240 units, 5 pieces;  y -> maxout of 50 units, 5 pieces;  both together ->
+  maxout of 240 units, 4 pieces -> 1;
+- dropout of 0.5 in both nets; batches of 100, SGD with learning rate 0.1, divided by 1.00004 after
+  each step down to 1e-6; momentum 0.5 rising to 0.7.
+
+With label="input" y is concatenated to z and to x, and the two first layers of each net become one
+of the same total width: 110 -> 1200 in G, 794 -> maxout of 290 in D. All else is the same, so that
+a comparison of the two ways compares the two ways. (The hidden way is the input way with those
+weights of the first layer at zero that lead from z to y's units and from y to z's units.)
+"""
+
+from __future__ import annotations
+
+from tinygan import nn
+from tinygan.creation import rand
+from tinygan.device import Generator, generator
+from tinygan.models.arguments import check_choice, check_positive
+from tinygan.models.gan import VARIANTS, hidden, pixels, start_uniform
+from tinygan.models.labels import one_hot
+from tinygan.ops.shape import cat
+from tinygan.tensor import Tensor
+
+
+class LabelAtInput(nn.Module):
+    """layer(cat(x, y))"""
+
+    def __init__(self, layer: nn.Module):
+        self.layer = layer
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.layer(cat([x, y], 1))
+
+
+class LabelThroughHidden(nn.Module):
+    """cat(of_input(x), of_label(y))"""
+
+    def __init__(self, of_input: nn.Module, of_label: nn.Module):
+        self.of_input, self.of_label = of_input, of_label
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return cat([self.of_input(x), self.of_label(y)], 1)
+
+
+class Conditional(nn.Module):
+    """net(join(prepare(x), y)), y the one-hot labels."""
+
+    def __init__(self, classes: int, prepare: nn.Module, join: nn.Module, net: nn.Module):
+        self.classes, self.prepare, self.join, self.net = classes, prepare, join, net
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        y = one_hot(labels, self.classes, x)
+        return self.net(self.join(self.prepare(x), y))
+
+
+class CGAN:
+    """The two nets, generator(z, labels) and discriminator(x, labels), and the distribution of z.
+
+    Args:
+        classes: the number of classes.
+        label: how the label enters, "hidden" as in the paper, or "input".
+        variant: "paper", or "modern": LeakyReLU in both nets, batch norm in G and tanh at its
+            output, dropout of 0.3 in D and none in G, weights as in DCGAN.
+        image_size: height and width.
+        channels: 1 for grey, 3 for RGB.
+        latent_size: the length of z.
+    """
+
+    def __init__(
+        self,
+        classes: int = 10,
+        label: str = "hidden",
+        variant: str = "paper",
+        image_size: int = 28,
+        channels: int = 1,
+        latent_size: int = 100,
+    ):
+        check_positive(
+            "CGAN", classes=classes, image_size=image_size, channels=channels,
+            latent_size=latent_size,
+        )  # fmt: skip
+        check_choice("CGAN", "label", label, ("hidden", "input"))
+        check_choice("CGAN", "variant", variant, VARIANTS)
+        self.classes, self.latent_size = classes, latent_size
+
+        def layer_g(inputs: int, outputs: int) -> nn.Sequential:
+            dropout = [nn.Dropout(0.5)] if variant == "paper" else []
+            return nn.Sequential(*hidden(inputs, outputs, variant), *dropout)
+
+        def layer_d(inputs: int, outputs: int, pieces: int = 5) -> nn.Sequential:
+            if variant == "paper":
+                return nn.Sequential(nn.Maxout(inputs, outputs, pieces), nn.Dropout(0.5))
+            return nn.Sequential(nn.Linear(inputs, outputs), nn.LeakyReLU(0.2), nn.Dropout(0.3))
+
+        size = channels * image_size**2
+        join_g: nn.Module
+        join_d: nn.Module
+        if label == "hidden":
+            join_g = LabelThroughHidden(layer_g(latent_size, 200), layer_g(classes, 1000))
+            join_d = LabelThroughHidden(layer_d(size, 240), layer_d(classes, 50))
+        else:
+            join_g = LabelAtInput(layer_g(latent_size + classes, 200 + 1000))
+            join_d = LabelAtInput(layer_d(size + classes, 240 + 50))
+        to_pixels = [layer_g(1200, 1200), *pixels(1200, channels, image_size, variant)]
+        to_logit = [layer_d(290, 240, pieces=4), nn.Linear(240, 1)]
+        to_unit = [nn.Rescale(0.5, 0.5)] if variant == "paper" else []  # [-1, 1] to [0, 1]
+        self.generator = Conditional(classes, nn.Sequential(), join_g, nn.Sequential(*to_pixels))
+        self.discriminator = Conditional(
+            classes, nn.Sequential(nn.Flatten(), *to_unit), join_d, nn.Sequential(*to_logit)
+        )
+        if variant == "paper":
+            start_uniform(self.generator, 0.05)
+            start_uniform(self.discriminator, 0.005)
+        else:
+            nn.init.dcgan_(self.generator)
+            nn.init.dcgan_(self.discriminator)
+
+    def latent(self, count: int, generator: Generator = generator) -> Tensor:
+        """`count` latent vectors, uniform in [0, 1]: (count, latent_size)."""
+        return rand(count, self.latent_size, generator=generator)
