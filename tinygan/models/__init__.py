@@ -6,6 +6,7 @@ from tinygan.models.deligan import ComponentGAN, DeLiGAN, MixtureLatent
 from tinygan.models.deligan_mnist import mnist_500_model
 from tinygan.models.deligan_toy import TOY_MODELS, TurnTaking, toy_model
 from tinygan.models.gan import GAN
+from tinygan.models.mixture import MixtureGAN
 from tinygan.models.same_dcgan import SameDCGAN
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "TOY_MODELS",
     "ComponentGAN",
     "DeLiGAN",
+    "MixtureGAN",
     "MixtureLatent",
     "SameDCGAN",
     "TurnTaking",

@@ -1,0 +1,117 @@
+"""Counts the modes that a GAN finds: on a ring of 8, a grid of 25, or 1,000 stacked digits.
+
+    python examples/mode_coverage.py --data ring             minutes on one core
+    python examples/mode_coverage.py --data grid --pack 2    D judges two points at a time
+    python examples/mode_coverage.py --data grid --recipe published --epochs 20
+    python examples/mode_coverage.py --data stacked --pack 2    hours; --resume goes on
+
+The recipe "published" is PacGAN's (Lin 2018, arXiv:1712.04086, section 4), whose 400 epochs of
+points take hours; "best" is ours. docs/mode-collapse.md tells what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from functools import partial
+from pathlib import Path
+
+import common
+import mode_coverage_parts as parts
+import numpy as np
+
+import tinygan
+from tinygan.data import stacked_digits
+from tinygan.functional import gan_loss
+from tinygan.metrics import classifier_for
+from tinygan.models import DCGAN, MixtureGAN
+from tinygan.optim import Adam, ExponentialMovingAverage, LinearLR
+from tinygan.training import Trainer, gan_step, pack, sample
+
+
+def train_points(options: argparse.Namespace, seed: int) -> dict:
+    """One run on points: its samples and their scores."""
+    recipe, mixture = parts.RECIPES[options.recipe], parts.MIXTURES[options.data]
+    scale = np.float32(recipe.reach / mixture.means.max() if recipe.reach else 1.0)
+    tinygan.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    points = mixture.sample(parts.POINTS, rng) * scale
+    model, loss = MixtureGAN(options.recipe, options.pack), gan_loss("non-saturating")
+    adam_g = Adam(model.generator.parameters(), recipe.lr, recipe.betas)
+    adam_d = Adam(model.discriminator.parameters(), recipe.lr, recipe.betas)
+    average = ExponentialMovingAverage(model.generator, recipe.average)
+    steps = 20 if options.quick else options.epochs * parts.POINTS // recipe.batch
+    schedules = [LinearLR(adam, total_iters=steps - steps // 2, begin=steps // 2)
+                 for adam in (adam_g, adam_d) if recipe.decay]  # fmt: skip
+    latent = model.latent(2_500, tinygan.Generator(seed + 1))
+    start = time.perf_counter()
+    for step in range(1, steps + 1):
+        real = tinygan.tensor(points[rng.integers(parts.POINTS, size=recipe.batch * options.pack)])
+        gan_step(
+            model.generator, model.discriminator, adam_g, adam_d, loss, real,
+            model.latent(len(real)), view=partial(pack, count=options.pack),
+            penalty=recipe.penalty(step),
+        )  # fmt: skip
+        average.update()
+        for schedule in schedules:
+            schedule.step()
+        if step in {steps * tenth // 10 for tenth in range(1, 11)}:
+            samples = sample(average.module, latent) / scale
+            scores = parts.point_scores(samples, mixture)
+            scores["ms/step"] = (time.perf_counter() - start) / step * 1e3
+            print(f"seed {seed}, step {step}/{steps}: {scores['modes']} modes, "
+                  f"{100 * scores['high quality']:.1f} % of high quality, KL {scores['KL']:.3f}, "
+                  f"{scores['ms/step']:.1f} ms/step", flush=True)  # fmt: skip
+    return {**scores, "seed": seed, "steps": steps, "samples": samples}
+
+
+def points(options: argparse.Namespace) -> None:
+    """All runs, with a table, a picture and results.json."""
+    mixture, runs = parts.MIXTURES[options.data], []
+    real = parts.point_scores(mixture.sample(2_500, np.random.default_rng(options.seed)), mixture)
+    for seed in range(options.seed, options.seed + options.seeds):
+        runs.append(train_points(options, seed))
+        kept = [{k: v for k, v in run.items() if k != "samples"} for run in runs]
+        common.write_json(options.out / "results.json", {"real": real, "runs": kept})
+        parts.plot_points(runs, mixture, options.out / "samples.png")
+    print(parts.table(runs, real, parts.PUBLISHED.get((options.data, options.pack), {})))
+
+
+def stacked(options: argparse.Namespace) -> None:
+    """Digits go through the Trainer, which can be resumed."""
+    digits, _ = common.load_digits(argparse.Namespace(data="mnist", quick=options.quick))
+    data = stacked_digits(digits, 640 if options.quick else 128_000)
+    width, count = (4, 200) if options.quick else (options.width, 26_000)
+    settings = parts.stacked_settings(options.recipe, options.pack, options.seed)
+    model = DCGAN(28, 3, width, pack=options.pack, batch_norm_d=not settings.r1)
+    evaluate = partial(parts.modes_of_digits, classifier=classifier_for(digits, progress=print))
+    trainer = Trainer(model, data, options.out, settings, evaluate=evaluate, samples=count,
+                      resume=options.resume)  # fmt: skip
+    minutes = common.train(trainer, options)
+    scores, real = evaluate(trainer.evaluation_samples()), evaluate(data.batch(np.arange(count)))
+    print(f"of {count} images: generated {scores}, real {real}")
+    results = {"generated": scores, "real": real, "minutes": minutes}
+    common.write_json(options.out / "results.json", results)
+
+
+def main() -> None:
+    parser = common.parser(__doc__, "runs/mode_coverage")
+    add, whole = parser.add_argument, common.positive
+    add("--data", default="ring", choices=["ring", "grid", "stacked"], help="%(default)s")
+    add("--recipe", default="best", choices=list(parts.RECIPES), help="%(default)s")
+    add("--pack", type=whole, default=1, help="samples that D judges together (%(default)s)")
+    add("--epochs", type=whole, help="of 100,000 packs of points or 128,000 images of digits")
+    add("--seeds", type=whole, default=1, help="runs, of points, from --seed on (%(default)s)")
+    add("--width", type=whole, default=48, help="of the digits' nets (%(default)s)")
+    add("--resume", action="store_true", help="go on with the run of digits in --out")
+    parser.set_defaults(out=None)
+    options = common.parse(parser)
+    name = f"{options.data}_{options.recipe}_pack{options.pack}"
+    options.out = options.out or Path("runs/mode_coverage") / name
+    default = 10 if options.data == "stacked" else parts.RECIPES[options.recipe].epochs
+    options.epochs = 1 if options.quick else options.epochs or default
+    stacked(options) if options.data == "stacked" else points(options)
+
+
+if __name__ == "__main__":
+    main()
