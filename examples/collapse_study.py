@@ -14,11 +14,11 @@ rows are kept in results.json; a run that was stopped goes on from its last chec
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import common
 import numpy as np
+from collapse_variants import VARIANTS
 
 import tinygan
 from tinygan.data import Dataset
@@ -27,40 +27,6 @@ from tinygan.metrics import Scorer
 from tinygan.models import SameDCGAN
 from tinygan.training import Settings, Trainer, TrainingDiverged
 from tinygan.training.log import read_json_lines
-
-
-class ZeroToOne(Dataset):
-    """Images in [0, 1], which the tutorial compares with a generator whose tanh ends at -1."""
-
-    def batch(self, indices) -> np.ndarray:
-        return (super().batch(indices) + 1) / 2
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What is changed: of the nets, of the settings, of the images."""
-
-    nets: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    images: type[Dataset] = ZeroToOne
-
-
-LOGITS = {"loss": "non-saturating"}
-VARIANTS = {
-    "faithful": Variant(),
-    "images in [-1, 1]": Variant(images=Dataset),
-    "batch norm": Variant({"batch_norm": True}),
-    "beta1 0.5": Variant(settings={"beta1": 0.5}),
-    "LeakyReLU in D": Variant({"activation": "leaky_relu"}),
-    "loss on logits": Variant(settings=LOGITS),
-    "weights N(0, 0.02^2)": Variant({"init": "dcgan"}),
-    "weights as in PyTorch": Variant({"init": "default"}),
-    "fixed": Variant(
-        {"batch_norm": True, "activation": "leaky_relu", "init": "dcgan"},
-        {"beta1": 0.5, "average_decay": 0.999, **LOGITS},
-        Dataset,
-    ),
-}
 
 
 def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
