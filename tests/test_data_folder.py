@@ -232,3 +232,11 @@ def test_load_dataset_draws_the_synthetic_test_split():
 def test_load_dataset_refuses_what_it_does_not_know(arguments, message):
     with pytest.raises(ValueError, match=message):
         load_dataset(*arguments)
+
+
+def test_labels_that_are_required_are_returned_or_missed():
+    images = np.zeros((2, 1, 2, 2), np.uint8)
+    labels = np.array([4, 7])
+    assert Dataset(images, labels, "two").require_labels().tolist() == [4, 7]
+    with pytest.raises(ValueError, match="the data set bare has no labels"):
+        Dataset(images, None, "bare").require_labels()

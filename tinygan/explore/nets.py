@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygan import nn
-from tinygan.autograd import no_grad
 from tinygan.creation import tensor
 from tinygan.device import temporary_seed, to_device
 from tinygan.tensor import Tensor
+from tinygan.training.sampling import sample
 
 
 class Rate(NamedTuple):
@@ -99,26 +99,21 @@ def input_of(net: nn.Module, x) -> Tensor:
     return tensor(x, dtype, "cpu" if weight is None else weight.device)
 
 
-@no_grad()
-def outputs(net: nn.Module, *inputs, batch_size: int = 250) -> np.ndarray:
-    """What `net` makes of Tensors or arrays (n, ...), in evaluation mode, on the CPU.
+def outputs(net: nn.Module, x, labels=None, batch_size: int = 250) -> np.ndarray:
+    """What `net` makes of a Tensor or array (n, ...), in evaluation mode, on the CPU.
 
     A generator's images are ``outputs(generator, latent)``, those of a class-conditional one
-    ``outputs(generator, latent, labels)``; `batch_size` does not change them.
+    ``outputs(generator, latent, labels)``; `batch_size` does not change them. As
+    `tinygan.training.sample`, but it takes arrays, and moves them to where the net lies.
 
     Raises:
-        ValueError: the inputs are empty, or of different lengths.
+        ValueError: x is empty, or there is not one label for each of it.
     """
-    lengths = [len(x) for x in inputs]
-    if not lengths or min(lengths) < 1 or min(lengths) != max(lengths):
-        raise ValueError(f"outputs: expected inputs of one length of at least 1, got {lengths}")
+    if len(x) < 1:
+        raise ValueError("outputs: expected inputs of a length of at least 1, got 0")
     positive("outputs: batch_size", batch_size)
-    with evaluating(net):
-        parts = [
-            net(*(input_of(net, x[start : start + batch_size]) for x in inputs)).cpu().data
-            for start in range(0, lengths[0], batch_size)
-        ]
-    return np.concatenate(parts)
+    given = None if labels is None else input_of(net, labels)
+    return sample(net, input_of(net, x), given, batch_size)
 
 
 def untrained(net: nn.Module, images, seed: int = 0, batch_size: int = 100) -> nn.Module:
