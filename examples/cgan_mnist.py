@@ -23,17 +23,20 @@ from tinygan.training import Settings, Trainer
 
 def main() -> None:
     parser = common.training_parser(
-        __doc__, "runs/cgan_mnist", epochs=30, batch_size=100, lr=2e-4
+        __doc__, "runs/cgan_mnist", epochs=40, batch_size=256, lr=1e-3
     )
     parser.add_argument("--label", default="hidden", help="hidden or input (%(default)s)")
-    parser.add_argument("--variant", default="paper", help="paper or modern (%(default)s)")
+    parser.add_argument("--variant", default="modern", help="modern or paper (%(default)s)")
     options = common.parse(parser)
     if options.quick:
         options.epochs = 1
     model = CGAN(label=options.label, variant=options.variant)
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
-    settings = Settings(options.batch_size, options.lr, seed=options.seed)
+    settings = Settings(
+        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=5.0, penalty_every=4,
+        decay=(options.epochs / 2, options.epochs), seed=options.seed,
+    )  # fmt: skip
     trainer = Trainer(
         model, train, options.out, settings, device=options.device, evaluate=scorer,
         samples=scorer.count, report_every=5, resume=options.resume,

@@ -50,8 +50,8 @@ class CGAN:
     Args:
         classes: the number of classes.
         label: how the label enters, "hidden" as in the paper, or "input".
-        variant: "paper", or "modern": LeakyReLU in both nets, a batch norm in G and tanh at its
-            output, dropout of 0.3 in D and none in G, the layers' own initial weights.
+        variant: "paper", or "modern": LeakyReLU in both nets, batch norm in G and tanh at its
+            output, no dropout, the layers' own initial weights; for training with an R1 penalty.
         image_size: height and width.
         channels: 1 for grey, 3 for RGB.
         latent_size: the length of z.
@@ -74,14 +74,14 @@ class CGAN:
         check_choice("CGAN", "variant", variant, VARIANTS)
         self.classes, self.latent_size = classes, latent_size
 
-        def layer_g(inputs: int, outputs: int, norm: bool = False) -> nn.Sequential:
+        def layer_g(inputs: int, outputs: int) -> nn.Sequential:
             dropout = [nn.Dropout(0.5)] if variant == "paper" else []
-            return nn.Sequential(*hidden(inputs, outputs, variant, norm), *dropout)
+            return nn.Sequential(*hidden(inputs, outputs, variant), *dropout)
 
         def layer_d(inputs: int, outputs: int, pieces: int = 5) -> nn.Sequential:
             if variant == "paper":
                 return nn.Sequential(nn.Maxout(inputs, outputs, pieces), nn.Dropout(0.5))
-            return nn.Sequential(nn.Linear(inputs, outputs), nn.LeakyReLU(0.2), nn.Dropout(0.3))
+            return nn.Sequential(nn.Linear(inputs, outputs), nn.LeakyReLU(0.2))
 
         size = channels * image_size**2
         join_g: nn.Module
@@ -95,7 +95,7 @@ class CGAN:
             join_g = LabelAtInput(layer_g(latent_size + classes, 200 + 1000))
             join_d = LabelAtInput(label_d)
         standard = nn.Rescale(math.sqrt(12), -math.sqrt(3))  # U(0, 1) to mean 0 and variance 1
-        to_pixels = [layer_g(1200, 1200, norm=True), *pixels(1200, channels, image_size, variant)]
+        to_pixels = [layer_g(1200, 1200), *pixels(1200, channels, image_size, variant)]
         self.generator = Conditional(classes, standard, join_g, nn.Sequential(*to_pixels))
         to_unit = [nn.Rescale(0.5, 0.5)] if variant == "paper" else []  # [-1, 1] to [0, 1]
         flat = nn.Sequential(nn.Flatten(), *to_unit)

@@ -41,15 +41,12 @@ def start_uniform(net: nn.Module, bound: float) -> None:
             nn.init.uniform_(parameter, -bound, bound)
 
 
-def hidden(in_features: int, out_features: int, variant: str, norm: bool) -> list[nn.Module]:
-    """A hidden layer of G; `norm` says whether the modern variant has a batch norm in it."""
+def hidden(in_features: int, out_features: int, variant: str) -> list[nn.Module]:
+    """A hidden layer of G."""
     if variant == "paper":
         return [nn.Linear(in_features, out_features), nn.ReLU()]
-    return [
-        nn.Linear(in_features, out_features, bias=not norm),
-        *([nn.BatchNorm1d(out_features)] if norm else []),
-        nn.LeakyReLU(0.2),
-    ]
+    linear = nn.Linear(in_features, out_features, bias=False)  # batch norm has a bias
+    return [linear, nn.BatchNorm1d(out_features), nn.LeakyReLU(0.2)]
 
 
 def pixels(in_features: int, channels: int, image_size: int, variant: str) -> list[nn.Module]:
@@ -66,8 +63,8 @@ class GAN:
         image_size: height and width.
         channels: 1 for grey, 3 for RGB.
         latent_size: the length of z.
-        variant: "paper", or "modern": LeakyReLU in both nets, a batch norm in G and tanh at its
-            output, dropout of 0.3 in D, the layers' own initial weights.
+        variant: "paper", or "modern": LeakyReLU in both nets, batch norm in G and tanh at its
+            output, no dropout, the layers' own initial weights; for training with an R1 penalty.
     """
 
     classes: int | None = None
@@ -83,8 +80,8 @@ class GAN:
         check_choice("GAN", "variant", variant, VARIANTS)
         self.latent_size = latent_size
         self.generator = nn.Sequential(
-            *hidden(latent_size, 1200, variant, norm=False),
-            *hidden(1200, 1200, variant, norm=True),
+            *hidden(latent_size, 1200, variant),
+            *hidden(1200, 1200, variant),
             *pixels(1200, channels, image_size, variant),
         )
         inputs = channels * image_size**2
@@ -100,8 +97,8 @@ class GAN:
         else:
             self.discriminator = nn.Sequential(
                 nn.Flatten(),
-                nn.Linear(inputs, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-                nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Dropout(0.3),
+                nn.Linear(inputs, 512), nn.LeakyReLU(0.2),
+                nn.Linear(512, 256), nn.LeakyReLU(0.2),
                 nn.Linear(256, 1),
             )  # fmt: skip
 
