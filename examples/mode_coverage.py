@@ -32,6 +32,7 @@ from tinygan.training import Trainer, gan_step, pack, sample
 def train_points(options: argparse.Namespace, seed: int) -> dict:
     """One run on points: its samples and their scores."""
     recipe, mixture = parts.RECIPES[options.recipe], parts.MIXTURES[options.data]
+    recipe = recipe if options.r1 is None else recipe._replace(r1=options.r1)
     scale = np.float32(recipe.reach / mixture.means.max() if recipe.reach else 1.0)
     tinygan.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -100,6 +101,7 @@ def main() -> None:
     add("--data", default="ring", choices=["ring", "grid", "stacked"], help="%(default)s")
     add("--recipe", default="best", choices=list(parts.RECIPES), help="%(default)s")
     add("--pack", type=whole, default=1, help="samples that D judges together (%(default)s)")
+    add("--r1", type=float, help="of points, the penalty's weight (the recipe's)")
     add("--epochs", type=whole, help="of 100,000 packs of points or 128,000 images of digits")
     add("--seeds", type=whole, default=1, help="runs, of points, from --seed on (%(default)s)")
     add("--width", type=whole, default=48, help="of the digits' nets (%(default)s)")

@@ -42,7 +42,8 @@ class MinibatchDiscrimination(Module):
                 f"MinibatchDiscrimination: expected (n, {self.in_features}), got shape {x.shape}"
             )
         m = (x @ self.weight).reshape(-1, self.out_features, self.kernel_dims)  # M_i = x_i T
-        distance = (m.unsqueeze(1) - m.unsqueeze(0)).abs().sum(3)  # ||M_ib - M_jb||_1: (i, j, b)
+        m = m.transpose(1, 2)  # the few kernel_dims not last: sums over a short last axis are slow
+        distance = (m.unsqueeze(1) - m.unsqueeze(0)).abs().sum(2)  # ||M_ib - M_jb||_1: (i, j, b)
         closeness = (-distance).exp().sum(1) - 1.0  # exp(-0) = 1 of j = i, exactly
         return cat([x, closeness], 1)
 
