@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
 RUNTIME = ("threads.cpp", "memory.cpp")
+RUNTIME_OPTIONS = ["-O2", "-g", "-Wall"]
 
 COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{INCLUDE}", f"-I{HERE.parent}")
 # -ffp-contract=off: a GPU fuses a * b + c or not as its compiler likes; tests must bear either.
@@ -92,7 +93,7 @@ def runtime() -> Path:
     """The library that runs the threads and watches their memory."""
     text = "".join(f"#line 1 {str(HERE / name)!r}\n".replace("'", '"')
                    + (HERE / name).read_text() for name in RUNTIME)  # fmt: skip
-    return _library("runtime", text, [*COMMON, f"-I{HERE}", "-O2", "-g", "-Wall"])
+    return _library("runtime", text, [*COMMON, f"-I{HERE}", *RUNTIME_OPTIONS])
 
 
 def host_text(text: str, name: str, kernels: Sequence[str]) -> str:

@@ -204,6 +204,16 @@ class Module:
         return [Traffic(*key, *row) for key, row in sorted(merged.items())]
 
 
+def empty(shape: tuple[int, ...] | int, dtype: Any) -> np.ndarray:
+    """An array that begins at a multiple of 256 bytes, as memory of a GPU does, and has 0xff in
+    every byte: NaN, where a kernel forgets to write."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    memory = np.full(size + 256, 0xFF, np.uint8)
+    start = -memory.ctypes.data % 256
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
 def _kind(arg: Any) -> str:
     if isinstance(arg, np.ndarray):
         return f"an array of shape {arg.shape} and dtype {arg.dtype}"
