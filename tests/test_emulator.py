@@ -282,7 +282,8 @@ def test_copies_fill_up_with_zeros_and_arrive_in_order(rng):
       __syncthreads();
       float4 w = buffer[1][31 - i];
       float* p = out + 8 * i;
-      p[0] = v.x; p[1] = v.y; p[2] = v.z; p[3] = v.w; p[4] = w.x; p[5] = w.y; p[6] = w.z; p[7] = w.w;
+      p[0] = v.x; p[1] = v.y; p[2] = v.z; p[3] = v.w;
+      p[4] = w.x; p[5] = w.y; p[6] = w.z; p[7] = w.w;
     }"""
     x = rng.standard_normal(128).astype(np.float32)
     _, out = run(text, [x, np.zeros((32, 8), np.float32), np.int32(100)])

@@ -1,4 +1,4 @@
-"""Mistakes that the checked emulator must find, each beside the right kernel, where it is silent."""
+"""Mistakes that the checked emulator must find; beside each, the right kernel passes in silence."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def folder() -> Path:
     return base / "emulator"
 
 
-def _library(name: str, text: str, command: Sequence[str], *more: Sequence[str | Path]) -> Path:
+def _library(name: str, text: str, command: Sequence[str], *more: str | Path) -> Path:
     """The library that `command` makes of `text`, made once for each text and command."""
     sources = [*INCLUDE.glob("*.h"), *HERE.glob("*.h"), *HERE.parent.glob("*.cuh")]
     headers = "".join(path.read_text() for path in sorted(sources))
@@ -82,8 +82,8 @@ def _library(name: str, text: str, command: Sequence[str], *more: Sequence[str |
         source.write_text(text)
         _run([compiler(), *command, "-c", source, "-o", Path(work) / "object.o"])
         linked = Path(work) / "library.so"
-        link = [compiler(), "-shared", "-Wl,-Bsymbolic", "-o", linked, Path(work) / "object.o"]
-        _run([*link, *more])
+        link = ["-shared", "-Wl,-Bsymbolic", "-o", str(linked), f"{work}/object.o"]
+        _run([compiler(), *link, *more])
         os.replace(linked, path)
     return path
 

@@ -272,7 +272,7 @@ class _Guarded:
         raise AssertionError("every array has a copy")
 
     def table(self):
-        rows = [(self.address(number), array.nbytes, array.itemsize, number)
+        rows = [_Array(self.address(number), array.nbytes, array.itemsize, number)
                 for number, array in self._arrays.items()]  # fmt: skip
         return (_Array * max(1, len(rows)))(*rows)
 
