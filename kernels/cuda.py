@@ -68,6 +68,29 @@ def sources() -> list[Source]:
     return list(_all.values())
 
 
+def name_of(dtype) -> str:
+    """A dtype's name in CUDA C++."""
+    return {"f": "float", "d": "double"}[dtype.char]
+
+
+def empty(shape, dtype):
+    """An array on the current device, of whatever was there."""
+    import cupy
+
+    return cupy.empty(shape, dtype)
+
+
+def in_memory_order(arrays: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
+    """The arrays with their dimensions in the order in which the last one's lie in memory, all of
+    them contiguous, and the order that leads back. What has another order or gaps is copied."""
+    import cupy
+
+    model = arrays[-1]
+    order = sorted(range(model.ndim), key=lambda i: -model.strides[i])
+    back = tuple(sorted(range(model.ndim), key=lambda i: order[i]))
+    return [cupy.ascontiguousarray(array.transpose(order)) for array in arrays], back
+
+
 def expand(path: Path, seen: set[Path] | None = None) -> str:
     """The text of a file with each ``#include "name.cuh"`` replaced by that file, once.
 
