@@ -15,7 +15,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
-_WITH_SOURCES = ("activation",)
+_WITH_SOURCES = ("activation", "matmul")
 
 _all: dict[str, Source] = {}
 
