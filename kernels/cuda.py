@@ -15,7 +15,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
-_WITH_SOURCES = ("activation", "matmul")
+_WITH_SOURCES = ("activation", "conv2d", "matmul")
 
 _all: dict[str, Source] = {}
 
@@ -78,6 +78,13 @@ def empty(shape, dtype):
     import cupy
 
     return cupy.empty(shape, dtype)
+
+
+def zeros(shape, dtype):
+    """An array of zeros on the current device."""
+    import cupy
+
+    return cupy.zeros(shape, dtype)
 
 
 def in_memory_order(arrays: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:

@@ -38,6 +38,20 @@ def device(request):
         yield "cuda"
 
 
+def pytest_collection_modifyitems(config, items):
+    """A rung is only run on its own device: other combinations are no tests, not skipped ones."""
+
+    def fits(item) -> bool:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        rung, name = params.get("rung"), params.get("device")
+        return not hasattr(rung, "device") or name is None or name.startswith(rung.device)
+
+    wrong = [item for item in items if not fits(item)]
+    if wrong:
+        config.hook.pytest_deselected(items=wrong)
+        items[:] = [item for item in items if fits(item)]
+
+
 @pytest.fixture
 def rng(request) -> np.random.Generator:
     """Random numbers that depend on the test's name alone, not on the order of the tests."""

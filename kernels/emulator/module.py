@@ -123,8 +123,8 @@ class Module:
         """Runs a kernel to its end.
 
         Args:
-            args: contiguous arrays for pointers, NumPy scalars (or structured arrays of no
-                dimensions) of the right size for everything else.
+            args: contiguous arrays, or ``np.uintp(0)``, for pointers; NumPy scalars, or structured
+                arrays of no dimensions, of the right size for everything else.
             shared_bytes: of dynamic shared memory.
             order: of the blocks, and of the threads between two barriers: "forward", "backward" or
                 "random", which `seed` decides. A right kernel's result is the same.
@@ -177,6 +177,9 @@ class Module:
         arrays: list[tuple[int, np.ndarray]] = []
         for number, (size, arg) in enumerate(zip(sizes, args, strict=True)):
             if size < 0:
+                if isinstance(arg, np.uintp) and arg == 0:  # no address
+                    values.append(ctypes.c_void_p(0))
+                    continue
                 if not (isinstance(arg, np.ndarray) and arg.flags.c_contiguous):
                     raise TypeError(f"{kernel}: parameter {number} is a pointer and needs a "
                                     f"contiguous array, got {_kind(arg)}")  # fmt: skip

@@ -9,32 +9,19 @@
 // Bound by: shared memory: two reads for one multiplication and addition, where the units could
 //           do many more.
 
-constexpr int side = 32;
+#include "matmul/operands.cuh"
+#include "shared_tiles.cuh"
 
 template <typename T>
-__global__ void __launch_bounds__(side * side)
+__global__ void __launch_bounds__(1024)
 matmul(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ c, int m, int n, int k,
        long long a_row, long long a_column, long long b_row, long long b_column) {
-  // One column more than needed: a transposed tile is written downwards, and its 32 values would
-  // otherwise all lie in one bank.
-  __shared__ T a_tile[side][side + 1], b_tile[side][side + 1];
-  const int x = threadIdx.x, y = threadIdx.y;
-  const int first_row = blockIdx.y * side, first_column = blockIdx.x * side;
-  // Which value of a tile this thread fetches: along the memory's rows.
-  const int a_y = a_column == 1 ? y : x, a_x = a_column == 1 ? x : y;
-  const int b_y = b_column == 1 ? y : x, b_x = b_column == 1 ? x : y;
-  T sum = 0;
-  for (int start = 0; start < k; start += side) {
-    const int i = first_row + a_y, l = start + a_x;
-    a_tile[a_y][a_x] = i < m && l < k ? a[i * a_row + l * a_column] : T(0);
-    const int h = start + b_y, j = first_column + b_x;
-    b_tile[b_y][b_x] = h < k && j < n ? b[h * b_row + j * b_column] : T(0);
-    __syncthreads();
-#pragma unroll
-    for (int s = 0; s < side; s++) sum += a_tile[y][s] * b_tile[s][x];
-    __syncthreads();  // before the next round overwrites what others still read
-  }
-  if (first_row + y < m && first_column + x < n) {
-    c[static_cast<long long>(first_row + y) * n + first_column + x] = sum;
-  }
+  using Tiles = SharedTiles<T>;
+  __shared__ typename Tiles::Shared shared;
+  const int first_row = blockIdx.y * Tiles::side, first_column = blockIdx.x * Tiles::side;
+  const T sum = Tiles::multiply(
+      shared, MatrixOperand<T>{a, a_row, a_column, m, k}, a_column == 1, first_row,
+      MatrixOperand<T>{b, b_column, b_row, n, k}, b_column != 1, first_column, 0, k);
+  const int i = first_row + threadIdx.y, j = first_column + threadIdx.x;
+  if (i < m && j < n) c[static_cast<long long>(i) * n + j] = sum;
 }

@@ -9,29 +9,19 @@
 // Bound by: the multipliers, when m and n fill the GPU with tiles; otherwise by the few blocks that
 //           there are.
 
-#include "matmul/register_tiles.cuh"
-
-// Rows of a matrix in memory, with zeros outside.
-template <typename T>
-struct Matrix {
-  const T* __restrict__ values;
-  long long row, column;
-  int rows, columns;
-  __device__ __forceinline__ T operator()(int i, int j) const {
-    return i < rows && j < columns ? values[i * row + j * column] : T(0);
-  }
-};
+#include "matmul/operands.cuh"
+#include "register_tiles.cuh"
 
 template <typename T, int tile_m, int tile_n>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, tile_m == 64 ? 2 : 1)
 matmul(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ c, int m, int n, int k,
        long long a_row, long long a_column, long long b_row, long long b_column) {
   using Tiles = RegisterTiles<T, tile_m, tile_n>;
   __shared__ typename Tiles::Shared shared;
   Tiles tiles(shared);
   const int first_row = blockIdx.y * tile_m, first_column = blockIdx.x * tile_n;
-  tiles.multiply(Matrix<T>{a, a_row, a_column, m, k}, a_column == 1, first_row,
-                 Matrix<T>{b, b_row, b_column, k, n}, b_column == 1, first_column, k);
+  tiles.multiply(MatrixOperand<T>{a, a_row, a_column, m, k}, a_column == 1, first_row,
+                 MatrixOperand<T>{b, b_column, b_row, n, k}, b_column != 1, first_column, 0, k);
   tiles.for_each([&](int i, int j, T value) {
     if (first_row + i < m && first_column + j < n) {
       c[static_cast<long long>(first_row + i) * n + first_column + j] = value;

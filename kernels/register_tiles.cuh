@@ -1,5 +1,5 @@
 // The product of a strip of rows and a strip of columns, by 256 threads that hold the result in
-// their registers. What the rows and columns are, a functor says: a matrix, or the windows of an
+// their registers. What the rows and columns are, an operand says: a matrix, or the windows of an
 // image.
 #pragma once
 
@@ -23,6 +23,18 @@ struct RegisterTiles {
     alignas(16) T b[2][depth][tile_n + 4];
   };
 
+  // Which of a tile's values a thread fetches, one after the other.
+  struct Walk {
+    int first_outer, outer_step, first_term, term_step;
+    __device__ __forceinline__ Walk(int thread, int tile, bool along_terms)
+        : first_outer(along_terms ? thread / depth : thread % tile),
+          outer_step(along_terms ? threads / depth : 0),
+          first_term(along_terms ? thread % depth : thread / tile),
+          term_step(along_terms ? 0 : threads / tile) {}
+    __device__ __forceinline__ int outer(int e) const { return first_outer + e * outer_step; }
+    __device__ __forceinline__ int term(int e) const { return first_term + e * term_step; }
+  };
+
   Shared& shared;
   const int thread, thread_m, thread_n;
   T sums[per_m][per_n] = {};
@@ -37,54 +49,54 @@ struct RegisterTiles {
     return thread_16 * 4 + i % 4 + i / 4 * 64;
   }
 
-  // sums += rows(first_row + i, l) * columns(l, first_column + j), over l < k. The functors return
-  // 0 outside. *_along_k: whether neighbours along k (for rows) or along the columns are
-  // neighbours in memory, so that they are fetched by neighbouring threads.
+  // sums += sum of rows(first_row + i, l) columns(l, first_column + j) over first_term <= l <
+  // last_term. An operand has outer(i) and term(l), which do what depends on one index alone, and
+  // value(outer, term), 0 outside. along_terms: whether neighbouring terms are neighbours in memory
+  // (else neighbouring rows or columns are), so that neighbouring threads fetch them.
   template <typename Rows, typename Columns>
-  __device__ void multiply(Rows rows, bool rows_along_k, int first_row, Columns columns,
-                           bool columns_along_n, int first_column, int k) {
+  __device__ void multiply(const Rows& rows, bool rows_along_terms, int first_row,
+                           const Columns& columns, bool columns_along_terms, int first_column,
+                           int first_term, int last_term) {
+    const Walk walk_a(thread, tile_m, rows_along_terms);
+    const Walk walk_b(thread, tile_n, columns_along_terms);
+    decltype(rows.outer(0)) outer_a[loads_a];
+    decltype(columns.outer(0)) outer_b[loads_b];
     T next_a[loads_a], next_b[loads_b];
+#pragma unroll
+    for (int e = 0; e < loads_a; e++) outer_a[e] = rows.outer(first_row + walk_a.outer(e));
+#pragma unroll
+    for (int e = 0; e < loads_b; e++) outer_b[e] = columns.outer(first_column + walk_b.outer(e));
     auto fetch = [&](int start) {
 #pragma unroll
       for (int e = 0; e < loads_a; e++) {
-        const int at = thread + e * threads;
-        const int i = rows_along_k ? at / depth : at % tile_m;
-        const int l = rows_along_k ? at % depth : at / tile_m;
-        next_a[e] = start + l < k ? rows(first_row + i, start + l) : T(0);
+        const int l = start + walk_a.term(e);
+        next_a[e] = l < last_term ? rows.value(outer_a[e], rows.term(l)) : T(0);
       }
 #pragma unroll
       for (int e = 0; e < loads_b; e++) {
-        const int at = thread + e * threads;
-        const int j = columns_along_n ? at % tile_n : at / depth;
-        const int l = columns_along_n ? at / tile_n : at % depth;
-        next_b[e] = start + l < k ? columns(start + l, first_column + j) : T(0);
+        const int l = start + walk_b.term(e);
+        next_b[e] = l < last_term ? columns.value(outer_b[e], columns.term(l)) : T(0);
       }
     };
     auto keep = [&](int buffer) {
 #pragma unroll
       for (int e = 0; e < loads_a; e++) {
-        const int at = thread + e * threads;
-        const int i = rows_along_k ? at / depth : at % tile_m;
-        const int l = rows_along_k ? at % depth : at / tile_m;
-        shared.a[buffer][l][i] = next_a[e];
+        shared.a[buffer][walk_a.term(e)][walk_a.outer(e)] = next_a[e];
       }
 #pragma unroll
       for (int e = 0; e < loads_b; e++) {
-        const int at = thread + e * threads;
-        const int j = columns_along_n ? at % tile_n : at / depth;
-        const int l = columns_along_n ? at / tile_n : at % depth;
-        shared.b[buffer][l][j] = next_b[e];
+        shared.b[buffer][walk_b.term(e)][walk_b.outer(e)] = next_b[e];
       }
     };
     int buffer = 0;
-    fetch(0);
+    fetch(first_term);
     keep(0);
     __syncthreads();
-    for (int start = 0; start < k; start += depth) {
-      const bool more = start + depth < k;
+    for (int start = first_term; start < last_term; start += depth) {
+      const bool more = start + depth < last_term;
       if (more) fetch(start + depth);
       add_products(buffer);
-      if (more) keep(buffer ^ 1);  // nobody reads there: all have passed the barrier below
+      if (more) keep(buffer ^ 1);  // nobody reads there: all have passed the barrier before
       __syncthreads();
       buffer ^= 1;
     }
