@@ -15,7 +15,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
-_WITH_SOURCES = ("activation", "conv2d", "matmul")
+_WITH_SOURCES = ("activation", "adam", "conv2d", "layout", "matmul", "reduction")
 
 _all: dict[str, Source] = {}
 
@@ -85,6 +85,13 @@ def zeros(shape, dtype):
     import cupy
 
     return cupy.zeros(shape, dtype)
+
+
+def contiguous(array):
+    """The array itself when it is contiguous, else a copy."""
+    import cupy
+
+    return cupy.ascontiguousarray(array)
 
 
 def in_memory_order(arrays: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, empty, name_of, zeros
+from tinygan.kernels.cuda import Source, contiguous, empty, name_of, zeros
 from tinygan.kernels.memory import parts
 
 _NAMES = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
@@ -44,12 +44,6 @@ def _shape(x_shape, y_shape, kernel, stride, padding, weight=None):
     return shape
 
 
-def _contiguous(x):
-    import cupy
-
-    return cupy.ascontiguousarray(x)
-
-
 def _in_memory(weight):
     """A contiguous view of the weight's memory; its strides go to the kernel in the shape."""
     order = sorted(range(4), key=lambda i: -weight.strides[i])
@@ -59,7 +53,7 @@ def _in_memory(weight):
 def _dense(weight):
     """The weight without gaps, in whichever order."""
     view = _in_memory(weight)
-    return weight if view.flags.c_contiguous else _contiguous(weight)
+    return weight if view.flags.c_contiguous else contiguous(weight)
 
 
 class _Rung:
@@ -87,22 +81,22 @@ _RUNGS = {
 
 
 def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0):
-    x, weight = _contiguous(x), _dense(weight)
+    x, weight = contiguous(x), _dense(weight)
     y = empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     if y.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
-        bias = np.uintp(0) if bias is None else _contiguous(bias)
+        bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (x, _in_memory(weight), bias, y, shape, x.dtype.type(slope))
         _RUNGS[rung].launch("conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype)
     return y
 
 
 def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size):
-    y, weight = _contiguous(y), _dense(weight)
+    y, weight = contiguous(y), _dense(weight)
     x = empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     if x.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
-        bias = np.uintp(0) if bias is None else _contiguous(bias)
+        bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (y, _in_memory(weight), bias, x, shape)
         by_phase = rung in ("tiles", "registers")
         phases = stride[0] * stride[1] if by_phase else 1
@@ -113,7 +107,7 @@ def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size):
 
 
 def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
-    x, y = _contiguous(x), _contiguous(y)
+    x, y = contiguous(x), contiguous(y)
     r, s = kernel_size
     c, k, taps = x.shape[3], y.shape[3], r * s * x.shape[3]
     pixels = y.size // k if k else 0
