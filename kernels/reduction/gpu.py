@@ -40,6 +40,6 @@ def column_sums_parts(x):
     if count:
         args = (x, partial, np.int64(m), np.int32(c), np.int64(rows))
         PARTS.launch(f"column_sums<{name}>", (parts(c, 32), count), (32, 8), args)
-    args = (partial, y, np.int32(count), np.int32(c))
-    PARTS.launch(f"sum_parts<{name}>", (parts(c, 128),), (128,), args)
+    sizes = np.int32(count), np.int32(c)
+    PARTS.launch(f"sum_parts<{name}>", (parts(c, 128),), (128,), (partial, y, *sizes))
     return y
