@@ -70,6 +70,8 @@ def _register(
         ladder.rung("numpy", f"activation.cpu:{ladder.name}_numpy")
         if ladder is not forward or not forward_is_numpy:
             ladder.rung("threads", f"activation.cpu:{ladder.name}_threads")
+        for rung in ("naive", "vectors"):
+            ladder.rung(rung, f"activation.gpu:{ladder.name}_{rung}", device="cuda")
     return forward, backward
 
 

@@ -41,3 +41,4 @@ adam = Ladder(
 adam.rung("reference", "adam.reference:adam")
 adam.rung("numpy", "adam.cpu:adam_numpy")
 adam.rung("threads", "adam.cpu:adam_threads")
+adam.rung("naive", "adam.gpu:adam_naive", device="cuda")

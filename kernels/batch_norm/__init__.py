@@ -78,3 +78,5 @@ for _ladder in (batch_norm, batch_norm_backward):
     _ladder.rung("reference", f"batch_norm.reference:{_ladder.name}")
     _ladder.rung("numpy", f"batch_norm.cpu:{_ladder.name}_numpy")
     _ladder.rung("threads", f"batch_norm.cpu:{_ladder.name}_threads")
+    for _rung in ("naive", "parts"):
+        _ladder.rung(_rung, f"batch_norm.gpu:{_ladder.name}_{_rung}", device="cuda")

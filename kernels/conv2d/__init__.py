@@ -273,3 +273,6 @@ for _ladder, _where, _covers, _share in (
         covers=_covers(2 * _share, "bfloat16"),
         precision="bfloat16",
     )
+for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
+    for _rung in ("naive", "coalesced", "tiles", "registers"):
+        _ladder.rung(_rung, f"conv2d.gpu:{_ladder.name}_{_rung}", device="cuda")

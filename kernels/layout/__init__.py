@@ -40,6 +40,11 @@ swap_inner = Ladder(
 swap_inner.rung("reference", "layout.reference:swap_inner")
 swap_inner.rung("numpy", "layout.cpu:swap_inner_numpy")
 swap_inner.rung("threads", "layout.cpu:swap_inner_threads", covers=lambda x: x.dtype.char in "fd")
+for _rung in ("naive", "tiles"):
+    swap_inner.rung(
+        _rung, f"layout.gpu:swap_inner_{_rung}", device="cuda",
+        covers=lambda x: x.dtype.char in "fd",
+    )  # fmt: skip
 
 
 def contiguous(x):

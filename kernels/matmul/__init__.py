@@ -59,3 +59,5 @@ matmul.rung(
     # Below this the conversions take longer than what they save.
     covers=lambda a, b: a.dtype == "f" and min(*a.shape, b.shape[1]) >= 16,
 )
+for _rung in ("naive", "coalesced", "tiles", "registers"):
+    matmul.rung(_rung, f"matmul.gpu:matmul_{_rung}", device="cuda")

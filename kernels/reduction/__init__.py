@@ -35,3 +35,5 @@ column_sums.rung("numpy", "reduction.cpu:column_sums_numpy")
 column_sums.rung(
     "threads", "reduction.cpu:column_sums_threads", covers=lambda x: x.dtype.char in "fd"
 )
+for _rung in ("naive", "parts"):
+    column_sums.rung(_rung, f"reduction.gpu:column_sums_{_rung}", device="cuda")

@@ -1,0 +1,80 @@
+"""CUDA rungs of batch normalisation."""
+
+import numpy as np
+
+from tinygan.kernels.cuda import Source, contiguous, empty, name_of
+from tinygan.kernels.memory import parts
+from tinygan.kernels.reduction.gpu import cut
+
+_TYPES = ("float", "double")
+NAIVE = Source(
+    "batch_norm/1_naive.cu",
+    [f"{name}<{dtype}>" for name in ("batch_norm", "batch_norm_backward") for dtype in _TYPES],
+)
+PARTS = Source(
+    "batch_norm/2_parts.cu",
+    [f"{name}<{dtype}>" for dtype in _TYPES for name in (
+        "moments", "merge_moments", "normalise", "grad_sums", "merge_grad_sums", "grad_x")],
+)  # fmt: skip
+THREADS = 256
+
+
+def batch_norm_naive(x, weight, bias, eps, slope):
+    x, weight, bias = map(contiguous, (x, weight, bias))
+    (m, c), t = x.shape, x.dtype.type
+    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    NAIVE.launch(
+        f"batch_norm<{name_of(x.dtype)}>", (parts(c, THREADS),), (THREADS,),
+        (x, weight, bias, y, mean, var, np.int64(m), np.int32(c), t(eps), t(slope)),
+    )  # fmt: skip
+    return y, mean, var
+
+
+def batch_norm_backward_naive(x, grad_y, weight, bias, mean, var, eps, slope):
+    arrays = [contiguous(array) for array in (x, grad_y, weight, bias, mean, var)]
+    (m, c), t = x.shape, x.dtype.type
+    results = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    NAIVE.launch(
+        f"batch_norm_backward<{name_of(x.dtype)}>", (parts(c, THREADS),), (THREADS,),
+        (*arrays, *results, np.int64(m), np.int32(c), t(eps), t(slope)),
+    )  # fmt: skip
+    return results
+
+
+def batch_norm_parts(x, weight, bias, eps, slope):
+    x, weight, bias = map(contiguous, (x, weight, bias))
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    count, rows = cut(m)
+    partial = empty((count, 2, c), np.float64)
+    sizes = np.int64(m), np.int32(c), np.int64(rows)
+    PARTS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
+    columns = (parts(c, THREADS),)
+    PARTS.launch(f"merge_moments<{name}>", columns, (THREADS,), (partial, mean, var, *sizes))
+    PARTS.launch(
+        f"normalise<{name}>", (parts(x.size, THREADS),), (THREADS,),
+        (x, weight, bias, mean, var, y, np.int64(x.size), np.int32(c), t(eps), t(slope)),
+    )  # fmt: skip
+    return y, mean, var
+
+
+def batch_norm_backward_parts(x, grad_y, weight, bias, mean, var, eps, slope):
+    arrays = [contiguous(array) for array in (x, grad_y, weight, bias, mean, var)]
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    result, grad_weight, grad_bias = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    count, rows = cut(m)
+    partial = empty((count, 2, c), np.float64)
+    PARTS.launch(
+        f"grad_sums<{name}>", (parts(c, 32), count), (32, 8),
+        (*arrays, partial, np.int64(m), np.int32(c), np.int64(rows), t(eps), t(slope)),
+    )  # fmt: skip
+    PARTS.launch(
+        f"merge_grad_sums<{name}>", (parts(c, THREADS),), (THREADS,),
+        (partial, grad_weight, grad_bias, np.int32(count), np.int32(c)),
+    )  # fmt: skip
+    PARTS.launch(
+        f"grad_x<{name}>", (parts(x.size, THREADS),), (THREADS,),
+        (*arrays, grad_weight, grad_bias, result, np.int64(x.size), np.int32(c), t(m), t(eps),
+         t(slope)),
+    )  # fmt: skip
+    return result, grad_weight, grad_bias

@@ -1,0 +1,169 @@
+// A convolution as a matrix product that is never written down (implicit GEMM).
+//
+// Each factor of the product is an operand with two indices: an outer one, which the result keeps,
+// and a term, which is summed over. `outer` and `term` split an index into what `value` needs, so
+// that the divisions are done once for many values; value() is 0 outside. For
+//
+//     conv2d               rows: pixels of y      columns: output channels   terms: (r, s, c)
+//     conv_transpose2d     rows: pixels of x      columns: input channels    terms: (r', s', k)
+//     conv2d_weight_grad   rows: output channels  columns: (r, s, c)         terms: pixels of y
+#pragma once
+
+#include "conv2d/shape.cuh"
+
+// A place in one direction: an offset in memory, and the row and column that it adds.
+struct Place {
+  long long offset;
+  int row, column;
+  bool valid;
+};
+
+// x as seen through the windows: a pixel of y gives the window, a tap (r, s, c) the value in it.
+struct Windows {
+  const Shape& shape;
+  __device__ __forceinline__ Place pixel(int index) const {
+    const int j = index % shape.q, i = index / shape.q % shape.p, image = index / shape.q / shape.p;
+    const int h = i * shape.stride_h - shape.top, w = j * shape.stride_w - shape.left;
+    return {((static_cast<long long>(image) * shape.h + h) * shape.w + w) * shape.c, h, w,
+            index < shape.pixels_y()};
+  }
+  __device__ __forceinline__ Place tap(int index) const {
+    const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
+    return {(static_cast<long long>(r) * shape.w + s) * shape.c + c, r, s, r < shape.r};
+  }
+  template <typename T>
+  __device__ __forceinline__ T value(const T* __restrict__ x, Place a, Place b) const {
+    const bool valid = a.valid && b.valid && shape.inside_x(a.row + b.row, a.column + b.column);
+    return valid ? x[a.offset + b.offset] : T(0);
+  }
+};
+
+template <typename T>
+struct WindowRows {  // of conv2d
+  const T* __restrict__ x;
+  const Shape& shape;
+  __device__ __forceinline__ Place outer(int pixel) const { return Windows{shape}.pixel(pixel); }
+  __device__ __forceinline__ Place term(int tap) const { return Windows{shape}.tap(tap); }
+  __device__ __forceinline__ T value(Place a, Place b) const {
+    return Windows{shape}.value(x, a, b);
+  }
+};
+
+template <typename T>
+struct WindowColumns {  // of conv2d_weight_grad
+  const T* __restrict__ x;
+  const Shape& shape;
+  __device__ __forceinline__ Place outer(int tap) const { return Windows{shape}.tap(tap); }
+  __device__ __forceinline__ Place term(int pixel) const { return Windows{shape}.pixel(pixel); }
+  __device__ __forceinline__ T value(Place a, Place b) const {
+    return Windows{shape}.value(x, a, b);
+  }
+};
+
+template <typename T>
+struct PixelChannels {  // y as the rows of conv2d_weight_grad: (k, pixel)
+  const T* __restrict__ y;
+  const Shape& shape;
+  __device__ __forceinline__ Place outer(int k) const { return {k, 0, 0, k < shape.k}; }
+  __device__ __forceinline__ Place term(int pixel) const {
+    return {static_cast<long long>(pixel) * shape.k, 0, 0, pixel < shape.pixels_y()};
+  }
+  __device__ __forceinline__ T value(Place a, Place b) const {
+    return a.valid && b.valid ? y[a.offset + b.offset] : T(0);
+  }
+};
+
+template <typename T>
+struct WeightColumns {  // of conv2d: (k; r, s, c)
+  const T* __restrict__ weight;
+  const Shape& shape;
+  __device__ __forceinline__ Place outer(int k) const {
+    return {k * shape.weight_k, 0, 0, k < shape.k};
+  }
+  __device__ __forceinline__ Place term(int index) const {
+    const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
+    return {shape.at_weight(0, c, r, s), 0, 0, r < shape.r};
+  }
+  __device__ __forceinline__ T value(Place a, Place b) const {
+    return a.valid && b.valid ? weight[a.offset + b.offset] : T(0);
+  }
+};
+
+// One phase of the transposed convolution. A row h of x meets the taps r with
+// (h + top - r) % stride = 0: those of the phase (h + top) % stride. Rows of one phase are `stride`
+// apart and share their taps r = phase + stride r', at rows p = (h + top) / stride - r' of y; so no
+// product with an inserted zero is made.
+struct Phase {
+  const Shape& shape;
+  int row, column;             // (h + top) % stride_h, (w + left) % stride_w
+  int taps_r, taps_s;          // r', s'
+  int first_h, first_w;        // the first row and column of x in the phase
+  int rows, columns;           // and how many there are
+
+  __device__ __forceinline__ Phase(const Shape& shape, int number)
+      : shape(shape), row(number / shape.stride_w), column(number % shape.stride_w) {
+    taps_r = (shape.r - row + shape.stride_h - 1) / shape.stride_h;
+    taps_s = (shape.s - column + shape.stride_w - 1) / shape.stride_w;
+    taps_r = taps_r > 0 ? taps_r : 0;
+    taps_s = taps_s > 0 ? taps_s : 0;
+    first_h = remainder(row - shape.top, shape.stride_h);
+    first_w = remainder(column - shape.left, shape.stride_w);
+    rows = first_h < shape.h ? (shape.h - first_h - 1) / shape.stride_h + 1 : 0;
+    columns = first_w < shape.w ? (shape.w - first_w - 1) / shape.stride_w + 1 : 0;
+  }
+  __device__ __forceinline__ static int remainder(int a, int b) { return (a % b + b) % b; }
+  __device__ __forceinline__ int pixels() const { return shape.n * rows * columns; }
+  __device__ __forceinline__ int terms() const { return taps_r * taps_s * shape.k; }
+  // Where a pixel of the phase lies in x.
+  __device__ __forceinline__ long long pixel_of_x(int index) const {
+    const int j = index % columns, i = index / columns % rows, image = index / columns / rows;
+    return (static_cast<long long>(image) * shape.h + first_h + i * shape.stride_h) * shape.w +
+           first_w + j * shape.stride_w;
+  }
+};
+
+template <typename T>
+struct PhaseRows {  // y as the rows of a phase: (pixel of x; r', s', k)
+  const T* __restrict__ y;
+  const Phase& phase;
+  __device__ __forceinline__ Place outer(int index) const {
+    const Shape& shape = phase.shape;
+    const int columns = phase.columns > 0 ? phase.columns : 1, rows = phase.rows > 0 ? phase.rows : 1;
+    const int j = index % columns, i = index / columns % rows, image = index / columns / rows;
+    const int p = (phase.first_h + i * shape.stride_h + shape.top) / shape.stride_h;
+    const int q = (phase.first_w + j * shape.stride_w + shape.left) / shape.stride_w;
+    return {((static_cast<long long>(image) * shape.p + p) * shape.q + q) * shape.k, p, q,
+            index < phase.pixels()};
+  }
+  __device__ __forceinline__ Place term(int index) const {
+    const Shape& shape = phase.shape;
+    const int taps_s = phase.taps_s > 0 ? phase.taps_s : 1;
+    const int k = index % shape.k, s = index / shape.k % taps_s, r = index / shape.k / taps_s;
+    return {k - (static_cast<long long>(r) * shape.q + s) * shape.k, -r, -s,
+            index < phase.terms()};
+  }
+  __device__ __forceinline__ T value(Place a, Place b) const {
+    const int p = a.row + b.row, q = a.column + b.column;
+    const bool inside = p >= 0 && p < phase.shape.p && q >= 0 && q < phase.shape.q;
+    return a.valid && b.valid && inside ? y[a.offset + b.offset] : T(0);
+  }
+};
+
+template <typename T>
+struct PhaseColumns {  // the weight as the columns of a phase: (c; r', s', k)
+  const T* __restrict__ weight;
+  const Phase& phase;
+  __device__ __forceinline__ Place outer(int c) const {
+    return {c * phase.shape.weight_c, 0, 0, c < phase.shape.c};
+  }
+  __device__ __forceinline__ Place term(int index) const {
+    const Shape& shape = phase.shape;
+    const int taps_s = phase.taps_s > 0 ? phase.taps_s : 1;
+    const int k = index % shape.k, s = index / shape.k % taps_s, r = index / shape.k / taps_s;
+    return {shape.at_weight(k, 0, phase.row + r * shape.stride_h, phase.column + s * shape.stride_w),
+            0, 0, index < phase.terms()};
+  }
+  __device__ __forceinline__ T value(Place a, Place b) const {
+    return a.valid && b.valid ? weight[a.offset + b.offset] : T(0);
+  }
+};

@@ -1,0 +1,140 @@
+"""From the text of a .cu file to a library for the CPU, with the host's C++ compiler."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+INCLUDE = HERE / "include"
+RUNTIME = ("threads.cpp", "memory.cpp")
+RUNTIME_OPTIONS = ["-O2", "-g", "-Wall"]
+
+COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{INCLUDE}", f"-I{HERE.parent}")
+# -ffp-contract=off: a GPU fuses a * b + c or not as its compiler likes; tests must bear either.
+FAST = ("-O2", "-ffp-contract=off", "-w")
+# A call in front of each access (-fsanitize=thread), none of them merged or turned into others.
+CHECKED = (
+    "-O1", "-gdwarf-4", "-w", "-ffp-contract=off", "-fsanitize=thread",
+    "-fno-tree-vectorize", "-fno-tree-loop-distribute-patterns",
+)  # fmt: skip
+GCC_CHECKED = ("-fno-store-merging", "--param", "tsan-instrument-func-entry-exit=0")
+CLANG_CHECKED = ("-mllvm", "-tsan-instrument-func-entry-exit=0")
+
+
+class EmulatorError(RuntimeError):
+    """The emulator cannot be used: no compiler, or a kernel's text does not compile."""
+
+
+@functools.cache
+def compiler() -> str:
+    """The C++ compiler: $CXX, g++, clang++ or c++, the first that is there.
+
+    Raises:
+        EmulatorError: none is there.
+    """
+    for name in (os.environ.get("CXX"), "g++", "clang++", "c++"):
+        if name and shutil.which(name):
+            return name
+    raise EmulatorError(
+        "the CUDA emulator needs a C++ compiler, and neither $CXX nor g++, clang++ or c++ is there"
+    )
+
+
+@functools.cache
+def _version() -> str:
+    return _run([compiler(), "--version"]).splitlines()[0]
+
+
+def _run(command: Sequence[str | os.PathLike]) -> str:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    if done.returncode:
+        raise EmulatorError(f"{command[0]} failed:\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def folder() -> Path:
+    """Where libraries are kept: ``emulator`` below $TINYGAN_CACHE or the user's cache folder."""
+    own = os.environ.get("TINYGAN_CACHE")
+    base = Path(own) if own else Path.home() / ".cache" / "tinygan"
+    return base / "emulator"
+
+
+def _library(name: str, text: str, command: Sequence[str], *more: str | Path) -> Path:
+    """The library that `command` makes of `text`, made once for each text and command."""
+    sources = [*INCLUDE.glob("*.h"), *HERE.glob("*.h"), *HERE.parent.glob("*.cuh")]
+    headers = "".join(path.read_text() for path in sorted(sources))
+    parts = (text, headers, _version(), *command, *map(str, more))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+    path = folder() / f"{name}-{key}.so"
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+        source = Path(work) / "source.cpp"
+        source.write_text(text)
+        _run([compiler(), *command, "-c", source, "-o", Path(work) / "object.o"])
+        linked = Path(work) / "library.so"
+        link = ["-shared", "-Wl,-Bsymbolic", "-o", str(linked), f"{work}/object.o"]
+        _run([compiler(), *link, *more])
+        os.replace(linked, path)
+    return path
+
+
+@functools.cache
+def runtime() -> Path:
+    """The library that runs the threads and watches their memory."""
+    text = "".join(f"#line 1 {str(HERE / name)!r}\n".replace("'", '"')
+                   + (HERE / name).read_text() for name in RUNTIME)  # fmt: skip
+    return _library("runtime", text, [*COMMON, f"-I{HERE}", *RUNTIME_OPTIONS])
+
+
+def host_text(text: str, name: str, kernels: Sequence[str]) -> str:
+    """What the host's compiler gets: CUDA's language, the kernel's text, and its entry points.
+
+    Two things of CUDA cannot be said in C++ and are replaced, line by line: a shared array without
+    a size becomes a pointer, and constants get a function that tells their address.
+    """
+    dynamic = re.compile(
+        r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?([\w:]+(?:\s*<[^;]*>)?)\s+(\w+)"
+        r"\s*\[\s*\]\s*;"
+    )
+    text = dynamic.sub(
+        r"\1* const \2 = static_cast<\1*>(emulator::dynamic_shared_memory());", text
+    )
+    if re.search(r"extern\s+__shared__", text):
+        raise EmulatorError(f"{name}: dynamic shared memory must read: extern __shared__ T name[];")
+    entries = [f"EMULATOR_KERNEL({i}, {kernel})" for i, kernel in enumerate(kernels)]
+    entries += [f"EMULATOR_CONSTANT({i}, {constant})" for i, constant in enumerate(constants(text))]
+    return "\n".join(['#include "cuda_emulator.h"', f'#line 1 "{name}"', text,
+                      '#line 1 "entry points"', *entries, ""])  # fmt: skip
+
+
+def constants(text: str) -> list[str]:
+    """The names of the text's __constant__ variables."""
+    return re.findall(r"__constant__[^;={(]*?(\w+)\s*(?:\[[^;=]*\])?\s*[;={]", text)
+
+
+def kernel_library(
+    text: str, name: str, kernels: Sequence[str], options: Sequence[str], checked: bool
+) -> Path:
+    """The library of a kernel's text, with entry points for `kernels`.
+
+    Raises:
+        EmulatorError: it does not compile; the message is the compiler's.
+    """
+    command = [*COMMON, *(CHECKED if checked else FAST)]
+    if checked:
+        command += CLANG_CHECKED if "clang" in _version() else GCC_CHECKED
+    command += [option for option in options if option.startswith(("-D", "-U", "-I"))]
+    made = host_text(text, name, kernels)
+    return _library(
+        Path(name).stem, made, command, runtime(), f"-Wl,-rpath,{folder()}"
+    )

@@ -1,0 +1,374 @@
+// Watches every memory access of a kernel: bounds, alignment, shared memory that nobody has
+// written, data races; and counts bank conflicts and sectors.
+//
+// The compiler calls us. With -fsanitize=thread it puts a call of __tsan_readN or __tsan_writeN in
+// front of each access; instead of its own library we link the functions at the end of this file.
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "threads.h"
+
+namespace emulator {
+
+namespace {
+
+// One access of a location. Threads are numbered through the whole grid, from 1; 0 is none.
+struct Access {
+  uint32_t thread, barriers, clock;
+  const void* code;
+};
+
+// What is known of two bytes of memory (or of one, in arrays of bytes).
+struct Location {
+  Access write;
+  Access reads[3];
+  bool initialised, atomic, pending;
+};
+
+struct Region {
+  char* begin;
+  char* end;
+  bool shared, writable;
+  int number;  // of the parameter
+  int grain;   // bytes for each of:
+  std::vector<Location> locations;
+};
+
+// An access of one lane, until those of its warp at the same instruction can be put together.
+struct LaneAccess {
+  const void* code;
+  unsigned warp, turn, lane;
+  uint64_t address;
+  unsigned bytes;
+  bool shared, write;
+};
+
+struct Traffic {
+  long long requests, cost, ideal;
+  bool shared, write;
+};
+
+std::vector<Region> regions;
+std::vector<LaneAccess> lane_accesses;
+std::map<std::pair<const void*, unsigned>, unsigned> turns;  // of an instruction, by thread
+std::map<const void*, Traffic> traffic;
+bool checking, counting;
+int atomic_depth;
+
+uint32_t thread_number(const Thread& thread) {
+  return block_number * static_cast<uint32_t>(threads.size()) + thread.linear + 1;
+}
+
+Access access_now(const void* code) {
+  return {thread_number(*current), barriers_passed, current->known[current->lane], code};
+}
+
+// Whether an access surely came before what the running thread does now.
+bool ordered(const Access& other) {
+  const uint32_t me = thread_number(*current), count = static_cast<uint32_t>(threads.size());
+  if (other.thread == me) return true;
+  if ((other.thread - 1) / count != block_number) return false;  // blocks are never ordered
+  if (other.barriers < barriers_passed) return true;
+  const Thread& thread = threads[(other.thread - 1) % count];
+  return thread.warp == current->warp && other.clock < current->known[thread.lane];
+}
+
+std::string text_of(const char* format, const void* address, size_t bytes) {
+  char text[120];
+  snprintf(text, sizeof text, format, address, bytes);
+  return text;
+}
+
+std::string name_of(const Region& region, const char* address) {
+  char text[80];
+  long offset = address - region.begin;
+  if (region.shared) {
+    snprintf(text, sizeof text, "shared memory, byte %ld", offset);
+  } else if (region.number < 0) {
+    snprintf(text, sizeof text, "constant memory");
+  } else {
+    snprintf(text, sizeof text, "parameter %d, byte %ld", region.number, offset);
+  }
+  return text;
+}
+
+std::string describe(const Access& other) {
+  char text[120];
+  unsigned count = static_cast<unsigned>(threads.size());
+  snprintf(text, sizeof text, "; the other: thread %u of block %u (linear), at @%p",
+           (other.thread - 1) % count, (other.thread - 1) / count, other.code);
+  return text;
+}
+
+[[noreturn]] void stop_at(const char* kind, const std::string& message, const void* code) {
+  add_report(kind, message + ", " + who(*current), code, {"", 0});
+  stop();
+}
+
+Region* find(const char* address) {
+  static size_t last;
+  if (last < regions.size() && address >= regions[last].begin && address < regions[last].end) {
+    return &regions[last];
+  }
+  for (size_t i = 0; i < regions.size(); i++) {
+    if (address >= regions[i].begin && address < regions[i].end) {
+      last = i;
+      return &regions[i];
+    }
+  }
+  return nullptr;
+}
+
+// Remembers a read. Three are kept, of different threads: a later write by one of them must still
+// find another one that it was not ordered with.
+void remember_read(Location& location, const Access& now) {
+  Access* oldest = location.reads;
+  for (Access& read : location.reads) {
+    if (!read.thread || read.thread == now.thread || ordered(read)) {
+      read = now;
+      return;
+    }
+    if (read.barriers < oldest->barriers) oldest = &read;
+  }
+}
+
+// Whether two threads touch a location at once, one of them writing.
+const char* race_at(const Location& location, bool write, bool atomic, const Access** other) {
+  if (location.write.thread && !ordered(location.write) && !(atomic && location.atomic)) {
+    *other = &location.write;
+    return write ? "race: two writes" : "race: a read after a write";
+  }
+  if (!write) return nullptr;
+  for (const Access& read : location.reads) {
+    if (read.thread && !ordered(read)) {
+      *other = &read;
+      return "race: a write after a read";
+    }
+  }
+  return nullptr;
+}
+
+void check_locations(Region& region, char* begin, size_t bytes, bool write, const void* code) {
+  const bool atomic = atomic_depth > 0;
+  const Access now = access_now(code);
+  for (char* p = begin; p < begin + bytes; p += region.grain) {
+    Location& location = region.locations[(p - region.begin) / region.grain];
+    if (location.pending) {
+      stop_at("cp.async", name_of(region, p) + " is used before its copy was waited for", code);
+    }
+    if (region.shared && !write && !location.initialised) {
+      stop_at("uninitialised", name_of(region, p) + " is read and was never written", code);
+    }
+    const Access* other = nullptr;
+    if (const char* race = race_at(location, write, atomic, &other)) {
+      stop_at(race, name_of(region, p) + describe(*other), code);
+    }
+    if (write) {
+      location.write = now;
+      location.initialised = true;
+      location.atomic = atomic;
+      for (Access& read : location.reads) read.thread = 0;
+    } else {
+      remember_read(location, now);
+    }
+  }
+}
+
+}  // namespace
+
+void access(const void* address, size_t bytes, bool write, const void* code) {
+  if (!checking || !current || stopped) return;
+  char* begin = static_cast<char*>(const_cast<void*>(address));
+  if (begin >= current->stack && begin < current->stack + stack_size) return;  // a local variable
+  Region* region = find(begin);
+  const char* verb = write ? "write" : "read";
+  if (!region) {
+    stop_at("out of bounds", std::string(verb) + text_of(" at %p of %zu bytes, in no array",
+                                                         address, bytes), code);
+  }
+  if (begin + bytes > region->end) {
+    stop_at("out of bounds", std::string(verb) + text_of(" at %p of %zu bytes beyond the end of ",
+                                                         address, bytes) +
+                                 name_of(*region, begin), code);
+  }
+  if (reinterpret_cast<uint64_t>(begin) % bytes) {
+    stop_at("misaligned", std::string(verb) + text_of(" at %p of %zu bytes, ", address, bytes) +
+                              name_of(*region, begin), code);
+  }
+  if (write && !region->writable) {
+    stop_at("constant memory", "a write to " + name_of(*region, begin), code);
+  }
+  if (counting && !atomic_depth && region->writable) {
+    unsigned turn = turns[{code, current->linear}]++;
+    lane_accesses.push_back({code, current->warp, turn, current->lane,
+                             reinterpret_cast<uint64_t>(begin), static_cast<unsigned>(bytes),
+                             region->shared, write});
+  }
+  if (region->writable) check_locations(*region, begin, bytes, write, code);
+}
+
+void check_read(const void* address, size_t bytes) {
+  access(address, bytes, false, __builtin_return_address(0));
+}
+
+void check_write(void* address, size_t bytes) {
+  access(address, bytes, true, __builtin_return_address(0));
+}
+
+void begin_atomic(void* address, size_t bytes) {
+  atomic_depth++;
+  access(address, bytes, true, __builtin_return_address(0));
+}
+
+void end_atomic() { atomic_depth--; }
+
+static void set_pending(void* shared, size_t bytes, bool value) {
+  Region* region = checking ? find(static_cast<char*>(shared)) : nullptr;
+  if (!region) return;
+  size_t first = (static_cast<char*>(shared) - region->begin) / region->grain;
+  for (size_t i = 0; i < bytes / region->grain; i++) region->locations[first + i].pending = value;
+}
+
+void pending(void* shared, size_t bytes) { set_pending(shared, bytes, true); }
+
+void arrived(void* shared, size_t bytes, const void* code) {
+  set_pending(shared, bytes, false);
+  access(shared, bytes, true, code);
+}
+
+// --------------------------------------------------------------------------- around the blocks
+
+static void add_region(char* begin, size_t bytes, bool shared, bool writable, int number,
+                       int grain) {
+  if (bytes) regions.push_back({begin, begin + bytes, shared, writable, number, grain, {}});
+}
+
+void watch(const Array* arrays, int count, const Library& library, char* dynamic_shared,
+           size_t dynamic_bytes, bool check, bool count_traffic) {
+  regions.clear();
+  traffic.clear();
+  checking = check;
+  counting = check && count_traffic;
+  atomic_depth = 0;
+  if (!check) return;
+  add_region(library.shared, library.end - library.shared, true, true, -1, 2);
+  add_region(library.begin, library.shared - library.begin, false, false, -1, 2);
+  add_region(dynamic_shared, dynamic_bytes, true, true, -1, 2);
+  for (int i = 0; i < count; i++) {
+    const Array& array = arrays[i];
+    if (!array.bytes) continue;
+    add_region(array.begin, array.bytes, false, true, array.parameter, array.item == 1 ? 1 : 2);
+    regions.back().locations.resize(array.bytes / regions.back().grain + 1);
+  }
+}
+
+void forget_shared_memory() {
+  for (Region& region : regions) {
+    if (!region.shared) continue;
+    region.locations.assign((region.end - region.begin) / region.grain + 1, Location());
+  }
+}
+
+// ------------------------------------------------------------- bank conflicts and global sectors
+
+// Shared memory has 32 banks of 4 bytes, and serves 128 bytes at a time: all lanes at once when
+// each wants up to 4 bytes, half a warp with 8, a quarter with 16. Within a phase each bank serves
+// one word, to as many lanes as want it. Global memory moves sectors of 32 bytes.
+static void add_warp_access(const LaneAccess* first, const LaneAccess* last) {
+  Traffic& line = traffic[first->code];
+  line.shared = first->shared;
+  line.write = first->write;
+  line.requests++;
+  const unsigned unit = first->shared ? 4 : 32;
+  const unsigned lanes = first->shared ? std::min(32u, 128 / std::max(4u, first->bytes)) : 32;
+  for (const LaneAccess* phase = first; phase < last;) {
+    const LaneAccess* end = phase;
+    std::vector<uint64_t> units;
+    for (; end < last && end->lane / lanes == phase->lane / lanes; end++) {
+      for (uint64_t a = end->address / unit; a <= (end->address + end->bytes - 1) / unit; a++) {
+        units.push_back(a);
+      }
+    }
+    std::sort(units.begin(), units.end());
+    units.erase(std::unique(units.begin(), units.end()), units.end());
+    if (first->shared) {
+      int words[32] = {};
+      for (uint64_t word : units) words[word % 32]++;
+      line.cost += *std::max_element(words, words + 32);
+      line.ideal++;
+    } else {
+      line.cost += static_cast<long long>(units.size());
+      std::vector<uint64_t> wanted;
+      for (const LaneAccess* a = phase; a < end; a++) wanted.push_back(a->address);
+      std::sort(wanted.begin(), wanted.end());
+      auto different = std::unique(wanted.begin(), wanted.end()) - wanted.begin();
+      line.ideal += (different * first->bytes + 31) / 32;
+    }
+    phase = end;
+  }
+}
+
+void traffic_of_block() {
+  auto key = [](const LaneAccess& a) { return std::make_tuple(a.code, a.warp, a.turn); };
+  std::stable_sort(lane_accesses.begin(), lane_accesses.end(),
+                   [&](const LaneAccess& a, const LaneAccess& b) {
+                     return std::make_pair(key(a), a.lane) < std::make_pair(key(b), b.lane);
+                   });
+  for (size_t i = 0; i < lane_accesses.size();) {
+    size_t j = i;
+    while (j < lane_accesses.size() && key(lane_accesses[j]) == key(lane_accesses[i])) j++;
+    add_warp_access(&lane_accesses[i], &lane_accesses[i] + (j - i));
+    i = j;
+  }
+  lane_accesses.clear();
+  turns.clear();
+}
+
+}  // namespace emulator
+
+// Copies the counts, up to `most` instructions; returns how many there are.
+extern "C" int emulator_traffic(int most, const void** code, long long* values) {
+  int i = 0;
+  for (const auto& [address, line] : emulator::traffic) {
+    if (i == most) break;
+    code[i] = address;
+    const long long row[5] = {line.shared, line.write, line.requests, line.cost, line.ideal};
+    std::copy(row, row + 5, values + 5 * i++);
+  }
+  return i;
+}
+
+// --------------------------------------------------- what instrumented code calls, by these names
+
+#define WATCH(name, bytes, write)                                               \
+  extern "C" void __tsan_##name##bytes(void* address) {                         \
+    if (!emulator::atomic_depth) {                                              \
+      emulator::access(address, bytes, write, __builtin_return_address(0));     \
+    }                                                                           \
+  }
+#define WATCH_SIZES(name, write) \
+  WATCH(name, 1, write) WATCH(name, 2, write) WATCH(name, 4, write) WATCH(name, 8, write) \
+  WATCH(name, 16, write)
+WATCH_SIZES(read, false)
+WATCH_SIZES(write, true)
+WATCH_SIZES(unaligned_read, false)
+WATCH_SIZES(unaligned_write, true)
+WATCH_SIZES(volatile_read, false)
+WATCH_SIZES(volatile_write, true)
+
+static void watch_range(void* address, long bytes, bool write, const void* code) {
+  for (long i = 0; i < bytes; i += 4) {
+    emulator::access(static_cast<char*>(address) + i, std::min(4l, bytes - i), write, code);
+  }
+}
+extern "C" void __tsan_read_range(void* address, long bytes) {
+  watch_range(address, bytes, false, __builtin_return_address(0));
+}
+extern "C" void __tsan_write_range(void* address, long bytes) {
+  watch_range(address, bytes, true, __builtin_return_address(0));
+}
+extern "C" void __tsan_init() {}
+extern "C" void __tsan_func_entry(void*) {}
+extern "C" void __tsan_func_exit() {}

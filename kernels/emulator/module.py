@@ -1,0 +1,290 @@
+"""A kernel's text, compiled for the CPU and launched there."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygan.kernels.emulator import build
+from tinygan.kernels.emulator.symbols import Symbols
+
+ORDERS = ("forward", "backward", "random")
+MAX_SHARED = 227 * 1024  # bytes of a block, from compute capability 9.0 on
+
+_one_at_a_time = threading.Lock()  # the runtime knows one launch
+
+
+class KernelFault(RuntimeError):
+    """A mistake of a kernel, found while it ran.
+
+    Attributes:
+        kind: "out of bounds", "misaligned", "uninitialised", "race: ...", "divergent barrier",
+            "deadlock", "warp function", "cp.async", "constant memory".
+        message: what happened, to which thread.
+        place: "file:line" of the kernel's text, or "" where none is known.
+    """
+
+    def __init__(self, kernel: str, kind: str, message: str, place: str):
+        super().__init__(f"{kernel}: {kind}{' at ' + place if place else ''}: {message}")
+        self.kind, self.message, self.place = kind, message, place
+
+
+class Traffic(NamedTuple):
+    """What the accesses of one line cost.
+
+    Attributes:
+        place: "file:line".
+        memory: "shared" or "global".
+        write: whether it writes.
+        requests: how many times a warp came by.
+        cost: for shared memory the passes that its banks took, for global memory the sectors of 32
+            bytes that were moved.
+        ideal: the fewest that could do. cost / ideal is 1 without bank conflicts, or when every
+            byte of each sector is used.
+    """
+
+    place: str
+    memory: str
+    write: bool
+    requests: int
+    cost: int
+    ideal: int
+
+
+class _Array(ctypes.Structure):
+    _fields_ = (("begin", ctypes.c_void_p), ("bytes", ctypes.c_size_t),
+                ("item", ctypes.c_int), ("parameter", ctypes.c_int))  # fmt: skip
+
+
+class Module:
+    """Kernels of one text, compiled for the CPU.
+
+    Args:
+        text: the .cu file's, with everything that it includes by quotes put in.
+        kernels: their names, with template arguments where they have some: "sums<128>".
+        name: of the file, for messages.
+        options: of the compiler; those that define or undefine macros are used.
+        checked: whether all accesses of memory are watched, at a twentieth of the speed.
+
+    Raises:
+        EmulatorError: no C++ compiler, or the text does not compile.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        kernels: Sequence[str],
+        *,
+        name: str = "kernel.cu",
+        options: Sequence[str] = (),
+        checked: bool = False,
+    ):
+        self.kernels, self.checked = list(kernels), checked
+        path = build.kernel_library(text, name, kernels, options, checked)
+        self._library = ctypes.CDLL(str(path))
+        self._runtime = ctypes.CDLL(str(build.runtime()))
+        self._runtime.emulator_report.restype = ctypes.c_char_p
+        self._symbols = Symbols(path, self._library.emulator_library)
+        self._borders = (ctypes.c_void_p * 3)()
+        self._library.emulator_library(self._borders)
+        self._constants = {name: i for i, name in enumerate(build.constants(text))}
+        self.traffic: list[Traffic] = []
+
+    def parameters(self, kernel: str) -> list[int]:
+        """The bytes of each parameter, negative for pointers."""
+        sizes = (ctypes.c_int * 64)()
+        describe = getattr(self._library, f"emulator_parameters_{self.kernels.index(kernel)}")
+        return list(sizes[: describe(sizes)])
+
+    def constant(self, name: str) -> np.ndarray:
+        """The bytes of a __constant__ variable, uint8, to be read and written by the host."""
+        size = ctypes.c_size_t()
+        tell = getattr(self._library, f"emulator_constant_{self._constants[name]}")
+        tell.restype = ctypes.c_void_p
+        address = tell(ctypes.byref(size))
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size.value).from_address(address))
+
+    def launch(
+        self,
+        kernel: str,
+        grid: Sequence[int],
+        block: Sequence[int],
+        args: Sequence[Any],
+        *,
+        shared_bytes: int = 0,
+        order: str = "forward",
+        seed: int = 0,
+        traffic: bool = False,
+    ) -> None:
+        """Runs a kernel to its end.
+
+        Args:
+            args: contiguous arrays, or ``np.uintp(0)``, for pointers; NumPy scalars, or structured
+                arrays of no dimensions, of the right size for everything else.
+            shared_bytes: of dynamic shared memory.
+            order: of the blocks, and of the threads between two barriers: "forward", "backward" or
+                "random", which `seed` decides. A right kernel's result is the same.
+            traffic: count bank conflicts and sectors, into `self.traffic`; needs `checked`.
+
+        Raises:
+            ValueError: grid, block or shared memory that no GPU takes, or an unknown order.
+            TypeError: arguments that do not fit the parameters.
+            KernelFault: the kernel made a mistake; arrays may be half-written.
+        """
+        grid, block = [*map(int, grid), 1, 1][:3], [*map(int, block), 1, 1][:3]
+        _check_launch(kernel, grid, block, shared_bytes)
+        if order not in ORDERS:
+            raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
+        if traffic and not self.checked:
+            raise ValueError("traffic can only be counted by a checked module")
+        values, arrays = self._arguments(kernel, args)
+        pointers = (ctypes.c_void_p * max(1, len(values)))(*map(ctypes.addressof, values))
+        guarded = _Guarded(arrays) if self.checked else None
+        if guarded is not None:
+            for number, _ in arrays:
+                values[number].value = guarded.address(number)
+            table = guarded.table()
+        else:
+            table = (_Array * 1)()
+        entry = getattr(self._library, f"emulator_kernel_{self.kernels.index(kernel)}")
+        with _one_at_a_time:
+            faults = self._runtime.emulator_launch(
+                entry, pointers, (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block),
+                ctypes.c_size_t(shared_bytes), ORDERS.index(order), ctypes.c_uint64(seed),
+                table, len(arrays) if self.checked else 0, int(self.checked), int(traffic),
+                self._borders,
+            )  # fmt: skip
+            report = self._runtime.emulator_report().decode()
+            if traffic:
+                self.traffic = self._read_traffic()
+        if guarded is not None:
+            guarded.copy_back()
+        if faults:
+            kind, message, file, code, line = report.splitlines()[0].split("\t")
+            address = int(code, 16) if code.startswith("0x") else 0  # a null pointer prints (nil)
+            place = f"{file}:{line}" if int(line) else self._symbols.place(address)
+            raise KernelFault(kernel, kind, self._symbols.in_text(message), place)
+
+    def _arguments(self, kernel: str, args: Sequence[Any]):
+        sizes = self.parameters(kernel)
+        if len(sizes) != len(args):
+            raise TypeError(f"{kernel} has {len(sizes)} parameters, got {len(args)} arguments")
+        values: list[Any] = []
+        arrays: list[tuple[int, np.ndarray]] = []
+        for number, (size, arg) in enumerate(zip(sizes, args, strict=True)):
+            if size < 0:
+                if isinstance(arg, np.uintp) and arg == 0:  # no address
+                    values.append(ctypes.c_void_p(0))
+                    continue
+                if not (isinstance(arg, np.ndarray) and arg.flags.c_contiguous):
+                    raise TypeError(f"{kernel}: parameter {number} is a pointer and needs a "
+                                    f"contiguous array, got {_kind(arg)}")  # fmt: skip
+                arrays.append((number, arg))
+                values.append(ctypes.c_void_p(arg.ctypes.data))
+                continue
+            content = np.asarray(arg)
+            if content.ndim or content.nbytes != size:
+                raise TypeError(f"{kernel}: parameter {number} has {size} bytes, got {_kind(arg)} "
+                                f"of {content.nbytes}")  # fmt: skip
+            values.append(ctypes.create_string_buffer(content.tobytes(), max(size, 8)))
+        return values, arrays
+
+    def _read_traffic(self) -> list[Traffic]:
+        most = 4096
+        codes, numbers = (ctypes.c_void_p * most)(), (ctypes.c_longlong * (5 * most))()
+        count = self._runtime.emulator_traffic(most, codes, numbers)
+        places = self._symbols.places([codes[i] or 0 for i in range(count)])
+        merged: dict[tuple, list[int]] = {}
+        for i, place in enumerate(places):
+            shared, write, *counts = numbers[5 * i : 5 * i + 5]
+            row = merged.setdefault((place, "shared" if shared else "global", bool(write)), [0] * 3)
+            for j, value in enumerate(counts):
+                row[j] += value
+        return [Traffic(*key, *row) for key, row in sorted(merged.items())]
+
+
+def empty(shape: tuple[int, ...] | int, dtype: Any) -> np.ndarray:
+    """An array that begins at a multiple of 256 bytes, as memory of a GPU does, and has 0xff in
+    every byte: NaN, where a kernel forgets to write."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    memory = np.full(size + 256, 0xFF, np.uint8)
+    start = -memory.ctypes.data % 256
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def _kind(arg: Any) -> str:
+    if isinstance(arg, np.ndarray):
+        return f"an array of shape {arg.shape} and dtype {arg.dtype}"
+    return type(arg).__name__
+
+
+def _check_launch(kernel: str, grid: list[int], block: list[int], shared_bytes: int) -> None:
+    """The limits of all GPUs of compute capability 8.0 and later."""
+    threads = block[0] * block[1] * block[2]
+    if min(grid) < 1 or grid[0] > 2**31 - 1 or max(grid[1:]) > 65535:
+        raise ValueError(f"{kernel}: grid {grid} is not within 1 .. (2^31 - 1, 65535, 65535)")
+    if min(block) < 1 or block[2] > 64 or threads > 1024:
+        raise ValueError(
+            f"{kernel}: block {block} is not within 1 .. (1024, 1024, 64) or above 1024 threads"
+        )
+    if not 0 <= shared_bytes <= MAX_SHARED:
+        raise ValueError(
+            f"{kernel}: shared_bytes must be within 0 .. {MAX_SHARED}, got {shared_bytes}"
+        )
+
+
+class _Guarded:
+    """The arrays of a launch, copied to where nothing lies between them.
+
+    An index that runs out of an array must not land in another one. Arrays that overlap share a
+    copy, so that they overlap still.
+    """
+
+    GAP = 1 << 16
+
+    def __init__(self, arrays: list[tuple[int, np.ndarray]]):
+        spans: list[list[int]] = []
+        for begin, end in sorted((a.ctypes.data, a.ctypes.data + a.nbytes) for _, a in arrays):
+            if spans and begin < spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], end)
+            else:
+                spans.append([begin, end])
+        gap = max([self.GAP, *(end - begin for begin, end in spans)])
+        self._memory = np.empty(gap + sum(end - begin + 2 * gap for begin, end in spans), np.uint8)
+        self._moved: list[tuple[int, int, int]] = []  # from, bytes, to
+        place = self._memory.ctypes.data + gap
+        for begin, end in spans:
+            place = -(-place // 256) * 256 + begin % 256  # as aligned as before
+            self._moved.append((begin, end - begin, place))
+            place += end - begin + gap
+        self._arrays = dict(arrays)
+        for begin, size, to in self._moved:
+            ctypes.memmove(to, begin, size)
+
+    def address(self, number: int) -> int:
+        """Where the array of parameter `number` now begins."""
+        begin = self._arrays[number].ctypes.data
+        for old, size, new in self._moved:
+            if old <= begin <= old + size:
+                return new + begin - old
+        raise AssertionError("every array has a copy")
+
+    def table(self):
+        rows = [_Array(self.address(number), array.nbytes, array.itemsize, number)
+                for number, array in self._arrays.items()]  # fmt: skip
+        return (_Array * max(1, len(rows)))(*rows)
+
+    def copy_back(self) -> None:
+        writable = [a for a in self._arrays.values() if a.flags.writeable]
+        for array in writable:
+            begin = array.ctypes.data
+            for old, size, new in self._moved:
+                if old <= begin < old + size:
+                    ctypes.memmove(begin, new + begin - old, array.nbytes)
+
+

@@ -1,0 +1,65 @@
+// What emulated kernels and the emulator's runtime know of each other.
+//
+// A kernel is compiled by the host's C++ compiler against include/cuda_emulator.h, which declares
+// CUDA's language with what stands here. The runtime (threads.cpp, memory.cpp) is a library of its
+// own, compiled once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+struct uint3 {
+  unsigned x, y, z;
+};
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+namespace emulator {
+
+constexpr int warp_size = 32;
+constexpr int slot_size = 64;  // bytes that a lane can hand to its warp at once
+
+// Where a function was called, in lines of the kernel's text: as default arguments,
+// __builtin_FILE() and __builtin_LINE() are those of the call.
+struct Place {
+  const char* file;
+  int line;
+};
+
+// Constant within a CUDA thread, and marked so: the compiler may keep them in registers.
+__attribute__((const)) uint3 thread_index();
+__attribute__((const)) uint3 block_index();
+__attribute__((const)) dim3 block_size();
+__attribute__((const)) dim3 grid_size();
+__attribute__((const)) int lane();
+
+// Waits until every thread of the block has come to the same barrier.
+void barrier(Place place);
+
+// Hands `bytes` bytes to the lanes of `mask` and waits until all of them have done so, by the same
+// function. Lane i's bytes are at result + slot_size * i, until the lane's next exchange but one.
+const char* exchange(uint32_t mask, const void* value, size_t bytes, const char* function,
+                     Place place);
+
+// Reports a mistake of the kernel and ends the launch.
+[[noreturn]] void fail(const char* kind, const char* message, Place place);
+
+void* dynamic_shared_memory();
+
+// Between the two, reads and writes of the running thread are one atomic operation.
+void begin_atomic(void* address, size_t bytes);
+void end_atomic();
+
+// cp.async: copies `valid` bytes and fills up with zeros to `bytes`, at the latest when the group
+// that the next commit closes is waited for; until then the destination must not be used.
+void async_copy(void* shared, const void* global, size_t bytes, size_t valid);
+void async_commit();
+void async_wait(int groups_left);
+
+// What a kernel reads through here is checked as if its own text had read it.
+void check_read(const void* address, size_t bytes);
+void check_write(void* address, size_t bytes);
+
+}  // namespace emulator

@@ -1,0 +1,342 @@
+"""A stand-in for CuPy: its arrays lie in the memory of the CPU, its kernels run in the emulator.
+
+    with standin.installed(checked=True):
+        import cupy                    # is this module's
+        x = cupy.asarray(np.ones(3))
+
+Only what tinygan uses is here. Where CuPy refuses something, so does this: arrays of the host among
+those of the device, implicit conversions to NumPy, strided arrays and Python numbers as arguments
+of kernels, launches that no GPU takes, shared memory above 48 KiB that was not asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from tinygan.kernels.emulator.build import EmulatorError
+from tinygan.kernels.emulator.module import Module, empty
+
+# How kernels run; `installed` sets them.
+checked = False
+order = "forward"
+
+# Methods and functions of NumPy that CuPy has, too, and tinygan calls.
+_METHODS = (
+    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumsum", "max", "mean",
+    "min", "nonzero", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum",
+    "swapaxes", "take", "transpose", "var", "view",
+)  # fmt: skip
+_FUNCTIONS = (
+    "abs", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
+    "ascontiguousarray", "broadcast_to", "clip", "concatenate", "copyto", "cos", "einsum",
+    "exp", "expand_dims", "eye", "flip", "isfinite", "log", "log1p", "logaddexp", "matmul",
+    "maximum", "mean", "minimum", "moveaxis", "nonzero", "ogrid", "ones", "ones_like", "pad",
+    "roll", "sign", "sin", "sqrt", "square", "stack", "sum", "take", "take_along_axis", "tanh",
+    "tensordot", "tile", "transpose", "where", "zeros", "zeros_like",
+)  # fmt: skip
+
+
+def _host(x: Any) -> Any:
+    """What NumPy computes with; arrays of the host are refused, as CuPy does."""
+    if isinstance(x, ndarray):
+        return x._host
+    if isinstance(x, np.ndarray) and x.ndim:
+        raise TypeError(f"Unsupported type {type(x)}: an array of the host among those of a device")
+    if isinstance(x, (tuple, list)):
+        return type(x)(_host(item) for item in x)
+    return x
+
+
+def _device(result: Any) -> Any:
+    """NumPy's result as the device's; CuPy returns arrays of no dimensions, never scalars."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(_device(item) for item in result)
+    if isinstance(result, (np.ndarray, np.generic)):
+        return ndarray(np.asarray(result))
+    return result
+
+
+class ndarray(NDArrayOperatorsMixin):
+    """As `cupy.ndarray`."""
+
+    __array_priority__ = 100
+
+    def __init__(self, host: np.ndarray):
+        self._host = host
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        if out is not None:
+            options["out"] = tuple(_host(x) for x in out)
+        result = getattr(ufunc, method)(*(_host(x) for x in inputs), **options)
+        return out[0] if out is not None else _device(result)
+
+    def __array__(self, *args, **options):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()`."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _METHODS:
+            method = getattr(self._host, name)
+            return lambda *args, **options: _device(
+                method(*_host(args), **{key: _host(value) for key, value in options.items()})
+            )
+        raise AttributeError(f"the stand-in for cupy.ndarray has no {name!r}")
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    itemsize = property(lambda self: self._host.itemsize)
+    nbytes = property(lambda self: self._host.nbytes)
+    strides = property(lambda self: self._host.strides)
+    flags = property(lambda self: self._host.flags)
+    T = property(lambda self: ndarray(self._host.T))
+    device = property(lambda self: Device(0))
+
+    @property
+    def base(self) -> np.ndarray:
+        """Whose memory it is: the same object for all views of one array."""
+        root = self._host
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        return root
+
+    def __getitem__(self, index):
+        return _device(self._host[_host(index)])
+
+    def __setitem__(self, index, value):
+        self._host[_host(index)] = _host(value)
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __bool__(self) -> bool:
+        return bool(self._host)
+
+    def __int__(self) -> int:
+        return int(self._host)
+
+    def __float__(self) -> float:
+        return float(self._host)
+
+    def __index__(self) -> int:
+        return self._host.__index__()
+
+    def __repr__(self) -> str:
+        return repr(self._host)
+
+    def get(self) -> np.ndarray:
+        """A copy in the host's memory."""
+        return self._host.copy()
+
+    def item(self):
+        return self._host.item()
+
+    def fill(self, value) -> None:
+        self._host.fill(value)
+
+
+class _Ufunc:
+    """A function of the module that is a ufunc, with `at`."""
+
+    def __init__(self, function: np.ufunc):
+        self._function = function
+
+    def __call__(self, *args, **options):
+        return _call(self._function, args, options)
+
+    def at(self, array: ndarray, indices, values) -> None:
+        self._function.at(array._host, _host(indices), _host(values))
+
+
+def _call(function, args, options):
+    out = options.get("out")
+    options = {key: _host(value) for key, value in options.items()}
+    result = function(*(_host(x) for x in args), **options)
+    return out if out is not None else _device(result)
+
+
+def _function(name: str):
+    function = getattr(np, name)
+    if isinstance(function, np.ufunc):
+        return _Ufunc(function)
+    if name == "ogrid":
+        return _Ogrid()
+    return lambda *args, **options: _call(function, args, options)
+
+
+class _Ogrid:
+    def __getitem__(self, index):
+        return _device(np.ogrid[index])
+
+
+def _placed(host: np.ndarray) -> ndarray:
+    """A copy where the device's memory begins arrays: at multiples of 256 bytes."""
+    copy = empty(host.size, host.dtype)
+    if host.flags.c_contiguous or not host.flags.f_contiguous:
+        copy = copy.reshape(host.shape)
+    else:
+        copy = copy.reshape(host.shape[::-1]).T
+    copy[...] = host
+    return ndarray(copy)
+
+
+def asarray(x, dtype=None) -> ndarray:
+    """The array itself, or a copy of the host's."""
+    if isinstance(x, ndarray):
+        return x if dtype is None or x.dtype == dtype else _placed(x._host.astype(dtype))
+    return _placed(np.asarray(x, dtype))
+
+
+def array(x, dtype=None) -> ndarray:
+    """A copy."""
+    return _placed(np.array(x._host if isinstance(x, ndarray) else x, dtype))
+
+
+def asnumpy(x: ndarray) -> np.ndarray:
+    return x.get()
+
+
+def _empty(shape, dtype=float) -> ndarray:
+    return ndarray(empty(shape, dtype))
+
+
+def _empty_like(x: ndarray, dtype=None) -> ndarray:
+    """In the memory order of x, as CuPy's."""
+    made = _placed(np.empty_like(x._host, dtype))
+    made._host.view()[...] = np.frombuffer(b"\xff" * made.itemsize, made.dtype)[0]
+    return made
+
+
+class Device:
+    """The one device."""
+
+    def __init__(self, index: int = 0):
+        if index != 0:
+            raise RuntimeError(f"cudaErrorInvalidDevice: {index}")
+        self.id = index
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error) -> None:
+        pass
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Device) and other.id == self.id
+
+    def synchronize(self) -> None:
+        pass
+
+
+class RawKernel:
+    """A kernel of a `RawModule`, called as kernel(grid, block, arguments)."""
+
+    def __init__(self, module: RawModule, name: str):
+        self._module, self.name = module, name
+        self.max_dynamic_shared_size_bytes = 48 * 1024
+
+    def __call__(self, grid, block, args, *, shared_mem: int = 0) -> None:
+        if shared_mem > self.max_dynamic_shared_size_bytes:
+            raise RuntimeError(
+                f"CUDA_ERROR_INVALID_VALUE: {self.name} wants {shared_mem} bytes of dynamic shared "
+                "memory; set max_dynamic_shared_size_bytes first"
+            )
+        try:
+            self._module.emulated().launch(
+                self.name, grid, block, [self._argument(i, x) for i, x in enumerate(args)],
+                shared_bytes=shared_mem, order=order,
+            )  # fmt: skip
+        except ValueError as error:
+            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: {error}") from error
+
+    def _argument(self, number: int, x: Any) -> Any:
+        what = f"{self.name}: argument {number}"
+        if isinstance(x, ndarray):
+            if not x.flags.c_contiguous:
+                raise TypeError(f"{what} is not contiguous, and a kernel gets its address only")
+            return x._host
+        if isinstance(x, np.ndarray) and x.ndim:
+            raise TypeError(f"{what} is an array of the host")
+        # CuPy passes 8 bytes (and 1 for bool); launch compares that with the parameter's size.
+        return np.asarray(x)
+
+
+class RawModule:
+    """Kernels of one text. It is compiled for the CPU at the first launch."""
+
+    def __init__(self, *, code: str, options: Sequence[str] = (), name_expressions=(), **other):
+        if other:
+            raise TypeError(f"the stand-in for RawModule does not know {sorted(other)}")
+        self._code, self._options, self._names = code, options, list(name_expressions)
+        self._modules: dict[bool, Module] = {}
+
+    def get_function(self, name: str) -> RawKernel:
+        if name not in self._names:
+            raise RuntimeError(f"CUDA_ERROR_NOT_FOUND: {name} is not among the name expressions")
+        return RawKernel(self, name)
+
+    def emulated(self) -> Module:
+        if checked not in self._modules:
+            self._modules[checked] = Module(
+                self._code, self._names, options=self._options, checked=checked
+            )
+        return self._modules[checked]
+
+
+class CUDARuntimeError(RuntimeError):
+    """As `cupy.cuda.runtime.CUDARuntimeError`."""
+
+
+def _module() -> types.ModuleType:
+    cupy = types.ModuleType("cupy", __doc__)
+    cupy.ndarray, cupy.RawModule, cupy.RawKernel = ndarray, RawModule, RawKernel  # type: ignore
+    for name in _FUNCTIONS:
+        setattr(cupy, name, _function(name))
+    for name, value in {
+        "asarray": asarray, "array": array, "asnumpy": asnumpy, "empty": _empty,
+        "empty_like": _empty_like, "float32": np.float32, "float64": np.float64,
+        "int64": np.int64, "add": _Ufunc(np.add), "multiply": _Ufunc(np.multiply),
+        "inf": np.inf, "newaxis": None,
+    }.items():  # fmt: skip
+        setattr(cupy, name, value)
+    cuda = types.ModuleType("cupy.cuda")
+    runtime = types.ModuleType("cupy.cuda.runtime")
+    runtime.getDeviceCount = lambda: 1  # type: ignore
+    runtime.CUDARuntimeError = CUDARuntimeError  # type: ignore
+    cuda.Device, cuda.runtime = Device, runtime  # type: ignore
+    cupy.cuda = cuda  # type: ignore
+    return cupy
+
+
+@contextlib.contextmanager
+def installed(*, checked: bool = False, order: str = "forward") -> Iterator[types.ModuleType]:
+    """Inside the block ``import cupy`` finds the stand-in, and "cuda" is a device.
+
+    Args:
+        checked, order: of the launches of kernels; see `Module`.
+
+    Raises:
+        EmulatorError: a real CuPy has been imported already.
+    """
+    this, before = sys.modules[__name__], sys.modules.get("cupy")
+    if before is not None and before.__doc__ is not __doc__:
+        raise EmulatorError("the real CuPy has been imported; the stand-in cannot replace it")
+    state = this.checked, this.order
+    this.checked, this.order = checked, order  # type: ignore
+    made = before or _module()
+    sys.modules.update({"cupy": made, "cupy.cuda": made.cuda})
+    try:
+        yield made
+    finally:
+        this.checked, this.order = state  # type: ignore
+        if before is None:
+            del sys.modules["cupy"], sys.modules["cupy.cuda"]

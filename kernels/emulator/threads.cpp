@@ -1,0 +1,428 @@
+// CUDA threads as fibers: each has a stack of its own and runs until it waits for others.
+//
+// Blocks run one after the other. Within a block one thread runs at a time, in an order that is
+// forward, backward or random; what is right must be right in each. Nothing here is fast where it
+// could be plain, except the switch between stacks, of which a convolution makes millions.
+
+#include "threads.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+namespace emulator {
+
+Thread* current;
+std::vector<Thread> threads;
+unsigned block_number;
+uint32_t barriers_passed;
+bool stopped;
+
+namespace {
+
+dim3 size_of_block, size_of_grid;
+uint3 index_of_block;
+void* scheduler_stack;
+void (*entry)(void**);
+void** entry_arguments;
+std::string report;
+int reports;
+char* dynamic_shared;
+uint64_t random_state;
+
+struct Warp {
+  char slots[2][warp_size * slot_size];
+};
+std::vector<Warp> warps;
+
+constexpr Place nowhere{"", 0};
+
+}  // namespace
+
+// ------------------------------------------------------------------------------ switching stacks
+
+#if defined(__x86_64__) && !defined(TINYGAN_UCONTEXT)
+
+// Saves the registers that a function must preserve, and the stack pointer; the rest is dead at a
+// call. The new stack looks as this one does.
+extern "C" void emulator_switch(void** save, void* to);
+asm(R"(
+.text
+.globl emulator_switch
+.hidden emulator_switch
+emulator_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+)");
+
+static void prepare(Thread& thread, void (*function)()) {
+  void** top = reinterpret_cast<void**>(thread.stack + stack_size);
+  *--top = nullptr;  // as if called: a return address, at which the stack is aligned
+  *--top = reinterpret_cast<void*>(function);
+  for (int i = 0; i < 6; i++) *--top = nullptr;
+  thread.stack_pointer = top;
+}
+
+static void switch_to_scheduler() { emulator_switch(&current->stack_pointer, scheduler_stack); }
+static void switch_to_thread() { emulator_switch(&scheduler_stack, current->stack_pointer); }
+
+#else  // other processors: POSIX, which also saves the signal mask with a system call each time
+
+}  // namespace emulator
+#include <ucontext.h>
+namespace emulator {
+
+static ucontext_t scheduler_context;
+static std::vector<ucontext_t> contexts(1024);
+
+static void prepare(Thread& thread, void (*function)()) {
+  ucontext_t& context = contexts[thread.linear];
+  getcontext(&context);
+  context.uc_stack.ss_sp = thread.stack;
+  context.uc_stack.ss_size = stack_size;
+  context.uc_link = nullptr;
+  makecontext(&context, function, 0);
+}
+
+static void switch_to_scheduler() { swapcontext(&contexts[current->linear], &scheduler_context); }
+static void switch_to_thread() { swapcontext(&scheduler_context, &contexts[current->linear]); }
+
+#endif
+
+static void run_kernel() {
+  entry(entry_arguments);
+  current->state = State::done;
+  switch_to_scheduler();
+  abort();  // a thread that is done is never resumed
+}
+
+static char* stack_of(size_t number) {
+  static std::vector<char*> stacks;
+  while (stacks.size() <= number) {
+    constexpr size_t guard = 4096;  // below each stack, so that an overflow is no silent damage
+    void* memory = mmap(nullptr, stack_size + guard, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+      perror("emulator: no memory for the stacks of threads");
+      abort();
+    }
+    mprotect(memory, guard, PROT_NONE);
+    stacks.push_back(static_cast<char*>(memory) + guard);
+  }
+  return stacks[number];
+}
+
+// ------------------------------------------------------------------------------------- reporting
+
+void add_report(const char* kind, const std::string& message, const void* code, Place place) {
+  if (reports++ >= 20) return;
+  char numbers[64];
+  snprintf(numbers, sizeof numbers, "%p\t%d", code, place.line);
+  report += std::string(kind) + "\t" + message + "\t" + place.file + "\t" + numbers + "\n";
+}
+
+void stop() {
+  stopped = true;
+  switch_to_scheduler();
+  abort();
+}
+
+std::string who(const Thread& thread) {
+  char text[120];
+  snprintf(text, sizeof text, "thread (%u,%u,%u) of block (%u,%u,%u)", thread.index.x,
+           thread.index.y, thread.index.z, index_of_block.x, index_of_block.y, index_of_block.z);
+  return text;
+}
+
+void fail(const char* kind, const char* message, Place place) {
+  add_report(kind, std::string(message) + ", " + who(*current), nullptr, place);
+  stop();
+}
+
+static std::string place_text(Place place) {
+  return std::string(place.file) + ":" + std::to_string(place.line);
+}
+
+// Nobody can go on: says what the threads of the block wait for.
+static void report_deadlock() {
+  std::map<std::string, int> waiting;
+  bool barrier = false;
+  Place place = nowhere;
+  for (const Thread& thread : threads) {
+    std::string what;
+    if (thread.state == State::done) {
+      what = "have exited";
+    } else {
+      barrier |= thread.state == State::at_barrier;
+      if (!place.line || thread.state == State::in_warp) place = thread.place;
+      what = "wait in " + std::string(thread.function) + " at " + place_text(thread.place);
+    }
+    waiting[what]++;
+  }
+  std::string text;
+  for (const auto& [what, count] : waiting) {
+    text += (text.empty() ? "" : "; ") + std::to_string(count) + " threads " + what;
+  }
+  char block[60];
+  snprintf(block, sizeof block, ", block (%u,%u,%u)", index_of_block.x, index_of_block.y,
+           index_of_block.z);
+  bool warp = std::any_of(threads.begin(), threads.end(),
+                          [](const Thread& t) { return t.state == State::in_warp; });
+  add_report(barrier && !warp ? "divergent barrier" : "deadlock", text + block, nullptr, place);
+  stopped = true;
+}
+
+// ------------------------------------------------------------------------- what kernels call
+
+uint3 thread_index() { return current->index; }
+uint3 block_index() { return index_of_block; }
+dim3 block_size() { return size_of_block; }
+dim3 grid_size() { return size_of_grid; }
+int lane() { return static_cast<int>(current->lane); }
+void* dynamic_shared_memory() { return dynamic_shared; }
+
+void barrier(Place place) {
+  current->state = State::at_barrier;
+  current->place = place;
+  current->function = "__syncthreads";
+  switch_to_scheduler();
+}
+
+const char* exchange(uint32_t mask, const void* value, size_t bytes, const char* function,
+                     Place place) {
+  if (!(mask >> current->lane & 1)) {
+    fail("warp function", "the calling lane is not in its own mask", place);
+  }
+  char* slots = warps[current->warp].slots[current->meetings++ & 1];
+  memcpy(slots + slot_size * current->lane, value, bytes);
+  current->state = State::in_warp;
+  current->mask = mask;
+  current->place = place;
+  current->function = function;
+  switch_to_scheduler();
+  return slots;
+}
+
+void async_copy(void* shared, const void* global, size_t bytes, size_t valid) {
+  const void* code = __builtin_return_address(0);
+  if (valid) access(global, valid, false, code);
+  access(shared, bytes, true, code);
+  pending(static_cast<char*>(shared), bytes);
+  memset(shared, 0xff, bytes);
+  current->open.push_back({static_cast<char*>(shared), static_cast<const char*>(global), bytes,
+                           valid, code});
+}
+
+void async_commit() {
+  current->groups.push_back(std::move(current->open));
+  current->open.clear();
+}
+
+void async_wait(int groups_left) {
+  auto& groups = current->groups;
+  while (static_cast<int>(groups.size()) > groups_left) {
+    for (const AsyncCopy& copy : groups.front()) {
+      memcpy(copy.to, copy.from, copy.valid);
+      memset(copy.to + copy.valid, 0, copy.bytes - copy.valid);
+      arrived(copy.to, copy.bytes, copy.code);
+    }
+    groups.erase(groups.begin());
+  }
+}
+
+// ------------------------------------------------------------------------------------ scheduling
+
+static uint64_t random_number() {  // xorshift64 (Marsaglia 2003)
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+static void shuffle(std::vector<int>& order) {
+  for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[random_number() % i]);
+}
+
+// The lanes of `mask` have met: what each did before is now known to all of them.
+static void learn(Thread* lanes, uint32_t mask, int count) {
+  uint32_t merged[warp_size] = {};
+  for (int i = 0; i < count; i++) {
+    if (!(mask >> i & 1)) continue;
+    lanes[i].known[i]++;  // its clock
+    for (int j = 0; j < count; j++) merged[j] = std::max(merged[j], lanes[i].known[j]);
+  }
+  for (int i = 0; i < count; i++) {
+    if (mask >> i & 1) std::copy(merged, merged + warp_size, lanes[i].known);
+  }
+}
+
+// Lets those lanes go on whose whole mask has come to a warp function.
+static bool release_warp(size_t first) {
+  int count = static_cast<int>(std::min<size_t>(warp_size, threads.size() - first));
+  Thread* lanes = &threads[first];
+  uint32_t existing = count == warp_size ? ~0u : (1u << count) - 1;
+  bool released = false;
+  for (int i = 0; i < count; i++) {
+    if (lanes[i].state != State::in_warp) continue;
+    uint32_t mask = lanes[i].mask & existing;
+    bool complete = true, same = true;
+    for (int j = 0; j < count; j++) {
+      if (!(mask >> j & 1)) continue;
+      complete &= lanes[j].state == State::in_warp && lanes[j].mask == lanes[i].mask;
+      same &= lanes[j].state != State::in_warp || !strcmp(lanes[j].function, lanes[i].function);
+    }
+    if (!complete) continue;
+    if (!same) {
+      add_report("warp function", "lanes of one warp meet in different functions: " +
+                 std::string(lanes[i].function) + " among them, " + who(lanes[i]), nullptr,
+                 lanes[i].place);
+      stopped = true;
+      return true;
+    }
+    learn(lanes, mask, count);
+    for (int j = 0; j < count; j++) {
+      if (mask >> j & 1) lanes[j].state = State::ready;
+    }
+    released = true;
+  }
+  return released;
+}
+
+// Lets the block pass a barrier when all threads are at the same one. CUDA leaves undefined what
+// happens when some have exited or wait at another; here that is a mistake.
+static bool release_barrier() {
+  const Place place = threads[0].place;
+  for (const Thread& thread : threads) {
+    if (thread.state != State::at_barrier || thread.place.line != place.line ||
+        strcmp(thread.place.file, place.file)) {
+      return false;
+    }
+  }
+  barriers_passed++;
+  for (Thread& thread : threads) thread.state = State::ready;
+  return true;
+}
+
+enum Order { forward, backward, random_order };
+
+static void run_block(int order) {
+  const int count = static_cast<int>(threads.size());
+  std::vector<int> turn(count);
+  for (int i = 0; i < count; i++) {
+    turn[i] = order == backward ? count - 1 - i : i;
+    Thread& thread = threads[i];
+    thread.state = State::ready;
+    thread.place = nowhere;
+    thread.function = "";
+    thread.meetings = 0;
+    thread.open.clear();
+    thread.groups.clear();
+    std::fill(thread.known, thread.known + warp_size, 0u);
+    prepare(thread, run_kernel);
+  }
+  barriers_passed = 0;
+  for (;;) {
+    bool progress = false;
+    if (order == random_order) shuffle(turn);
+    for (int i : turn) {
+      if (threads[i].state != State::ready) continue;
+      progress = true;
+      current = &threads[i];
+      switch_to_thread();
+      if (stopped) return;
+    }
+    for (int first = 0; first < count; first += warp_size) {
+      progress |= release_warp(first);
+      if (stopped) return;
+    }
+    if (progress) continue;
+    if (std::all_of(threads.begin(), threads.end(),
+                    [](const Thread& t) { return t.state == State::done; })) {
+      break;
+    }
+    if (!release_barrier()) return report_deadlock();
+  }
+  for (const Thread& thread : threads) {
+    if (thread.open.empty() && thread.groups.empty()) continue;
+    bool copies = !thread.open.empty();
+    for (const auto& group : thread.groups) copies |= !group.empty();
+    if (!copies) continue;
+    add_report("cp.async", "copies that nobody has waited for at the end of " + who(thread),
+               nullptr, nowhere);
+    break;
+  }
+}
+
+}  // namespace emulator
+
+using namespace emulator;
+
+// Runs a kernel; returns the number of reports.
+//
+// entry: calls the kernel with arguments[i], pointers to its parameters. arrays: what it may
+// access, besides shared memory and constants. order: of enum Order.
+extern "C" int emulator_launch(void (*kernel)(void**), void** arguments, const unsigned* grid,
+                               const unsigned* block, size_t dynamic_bytes, int order,
+                               uint64_t seed, const Array* arrays, int array_count, int check,
+                               int count_traffic, const Library* library) {
+  entry = kernel;
+  entry_arguments = arguments;
+  report.clear();
+  reports = 0;
+  stopped = false;
+  random_state = seed * 2654435761u + 88172645463325252ull;
+  size_of_grid = dim3(grid[0], grid[1], grid[2]);
+  size_of_block = dim3(block[0], block[1], block[2]);
+  const unsigned count = block[0] * block[1] * block[2];
+  threads.resize(count);
+  warps.resize((count + warp_size - 1) / warp_size);
+  for (unsigned i = 0; i < count; i++) {
+    Thread& thread = threads[i];
+    thread.linear = i;
+    thread.lane = i % warp_size;
+    thread.warp = i / warp_size;
+    thread.index = {i % block[0], i / block[0] % block[1], i / (block[0] * block[1])};
+    thread.stack = stack_of(i);
+  }
+  dynamic_shared = static_cast<char*>(aligned_alloc(128, (dynamic_bytes / 128 + 1) * 128));
+  watch(arrays, array_count, *library, dynamic_shared, dynamic_bytes, check, count_traffic);
+  const unsigned blocks = grid[0] * grid[1] * grid[2];
+  std::vector<int> turn(blocks);
+  for (unsigned i = 0; i < blocks; i++) {
+    turn[i] = static_cast<int>(order == backward ? blocks - 1 - i : i);
+  }
+  if (order == random_order) shuffle(turn);
+  for (int number : turn) {
+    unsigned i = static_cast<unsigned>(number);
+    block_number = i;
+    index_of_block = {i % grid[0], i / grid[0] % grid[1], i / (grid[0] * grid[1])};
+    memset(library->shared, 0xff, library->end - library->shared);  // NaN: shows if not written
+    memset(dynamic_shared, 0xff, dynamic_bytes);
+    forget_shared_memory();
+    run_block(order);
+    if (stopped) break;
+    traffic_of_block();
+  }
+  current = nullptr;
+  free(dynamic_shared);
+  return reports;
+}
+
+extern "C" const char* emulator_report() { return report.c_str(); }

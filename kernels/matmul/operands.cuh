@@ -1,0 +1,20 @@
+// The factors of a matrix product as operands of shared_tiles.cuh and register_tiles.cuh.
+#pragma once
+
+struct Offset {
+  long long offset;
+  bool valid;
+};
+
+// A matrix whose outer index and terms lie `outer_stride` and `term_stride` apart in memory.
+template <typename T>
+struct MatrixOperand {
+  const T* __restrict__ values;
+  long long outer_stride, term_stride;
+  int outers, terms;
+  __device__ __forceinline__ Offset outer(int i) const { return {i * outer_stride, i < outers}; }
+  __device__ __forceinline__ Offset term(int l) const { return {l * term_stride, l < terms}; }
+  __device__ __forceinline__ T value(Offset a, Offset b) const {
+    return a.valid && b.valid ? values[a.offset + b.offset] : T(0);
+  }
+};

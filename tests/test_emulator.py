@@ -1,0 +1,412 @@
+"""What the emulator computes: each piece of CUDA's language against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygan.kernels import emulator
+from tinygan.kernels.emulator import EmulatorError, Module, build
+
+try:
+    emulator.compiler()
+except EmulatorError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+
+def run(text, args, *, kernel="kernel", grid=(1,), block=(32,), **options):
+    """Launches a kernel, fast and checked, in all orders; all must leave the same in `args`."""
+    results = []
+    for checked in (False, True):
+        module = Module(text, [kernel], checked=checked)
+        for order in ("forward", "backward", "random"):
+            copies = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+            module.launch(kernel, grid, block, copies, order=order, seed=5, **options)
+            results.append([a for a in copies if isinstance(a, np.ndarray)])
+    for result in results[1:]:
+        for one, other in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(one, other)
+    return results[0]
+
+
+def test_indices_of_three_dimensions():
+    text = """
+    __global__ void kernel(int* out) {
+      const int b = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+      const int t = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
+      out[b * blockDim.x * blockDim.y * blockDim.z + t] = 1000 * b + t;
+    }"""
+    (out,) = run(text, [np.full(12 * 30, -1, np.int32)], grid=(2, 3, 2), block=(5, 3, 2))
+    expected = 1000 * np.arange(12)[:, None] + np.arange(30)
+    np.testing.assert_array_equal(out.reshape(12, 30), expected)
+
+
+LANES = np.arange(32)
+SHUFFLES = {
+    "__shfl_sync(~0u, v, 7)": np.full(32, 7),
+    "__shfl_sync(~0u, v, 3, 8)": LANES // 8 * 8 + 3,
+    "__shfl_sync(~0u, v, threadIdx.x * 5 % 32)": LANES * 5 % 32,
+    "__shfl_up_sync(~0u, v, 3)": np.where(LANES >= 3, LANES - 3, LANES),
+    "__shfl_up_sync(~0u, v, 1, 4)": np.where(LANES % 4 >= 1, LANES - 1, LANES),
+    "__shfl_down_sync(~0u, v, 5)": np.where(LANES + 5 < 32, LANES + 5, LANES),
+    "__shfl_down_sync(~0u, v, 2, 8)": np.where(LANES % 8 + 2 < 8, LANES + 2, LANES),
+    "__shfl_xor_sync(~0u, v, 9)": LANES ^ 9,
+    "__shfl_xor_sync(~0u, v, 6, 8)": LANES ^ 6,
+}
+
+
+@pytest.mark.parametrize("call", SHUFFLES)
+@pytest.mark.parametrize("kind", ["int", "double", "float4"])
+def test_shuffles(call, kind, rng):
+    widths = {"int": ("i4", 1), "double": ("f8", 1), "float4": ("f4", 4)}
+    dtype, width = widths[kind]
+    x = (100 * rng.standard_normal((32, width))).astype(dtype)
+    text = f"""
+    __global__ void kernel(const {kind}* x, {kind}* out) {{
+      {kind} v = x[threadIdx.x];
+      out[threadIdx.x] = {call};
+    }}"""
+    _, out = run(text, [x, np.zeros_like(x)])
+    np.testing.assert_array_equal(out, x[SHUFFLES[call]])
+
+
+def test_votes():
+    text = """
+    __global__ void kernel(const int* x, unsigned* out) {
+      const unsigned mask = threadIdx.x < 20 ? 0xfffffu : 0xfff00000u;
+      const int v = x[threadIdx.x];
+      out[threadIdx.x] = __ballot_sync(mask, v);
+      out[32 + threadIdx.x] = __any_sync(mask, v == 3);
+      out[64 + threadIdx.x] = __all_sync(mask, v >= 0);
+    }"""
+    x = np.array([(7 * i) % 5 - (i > 25) for i in range(32)], np.int32)
+    _, out = run(text, [x, np.zeros(96, np.uint32)])
+    for part, lanes in ((slice(0, 20), range(20)), (slice(20, 32), range(20, 32))):
+        ballot = sum(1 << i for i in lanes if x[i])
+        assert (out[:32][part] == ballot).all()
+        assert (out[32:64][part] == any(x[i] == 3 for i in lanes)).all()
+        assert (out[64:][part] == all(x[i] >= 0 for i in lanes)).all()
+
+
+def test_atomics(rng):
+    x = rng.integers(0, 1000, 256).astype(np.uint32)
+    text = """
+    __global__ void kernel(const unsigned* x, unsigned* out, float* sum, unsigned* seen) {
+      const unsigned i = blockIdx.x * blockDim.x + threadIdx.x, v = x[i];
+      atomicAdd(&out[0], v);
+      atomicSub(&out[1], v);
+      atomicMax(&out[2], v);
+      atomicMin(&out[3], v);
+      atomicOr(&out[4], v);
+      atomicAnd(&out[5], v | 1u);
+      atomicXor(&out[6], v);
+      atomicAdd(sum, static_cast<float>(v));
+      seen[atomicInc(&out[7], 255)] = 1;
+      unsigned old = out[8], now;
+      while ((now = atomicCAS(&out[8], old, old + 1)) != old) old = now;
+    }"""
+    start = np.array([0, 0, 0, 5000, 0, 2**32 - 1, 0, 0, 0], np.uint32)
+    module = Module(text, ["kernel"])
+    out, total, seen = start.copy(), np.zeros(1, np.float32), np.zeros(256, np.uint32)
+    module.launch("kernel", (4,), (64,), [x, out, total, seen], order="random", seed=2)
+    expected = [x.sum(), (-x.astype(np.int64)).sum() % 2**32, x.max(), x.min(),
+                np.bitwise_or.reduce(x), np.bitwise_and.reduce(x | 1), np.bitwise_xor.reduce(x),
+                0, 256]  # fmt: skip
+    np.testing.assert_array_equal(out, np.array(expected, np.uint64).astype(np.uint32))
+    assert total[0] == x.sum() and seen.all()
+
+
+def test_bit_functions(rng):
+    x = np.concatenate([[0, 1, 2**31, 2**32 - 1], rng.integers(0, 2**32, 28)]).astype(np.uint32)
+    text = """
+    __global__ void kernel(const unsigned* x, unsigned* out) {
+      const unsigned i = threadIdx.x, v = x[i];
+      out[i] = __umulhi(v, 0x9e3779b9u);
+      out[32 + i] = __popc(v);
+      out[64 + i] = __clz(v);
+      out[96 + i] = __brev(v);
+      out[128 + i] = __float_as_uint(__uint_as_float(v & 0x7f7fffffu));
+    }"""
+    _, out = run(text, [x, np.zeros(160, np.uint32)])
+    expected = [[(int(v) * 0x9E3779B9) >> 32, int(v).bit_count(), 32 - int(v).bit_length(),
+                 int(f"{int(v):032b}"[::-1], 2), int(v) & 0x7F7FFFFF] for v in x]  # fmt: skip
+    np.testing.assert_array_equal(out.reshape(5, 32).T, expected)
+
+
+def test_templates_structures_constants_and_dynamic_shared_memory(rng):
+    text = """
+    struct Shape { int rows, columns; double scale; };
+    __constant__ float table[4] = {1.0f, 2.0f, 3.0f, 4.0f};
+    template <typename T, int N>
+    __global__ void __launch_bounds__(N) scaled(const T* __restrict__ x, T* out, Shape shape) {
+      extern __shared__ __align__(16) T buffer[];
+      const int i = blockIdx.x * N + threadIdx.x;
+      buffer[threadIdx.x] = i < shape.rows * shape.columns ? x[i] : T(0);
+      __syncthreads();
+      if (i < shape.rows * shape.columns) {
+        out[i] = buffer[threadIdx.x] * T(shape.scale) * T(table[i % 4]);
+      }
+    }"""
+    shape = np.zeros((), np.dtype([("rows", "i4"), ("columns", "i4"), ("scale", "f8")]))
+    shape["rows"], shape["columns"], shape["scale"] = 5, 9, 2.5
+    for dtype, name in ((np.float32, "float"), (np.float64, "double")):
+        x = rng.standard_normal(45).astype(dtype)
+        module = Module(text, [f"scaled<{name}, 32>"], checked=True)
+        module.constant("table").view(np.float32)[1] = 7.0
+        out = np.zeros_like(x)
+        kernel = f"scaled<{name}, 32>"
+        module.launch(kernel, (2,), (32,), [x, out, shape], shared_bytes=32 * x.itemsize)
+        factors = np.array([1, 7, 3, 4])[np.arange(45) % 4]
+        np.testing.assert_allclose(out, 2.5 * x * factors, rtol=1e-6)
+        with pytest.raises(emulator.KernelFault, match="out of bounds"):
+            module.launch(kernel, (2,), (32,), [x, out, shape], shared_bytes=31 * x.itemsize)
+
+
+def test_float16_and_bfloat16_round_as_the_hardware_does(rng):
+    text = """
+    #include <cuda_bf16.h>
+    #include <cuda_fp16.h>
+    __global__ void kernel(const float* x, const unsigned short* bits, unsigned short* rounded,
+                           float* back, int n) {
+      const int i = blockIdx.x * blockDim.x + threadIdx.x;
+      if (i < n) {
+        __half h = __float2half(x[i]);
+        __nv_bfloat16 b = __float2bfloat16(x[i]);
+        memcpy(&rounded[i], &h, 2);
+        memcpy(&rounded[n + i], &b, 2);
+      }
+      __half h;
+      memcpy(&h, &bits[i], 2);
+      back[i] = __half2float(h);
+    }"""
+    every = np.arange(2**16, dtype=np.uint16)
+    halves = every.view(np.float16)
+    finite = halves[np.isfinite(halves)].astype(np.float32)
+    middles = (finite[1:] + finite[:-1]) / 2  # ties, to even
+    x = np.concatenate([finite, middles, np.nextafter(middles, np.float32(np.inf)),
+                        np.float32([65519.9, 65520.0, 1e9, np.inf, -np.inf, 2**-25, 1e-9]),
+                        rng.standard_normal(5000).astype(np.float32)])  # fmt: skip
+    rounded, back = np.zeros(2 * len(x), np.uint16), np.zeros(2**16, np.float32)
+    module = Module(text, ["kernel"])
+    blocks = -(-len(x) // 1024)
+    bits, back = np.resize(every, blocks * 1024), np.zeros(blocks * 1024, np.float32)
+    module.launch("kernel", (blocks,), (1024,), [x, bits, rounded, back, np.int32(len(x))])
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(rounded[: len(x)], x.astype(np.float16).view(np.uint16))
+    wide = x.view(np.uint32).astype(np.uint64)
+    expected = (wide + 0x7FFF + (wide >> 16 & 1)) >> 16
+    np.testing.assert_array_equal(rounded[len(x) :], expected.astype(np.uint16))
+    np.testing.assert_array_equal(back[: 2**16], halves.astype(np.float32))
+
+
+MMA = """
+#include "ptx.cuh"
+__global__ void kernel(const float* a, const float* b, float* d) {
+  const int group = threadIdx.x / 4, member = threadIdx.x % 4;
+  unsigned ra[4], rb[2];
+  float rd[4];
+  for (int i = 0; i < 4; i++) {
+    rd[i] = d[(group + 8 * (i / 2)) * 8 + 2 * member + i % 2];
+    const int row = group + 8 * (i % 2);
+    const float* p = a + row * DEPTH + (DEPTH == 8 ? member + 4 * (i / 2)
+                                                   : 2 * member + 8 * (i / 2));
+    ra[i] = CONVERT(p[0], p[DEPTH == 8 ? 0 : 1]);
+  }
+  for (int i = 0; i < 2; i++) {
+    const float* p = b + (DEPTH == 8 ? member + 4 * i : 2 * member + 8 * i) * 8 + group;
+    rb[i] = CONVERT(p[0], p[DEPTH == 8 ? 0 : 8]);
+  }
+  ptx::INSTRUCTION(rd, ra, rb);
+  for (int i = 0; i < 4; i++) d[(group + 8 * (i / 2)) * 8 + 2 * member + i % 2] = rd[i];
+}"""
+
+
+def round_to(x: np.ndarray, bits: int) -> np.ndarray:
+    """x with so many bits of mantissa behind the point, to the nearest."""
+    scale = 2.0 ** (bits - np.floor(np.log2(np.abs(x.astype(np.float64)))))
+    return np.round(x * scale) / scale
+
+
+@pytest.mark.parametrize(
+    ("instruction", "depth", "convert", "bits"),
+    [("mma_tf32", 8, "[](float x, float) { return ptx::to_tf32(x); }", 10),
+     ("mma_bf16", 16, "ptx::pack_bf16", 7), ("mma_f16", 16, "ptx::pack_f16", 10)],
+)  # fmt: skip
+def test_tensor_core_products(instruction, depth, convert, bits, rng):
+    a, b = rng.standard_normal((16, depth)), rng.standard_normal((depth, 8))
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    d = rng.standard_normal((16, 8)).astype(np.float32)
+    text = MMA.replace("DEPTH", str(depth)).replace("INSTRUCTION", instruction)
+    *_, out = run(text.replace("CONVERT", f"({convert})"), [a, b, d])
+    exact = d + round_to(a, bits) @ round_to(b, bits)
+    np.testing.assert_allclose(out, exact, rtol=3e-7, atol=3e-7)  # one rounding to float32
+    assert np.abs(out - (d + a.astype(np.float64) @ b)).max() > 1e-5  # the factors were rounded
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_ldmatrix(transposed):
+    name = "ldmatrix_transposed" if transposed else "ldmatrix"
+    text = f"""
+    #include "ptx.cuh"
+    __global__ void kernel(const uint4* x, unsigned* out) {{
+      __shared__ uint4 rows[32];
+      rows[threadIdx.x] = x[threadIdx.x];
+      __syncwarp();
+      unsigned r[4];
+      ptx::{name}(r, &rows[threadIdx.x]);
+      for (int i = 0; i < 4; i++) out[4 * threadIdx.x + i] = r[i];
+    }}"""
+    x = np.arange(4 * 64, dtype=np.uint16).reshape(4, 8, 8)
+    _, out = run(text, [x, np.zeros((32, 4), np.uint32)])
+    matrices = x.transpose(0, 2, 1) if transposed else x
+    pairs = out.view(np.uint16).reshape(8, 4, 4, 2)  # group, member, matrix, which of the pair
+    np.testing.assert_array_equal(pairs.transpose(2, 0, 1, 3).reshape(4, 8, 8), matrices)
+
+
+def test_copies_fill_up_with_zeros_and_arrive_in_order(rng):
+    text = """
+    #include "ptx.cuh"
+    __global__ void kernel(const float* x, float* out, int n) {
+      __shared__ float4 buffer[2][32];
+      const int i = threadIdx.x;
+      ptx::cp_async<16>(&buffer[0][i], x + 4 * i, 4 * i < n);
+      ptx::cp_async_commit();
+      ptx::cp_async<8>(&buffer[1][i], x + 4 * i, 4 * i < n);
+      ptx::cp_async<4>(&buffer[1][i].z, x + 4 * i + 2, 4 * i < n);
+      ptx::cp_async<4>(&buffer[1][i].w, x + 4 * i + 3, false);
+      ptx::cp_async_commit();
+      ptx::cp_async_wait<1>();
+      __syncthreads();
+      float4 v = buffer[0][31 - i];
+      ptx::cp_async_wait<0>();
+      __syncthreads();
+      float4 w = buffer[1][31 - i];
+      float* p = out + 8 * i;
+      p[0] = v.x; p[1] = v.y; p[2] = v.z; p[3] = v.w;
+      p[4] = w.x; p[5] = w.y; p[6] = w.z; p[7] = w.w;
+    }"""
+    x = rng.standard_normal(128).astype(np.float32)
+    _, out = run(text, [x, np.zeros((32, 8), np.float32), np.int32(100)])
+    expected = np.where(np.arange(128) < 100, x, 0).reshape(32, 4)[::-1]
+    np.testing.assert_array_equal(out[:, :4], expected)
+    np.testing.assert_array_equal(out[:, 4:7], expected[:, :3])
+    assert (out[:, 7] == 0).all()
+
+
+PATTERNS = {
+    "[i]": 1, "[32 * i]": 32, "[33 * i]": 1, "[2 * i]": 2, "[0]": 1, "[i / 2]": 1,
+    "[i % 2 + 4 * (i / 2)]": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_bank_conflicts_are_counted(pattern):
+    text = f"""
+    __global__ void kernel(float* out) {{
+      __shared__ float tile[33 * 32];
+      const int i = threadIdx.x;
+      for (int k = i; k < 33 * 32; k += 32) tile[k] = k;
+      __syncthreads();
+      out[i] = tile{pattern};
+    }}"""
+    module = Module(text, ["kernel"], name="banks.cu", checked=True)
+    module.launch("kernel", (1,), (32,), [np.zeros(32, np.float32)], traffic=True)
+    (read,) = [t for t in module.traffic if t.memory == "shared" and not t.write]
+    assert (read.place, read.requests, read.cost, read.ideal) == (
+        "banks.cu:7", 1, PATTERNS[pattern], 1
+    )  # fmt: skip
+
+
+def test_wide_accesses_and_sectors_are_counted():
+    text = """
+    __global__ void kernel(const float4* x, float* out) {
+      __shared__ float4 tile[32];
+      const int i = threadIdx.x;
+      tile[i] = x[i];
+      __syncthreads();
+      out[8 * i] = tile[i].x;
+    }"""
+    module = Module(text, ["kernel"], checked=True)
+    x, out = emulator.empty((32, 4), np.float32), emulator.empty(256, np.float32)
+    module.launch("kernel", (1,), (32,), [x, out], traffic=True)
+    counts = {(t.memory, t.write): (t.requests, t.cost, t.ideal) for t in module.traffic}
+    assert counts["global", False] == (1, 16, 16)  # 512 bytes in whole sectors
+    assert counts["global", True] == (1, 32, 4)  # 128 bytes, each 4 in a sector of its own
+    assert counts["shared", True] == (1, 4, 4)  # four phases of eight lanes
+    assert counts["shared", False] == (1, 4, 1)  # every fourth bank: four words in each
+
+
+def test_arguments_are_checked():
+    text = "__global__ void kernel(float* x, int n) { if (threadIdx.x < n) x[threadIdx.x] = 1; }"
+    module = Module(text, ["kernel"], checked=True)
+    x = np.zeros(8, np.float32)
+    module.launch("kernel", (1,), (8,), [x, np.int32(5)])
+    np.testing.assert_array_equal(x, [1] * 5 + [0] * 3)
+    for args, message in [
+        ([x], "has 2 parameters, got 1"),
+        ([x, 5], "parameter 1 has 4 bytes, got int of 8"),
+        ([x, np.float64(5)], "parameter 1 has 4 bytes, got float64 of 8"),
+        ([np.int32(3), np.int32(5)], "parameter 0 is a pointer"),
+        ([x[::2], np.int32(5)], r"a contiguous array, got an array of shape \(4,\)"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            module.launch("kernel", (1,), (8,), args)
+    args = [x, np.int32(5)]
+    for grid, block, options, message in [
+        ((0,), (8,), {}, "grid"), ((1, 65536), (8,), {}, "grid"), ((1,), (1025,), {}, "block"),
+        ((1,), (1, 1, 65), {}, "block"), ((1,), (32, 33), {}, "above 1024 threads"),
+        ((1,), (8,), {"shared_bytes": 300_000}, "shared_bytes"),
+        ((1,), (8,), {"order": "sideways"}, "order must be one of"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            module.launch("kernel", grid, block, args, **options)
+    with pytest.raises(ValueError, match="traffic"):
+        Module(text, ["kernel"]).launch("kernel", (1,), (8,), args, traffic=True)
+
+
+def test_arrays_that_overlap_still_do_when_checked():
+    text = """
+    __global__ void kernel(const float* x, float* y) {
+      const float v = x[threadIdx.x];
+      __syncthreads();
+      y[threadIdx.x] = 2.0f * v;
+    }"""
+    module = Module(text, ["kernel"], checked=True)
+    memory = np.arange(9, dtype=np.float32)
+    module.launch("kernel", (1,), (8,), [memory[:8], memory[1:]])
+    np.testing.assert_array_equal(memory, [0, 0, 2, 4, 6, 8, 10, 12, 14])
+
+
+def test_what_does_not_compile_says_where():
+    with pytest.raises(EmulatorError, match=r"typo\.cu:2:\d+: error: .*threadIdy"):
+        Module("__global__ void kernel(float* x) {\n  x[threadIdy.x] = 1;\n}", ["kernel"],
+               name="typo.cu")  # fmt: skip
+    with pytest.raises(EmulatorError, match="dynamic shared memory must read"):
+        Module("__global__ void kernel() { extern __shared__ float a[], b[]; }", ["kernel"])
+
+
+def test_without_a_compiler_the_error_says_so(monkeypatch):
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    with pytest.raises(EmulatorError, match="needs a C\\+\\+ compiler"):
+        build.compiler.__wrapped__()
+
+
+def test_fibers_of_posix_give_the_same(monkeypatch):
+    """What processors other than x86-64 use."""
+    monkeypatch.setattr(build, "RUNTIME_OPTIONS", [*build.RUNTIME_OPTIONS, "-DTINYGAN_UCONTEXT"])
+    build.runtime.cache_clear()
+    try:
+        text = """
+        __global__ void kernel(const float* x, float* out) {
+          __shared__ float tile[64];
+          tile[threadIdx.x] = x[threadIdx.x];
+          __syncthreads();
+          float v = tile[63 - threadIdx.x];
+          for (int o = 16; o; o >>= 1) v += __shfl_xor_sync(~0u, v, o);
+          out[threadIdx.x] = v;
+        }"""
+        x = np.arange(64, dtype=np.float32)
+        _, out = run(text, [x, np.zeros_like(x)], block=(64,))
+        np.testing.assert_array_equal(out, np.repeat([x[32:].sum(), x[:32].sum()], 32))
+    finally:
+        build.runtime.cache_clear()

@@ -1,0 +1,344 @@
+"""Mistakes that the checked emulator must find; beside each, the right kernel passes in silence."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tinygan.kernels import emulator
+from tinygan.kernels.emulator import KernelFault, Module
+
+try:
+    emulator.compiler()
+except emulator.EmulatorError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+# Each kernel takes x (64 floats), out (64 floats) and is launched with 2 blocks of 64 threads
+# unless it says otherwise. @wrong|right@ is what is wrong in it.
+REVERSE = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  tile[i] = x[i];
+  @|__syncthreads();@
+  out[i] = tile[63 - i];
+}"""
+
+TWO_ROUNDS = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  float sum = 0.0f;
+  for (int round = 0; round < 2; round++) {
+    tile[i] = x[i] + round;
+    __syncthreads();
+    sum += tile[63 - i];
+    @|__syncthreads();@
+  }
+  if (blockIdx.x == 0) out[i] = sum;
+}"""
+
+BOUND = """
+__global__ void kernel(const float* x, float* out) {
+  const int i = blockIdx.x * 64 + threadIdx.x;
+  if (i < @65|64@) out[i] = 2.0f * x[i];
+}"""
+
+BEFORE = """
+__global__ void kernel(const float* x, float* out) {
+  const int i = threadIdx.x;
+  if (blockIdx.x == 0 && i > 0) out[i - @2|1@] = x[i];
+}"""
+
+VECTOR = """
+__global__ void kernel(const float* x, float* out) {
+  if (blockIdx.x || threadIdx.x >= 15) return;
+  const float4 v = *reinterpret_cast<const float4*>(x + 4 * threadIdx.x + @1|0@);
+  out[threadIdx.x] = v.x + v.y + v.z + v.w;
+}"""
+
+UNWRITTEN = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64 + 1];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  tile[i] = x[i];
+  __syncthreads();
+  out[i] = tile[i + @1|0@];
+}"""
+
+SAME_PLACE = """
+__global__ void kernel(const float* x, float* out) {
+  if (blockIdx.x == 0) out[threadIdx.x @/ 2|@] = x[threadIdx.x];
+}"""
+
+ACROSS_BLOCKS = """
+__global__ void kernel(const float* x, float* out) {
+  if (threadIdx.x == 0) @out[0] += x[blockIdx.x]|atomicAdd(&out[0], x[blockIdx.x])@;
+}"""
+
+
+DIVERGENT_BARRIER = """
+__global__ void kernel(const float* x, float* out) {
+  @if (threadIdx.x < 40)|@ __syncthreads();
+  if (blockIdx.x == 0) out[threadIdx.x] = x[threadIdx.x];
+}"""
+
+EARLY_EXIT = """
+__global__ void kernel(const float* x, float* out) {
+  const int i = blockIdx.x * 64 + threadIdx.x;
+  @if (i >= 50) return;|@
+  __syncthreads();
+  if (i < 50) out[i] = x[i];
+}"""
+
+DIVERGENT_SHUFFLE = """
+__global__ void kernel(const float* x, float* out) {
+  float v = x[threadIdx.x];
+  @if (threadIdx.x % 32 < 16)|@
+  for (int o = 16; o; o >>= 1) v += __shfl_xor_sync(0xffffffffu, v, o);
+  if (blockIdx.x == 0) out[threadIdx.x] = v;
+}"""
+
+LANE_OUTSIDE = """
+__global__ void kernel(const float* x, float* out) {
+  float v = x[threadIdx.x];
+  if (threadIdx.x % 32 < 8) v = __shfl_sync(0xffu, v, @8|7@);
+  if (blockIdx.x == 0) out[threadIdx.x] = v;
+}"""
+
+CALLER_OUTSIDE = """
+__global__ void kernel(const float* x, float* out) {
+  float v = x[threadIdx.x];
+  if (threadIdx.x % 32 < @9|8@) v = __shfl_sync(0xffu, v, 0);
+  if (blockIdx.x == 0) out[threadIdx.x] = v;
+}"""
+
+TWO_FUNCTIONS = """
+__global__ void kernel(const float* x, float* out) {
+  float v = x[threadIdx.x];
+  if (threadIdx.x % 2 @|>= 0@) v = __shfl_xor_sync(0xffffffffu, v, 1);
+  else v = __any_sync(0xffffffffu, v > 0.0f);
+  if (blockIdx.x == 0) out[threadIdx.x] = v;
+}"""
+
+WARP_WITHOUT_SYNC = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  tile[i] = x[i];
+  @|__syncwarp();@
+  out[i] = tile[i ^ 1];
+}"""
+
+WARP_BEYOND_ITSELF = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  tile[i] = x[i];
+  @__syncwarp();|__syncthreads();@
+  out[i] = tile[63 - i];
+}"""
+
+HALF_A_WARP = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  tile[i] = x[i];
+  __syncwarp(@i % 32 < 16 ? 0xffffu : 0xffff0000u|0xffffffffu@);
+  out[i] = tile[i ^ 16];
+}"""
+
+COPY_NOT_AWAITED = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  ptx::cp_async<4>(&tile[i], &x[i]);
+  ptx::cp_async_commit();
+  @|ptx::cp_async_wait<0>();@
+  __syncthreads();
+  out[i] = tile[63 - i];
+  ptx::cp_async_wait<0>();
+}"""
+
+COPY_ONE_GROUP_SHORT = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[2][64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  for (int k = 0; k < 2; k++) {
+    ptx::cp_async<4>(&tile[k][i], &x[i]);
+    ptx::cp_async_commit();
+  }
+  ptx::cp_async_wait<@2|1@>();
+  __syncthreads();
+  out[i] = tile[0][63 - i];
+  ptx::cp_async_wait<0>();
+}"""
+
+COPY_WITHOUT_BARRIER = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  ptx::cp_async<4>(&tile[i], &x[i]);
+  ptx::cp_async_commit();
+  ptx::cp_async_wait<0>();
+  @|__syncthreads();@
+  out[i] = tile[63 - i];
+}"""
+
+COPY_LEFT_BEHIND = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  ptx::cp_async<4>(&tile[i], &x[i]);
+  ptx::cp_async_commit();
+  @|ptx::cp_async_wait<0>();@
+  if (blockIdx.x == 0) out[i] = x[i];
+}"""
+
+COPY_MISALIGNED = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float4 tile[16];
+  const int i = threadIdx.x;
+  if (blockIdx.x) return;
+  if (i < 15) ptx::cp_async<16>(&tile[i], x + 4 * i + @2|0@);
+  ptx::cp_async_commit();
+  ptx::cp_async_wait<0>();
+  if (i < 15) out[i] = tile[i].w;
+}"""
+
+COPY_OUT_OF_BOUNDS = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ float tile[64];
+  const int i = threadIdx.x;
+  ptx::cp_async<4>(&tile[i], x + i + 1, @true|i + 1 < 64@);
+  ptx::cp_async_commit();
+  ptx::cp_async_wait<0>();
+  if (blockIdx.x == 0) out[i] = tile[i];
+}"""
+
+BEYOND_DYNAMIC = """
+__global__ void kernel(const float* x, float* out) {
+  extern __shared__ float tile[];
+  const int i = threadIdx.x;
+  tile[i + @1|0@] = x[i];
+  if (blockIdx.x == 0) out[i] = tile[i + @1|0@];
+}"""
+
+CONSTANT_WRITTEN = """
+__constant__ float factor = 2.0f;
+__global__ void kernel(const float* x, float* out) {
+  @*const_cast<float*>(&factor) = 3.0f;|@
+  if (blockIdx.x == 0) out[threadIdx.x] = factor * x[threadIdx.x];
+}"""
+
+MATRIX_ROW_UNWRITTEN = """
+#include "ptx.cuh"
+__global__ void kernel(const float* x, float* out) {
+  __shared__ uint4 rows[33];
+  if (blockIdx.x || threadIdx.x >= 32) return;
+  rows[threadIdx.x] = make_uint4(1, 2, 3, 4);
+  __syncwarp();
+  unsigned r[4];
+  ptx::ldmatrix(r, &rows[threadIdx.x + @1|0@]);
+  out[threadIdx.x] = x[r[0]];
+}"""
+
+FAULTS = {
+    "missing barrier": (REVERSE, "uninitialised|race"),
+    "missing second barrier": (TWO_ROUNDS, "race"),
+    "read beyond the end": (BOUND, "out of bounds"),
+    "write before the start": (BEFORE, "out of bounds"),
+    "misaligned float4": (VECTOR, "misaligned"),
+    "shared memory nobody wrote": (UNWRITTEN, "uninitialised"),
+    "two threads, one place": (SAME_PLACE, "race: two writes"),
+    "+= across blocks": (ACROSS_BLOCKS, "race"),
+    "barrier in a branch": (DIVERGENT_BARRIER, "divergent barrier"),
+    "exit before a barrier": (EARLY_EXIT, "divergent barrier"),
+    "full shuffle in a branch": (DIVERGENT_SHUFFLE, "deadlock"),
+    "shuffle from outside the mask": (LANE_OUTSIDE, "warp function"),
+    "caller outside the mask": (CALLER_OUTSIDE, "warp function"),
+    "two warp functions meet": (TWO_FUNCTIONS, "warp function"),
+    "warp without syncwarp": (WARP_WITHOUT_SYNC, "uninitialised|race"),
+    "syncwarp for a block": (WARP_BEYOND_ITSELF, "uninitialised|race"),
+    "syncwarp of half a warp": (HALF_A_WARP, "race"),
+    "copy not waited for": (COPY_NOT_AWAITED, "cp.async"),
+    "wait one group short": (COPY_ONE_GROUP_SHORT, "cp.async"),
+    "copy without a barrier": (COPY_WITHOUT_BARRIER, "uninitialised|race|cp.async"),
+    "copy pending at the end": (COPY_LEFT_BEHIND, "cp.async"),
+    "misaligned copy": (COPY_MISALIGNED, "misaligned"),
+    "copy out of bounds": (COPY_OUT_OF_BOUNDS, "out of bounds"),
+    "beyond dynamic shared memory": (BEYOND_DYNAMIC, "out of bounds"),
+    "write to a constant": (CONSTANT_WRITTEN, "constant memory"),
+    "ldmatrix of an unwritten row": (MATRIX_ROW_UNWRITTEN, "uninitialised"),
+}
+ORDERS = ("forward", "backward", "random")
+
+
+def variant(text: str, wrong: bool) -> str:
+    return re.sub(r"@([^|@]*)\|([^@]*)@", r"\1" if wrong else r"\2", text)
+
+
+def launch(module: Module, order: str) -> np.ndarray:
+    out = np.zeros(64, np.float32)
+    x = np.arange(64, dtype=np.float32)
+    module.launch("kernel", (2,), (64,), [x, out], shared_bytes=256, order=order, seed=3)
+    return out
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_mistake_is_found_in_every_order(name):
+    text, kind = FAULTS[name]
+    module = Module(variant(text, True), ["kernel"], checked=True)
+    for order in ORDERS:
+        with pytest.raises(KernelFault) as caught:
+            launch(module, order)
+        assert re.search(kind, caught.value.kind), caught.value
+        assert "block (" in caught.value.message
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_right_kernel_passes_and_orders_agree(name):
+    text, _ = FAULTS[name]
+    checked = Module(variant(text, False), ["kernel"], checked=True)
+    fast = Module(variant(text, False), ["kernel"])
+    results = [launch(module, order) for module in (checked, fast) for order in ORDERS]
+    assert np.isfinite(results[0]).all() and np.abs(results[0]).max() > 0
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_a_fault_names_the_line():
+    module = Module(variant(BOUND, True), ["kernel"], name="bound.cu", checked=True)
+    with pytest.raises(KernelFault, match=r"^kernel: out of bounds at bound\.cu:4: ") as caught:
+        launch(module, "forward")
+    assert caught.value.place == "bound.cu:4"
+    assert "thread (0,0,0) of block (1,0,0)" in caught.value.message
+
+
+def test_a_race_names_both_lines():
+    module = Module(variant(TWO_ROUNDS, True), ["kernel"], name="rounds.cu", checked=True)
+    with pytest.raises(KernelFault, match=r"at rounds\.cu:9: .*the other: .*at rounds\.cu:7"):
+        launch(module, "forward")
+
+
+def test_a_deadlock_says_who_waits_where():
+    module = Module(variant(DIVERGENT_SHUFFLE, True), ["kernel"], name="half.cu", checked=True)
+    with pytest.raises(KernelFault, match=r"32 threads have exited; 32 threads wait in "
+                                          r"__shfl_xor_sync at half\.cu:5"):  # fmt: skip
+        launch(module, "forward")
