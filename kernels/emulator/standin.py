@@ -34,12 +34,12 @@ _METHODS = (
     "swapaxes", "take", "transpose", "var", "view",
 )  # fmt: skip
 _FUNCTIONS = (
-    "abs", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
+    "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
     "ascontiguousarray", "broadcast_to", "clip", "concatenate", "copyto", "cos", "einsum",
     "exp", "expand_dims", "eye", "flip", "isfinite", "log", "log1p", "logaddexp", "matmul",
-    "maximum", "mean", "minimum", "moveaxis", "nonzero", "ogrid", "ones", "ones_like", "pad",
-    "roll", "sign", "sin", "sqrt", "square", "stack", "sum", "take", "take_along_axis", "tanh",
-    "tensordot", "tile", "transpose", "where", "zeros", "zeros_like",
+    "maximum", "mean", "minimum", "moveaxis", "multiply", "nonzero", "ogrid", "ones", "ones_like",
+    "pad", "roll", "sign", "sin", "sqrt", "square", "stack", "sum", "take", "take_along_axis",
+    "tanh", "tensordot", "tile", "transpose", "where", "zeros", "zeros_like",
 )  # fmt: skip
 
 
@@ -297,46 +297,41 @@ class CUDARuntimeError(RuntimeError):
 
 
 def _module() -> types.ModuleType:
-    cupy = types.ModuleType("cupy", __doc__)
-    cupy.ndarray, cupy.RawModule, cupy.RawKernel = ndarray, RawModule, RawKernel  # type: ignore
-    for name in _FUNCTIONS:
-        setattr(cupy, name, _function(name))
-    for name, value in {
-        "asarray": asarray, "array": array, "asnumpy": asnumpy, "empty": _empty,
-        "empty_like": _empty_like, "float32": np.float32, "float64": np.float64,
-        "int64": np.int64, "add": _Ufunc(np.add), "multiply": _Ufunc(np.multiply),
-        "inf": np.inf, "newaxis": None,
-    }.items():  # fmt: skip
-        setattr(cupy, name, value)
-    cuda = types.ModuleType("cupy.cuda")
-    runtime = types.ModuleType("cupy.cuda.runtime")
-    runtime.getDeviceCount = lambda: 1  # type: ignore
-    runtime.CUDARuntimeError = CUDARuntimeError  # type: ignore
-    cuda.Device, cuda.runtime = Device, runtime  # type: ignore
-    cupy.cuda = cuda  # type: ignore
+    runtime, cuda, cupy = (
+        types.ModuleType(name, __doc__) for name in ("cupy.cuda.runtime", "cupy.cuda", "cupy")
+    )
+    vars(runtime).update(getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError)
+    vars(cuda).update(Device=Device, runtime=runtime)
+    vars(cupy).update({name: _function(name) for name in _FUNCTIONS})
+    vars(cupy).update(
+        ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=cuda, asarray=asarray,
+        array=array, asnumpy=asnumpy, empty=_empty, empty_like=_empty_like, float32=np.float32,
+        float64=np.float64, int64=np.int64, inf=np.inf, newaxis=None,
+    )  # fmt: skip
     return cupy
 
 
 @contextlib.contextmanager
-def installed(*, checked: bool = False, order: str = "forward") -> Iterator[types.ModuleType]:
+def installed(**launches) -> Iterator[types.ModuleType]:
     """Inside the block ``import cupy`` finds the stand-in, and "cuda" is a device.
 
     Args:
-        checked, order: of the launches of kernels; see `Module`.
+        checked, order: of the launches of kernels, as in `Module`; not checked and forward.
 
     Raises:
         EmulatorError: a real CuPy has been imported already.
     """
-    this, before = sys.modules[__name__], sys.modules.get("cupy")
+    before = sys.modules.get("cupy")
     if before is not None and before.__doc__ is not __doc__:
         raise EmulatorError("the real CuPy has been imported; the stand-in cannot replace it")
-    state = this.checked, this.order
-    this.checked, this.order = checked, order  # type: ignore
+    settings = {"checked": False, "order": "forward", **launches}
+    kept = {name: globals()[name] for name in settings}
+    globals().update(settings)
     made = before or _module()
-    sys.modules.update({"cupy": made, "cupy.cuda": made.cuda})
+    sys.modules.update({"cupy": made, "cupy.cuda": vars(made)["cuda"]})
     try:
         yield made
     finally:
-        this.checked, this.order = state  # type: ignore
+        globals().update(kept)
         if before is None:
             del sys.modules["cupy"], sys.modules["cupy.cuda"]
