@@ -40,7 +40,7 @@ class Resources(NamedTuple):
 
 
 @functools.cache
-def library() -> ctypes.CDLL:
+def compiler() -> ctypes.CDLL:
     """NVRTC, from the newest of the installed packages.
 
     Raises:
@@ -58,7 +58,7 @@ def library() -> ctypes.CDLL:
 
 def _check(status: int, what: str) -> None:
     if status:
-        text = library().nvrtcGetErrorString
+        text = compiler().nvrtcGetErrorString
         text.restype = ctypes.c_char_p
         raise NvrtcError(f"{what}: {text(status).decode()}")
 
@@ -66,9 +66,9 @@ def _check(status: int, what: str) -> None:
 def _text(program: ctypes.c_void_p, what: str) -> bytes:
     """The log or the cubin of a program."""
     size = ctypes.c_size_t()
-    _check(getattr(library(), f"nvrtcGet{what}Size")(program, ctypes.byref(size)), what)
+    _check(getattr(compiler(), f"nvrtcGet{what}Size")(program, ctypes.byref(size)), what)
     content = ctypes.create_string_buffer(size.value)
-    _check(getattr(library(), f"nvrtcGet{what}")(program, content), what)
+    _check(getattr(compiler(), f"nvrtcGet{what}")(program, content), what)
     return content.raw
 
 
@@ -81,7 +81,7 @@ def compile_text(
     Raises:
         NvrtcError: NVRTC is missing, or the text does not compile.
     """
-    nvrtc, program = library(), ctypes.c_void_p()
+    nvrtc, program = compiler(), ctypes.c_void_p()
     _check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), name.encode(), 0, None,
                                     None), "nvrtcCreateProgram")  # fmt: skip
     try:

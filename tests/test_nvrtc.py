@@ -10,7 +10,7 @@ from tinygan.kernels import nvrtc
 from tinygan.kernels.cuda import HERE, sources
 
 try:
-    nvrtc.library()
+    nvrtc.compiler()
 except nvrtc.NvrtcError as error:
     pytest.skip(str(error), allow_module_level=True)
 
