@@ -347,6 +347,8 @@ def test_arguments_are_checked():
         ([x, 5], "parameter 1 has 4 bytes, got int of 8"),
         ([x, np.float64(5)], "parameter 1 has 4 bytes, got float64 of 8"),
         ([np.int32(3), np.int32(5)], "parameter 0 is a pointer"),
+        ([np.uintp(3), np.int32(5)], "parameter 0 is a pointer"),
+        ([np.array(3.0), np.int32(5)], "parameter 0 is a pointer"),
         ([x[::2], np.int32(5)], r"a contiguous array, got an array of shape \(4,\)"),
     ]:
         with pytest.raises(TypeError, match=message):
@@ -362,6 +364,17 @@ def test_arguments_are_checked():
             module.launch("kernel", grid, block, args, **options)
     with pytest.raises(ValueError, match="traffic"):
         Module(text, ["kernel"]).launch("kernel", (1,), (8,), args, traffic=True)
+
+
+@pytest.mark.parametrize("null", [np.uintp(0), np.asarray(np.uintp(0))])
+def test_a_pointer_may_be_null(null):
+    text = """
+    __global__ void kernel(const float* x, float* y) {
+      y[threadIdx.x] = x ? x[threadIdx.x] : 7.0f;
+    }"""
+    y = np.zeros(8, np.float32)
+    Module(text, ["kernel"], checked=True).launch("kernel", (1,), (8,), [null, y])
+    assert (y == 7).all()
 
 
 def test_arrays_that_overlap_still_do_when_checked():

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinygan.autograd import grad
+from tinygan.device import to_device
 from tinygan.tensor import Tensor, float64
 
 FULL_JACOBIAN_ELEMENTS = 4096
@@ -93,8 +94,9 @@ def gradgradcheck(
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     _check_inputs(inputs)
     rng = np.random.default_rng(seed + 1)
+    device = inputs[0].device if inputs else None
     cotangents = [
-        Tensor(rng.standard_normal(array.shape)).requires_grad_()
+        Tensor(to_device(rng.standard_normal(array.shape), device)).requires_grad_()
         for array in _outputs(function, inputs)
     ]
     count = len(inputs)
@@ -131,7 +133,7 @@ def _outputs(function, inputs: list[Tensor]) -> list[np.ndarray]:
 
 def _moved(inputs: list[Tensor], direction: list[np.ndarray | None], step: float) -> list[Tensor]:
     return [
-        x if u is None else Tensor(x.data + step * u).requires_grad_()
+        x if u is None else Tensor(x.data + to_device(step * u, x.device)).requires_grad_()
         for x, u in zip(inputs, direction, strict=True)
     ]
 
@@ -178,14 +180,15 @@ def _gradients(function, inputs, cotangents: list[np.ndarray]) -> list[np.ndarra
     outputs = function(*leaves)
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     wanted = [x for x in leaves if x.requires_grad]
-    found = iter(_vector_jacobian(outputs, [Tensor(v) for v in cotangents], wanted))
+    vectors = [Tensor(to_device(v, y.device)) for v, y in zip(cotangents, outputs, strict=True)]
+    found = iter(_vector_jacobian(outputs, vectors, wanted))
     gradients: list[np.ndarray | None] = []
     for index, x in enumerate(leaves):
         if not x.requires_grad:
             gradients.append(None)
             continue
         result = next(found)
-        array = np.zeros(x.shape) if result is None else np.asarray(result.detach().data)
+        array = np.zeros(x.shape) if result is None else np.asarray(result.detach().cpu().data)
         if not np.isfinite(array).all():
             worst = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
             raise GradcheckError(

@@ -177,10 +177,10 @@ class Module:
         arrays: list[tuple[int, np.ndarray]] = []
         for number, (size, arg) in enumerate(zip(sizes, args, strict=True)):
             if size < 0:
-                if isinstance(arg, np.uintp) and arg == 0:  # no address
-                    values.append(ctypes.c_void_p(0))
+                if np.ndim(arg) == 0 and getattr(arg, "dtype", None) == np.uintp and arg == 0:
+                    values.append(ctypes.c_void_p(0))  # no address
                     continue
-                if not (isinstance(arg, np.ndarray) and arg.flags.c_contiguous):
+                if not (isinstance(arg, np.ndarray) and arg.ndim and arg.flags.c_contiguous):
                     raise TypeError(f"{kernel}: parameter {number} is a pointer and needs a "
                                     f"contiguous array, got {_kind(arg)}")  # fmt: skip
                 arrays.append((number, arg))

@@ -31,15 +31,16 @@ order = "forward"
 _METHODS = (
     "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumsum", "max", "mean",
     "min", "nonzero", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum",
-    "swapaxes", "take", "transpose", "var", "view",
+    "swapaxes", "take", "tolist", "transpose", "var", "view",
 )  # fmt: skip
 _FUNCTIONS = (
     "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
-    "ascontiguousarray", "broadcast_to", "clip", "concatenate", "copyto", "cos", "einsum",
-    "exp", "expand_dims", "eye", "flip", "isfinite", "log", "log1p", "logaddexp", "matmul",
-    "maximum", "mean", "minimum", "moveaxis", "multiply", "nonzero", "ogrid", "ones", "ones_like",
-    "pad", "roll", "sign", "sin", "sqrt", "square", "stack", "sum", "take", "take_along_axis",
-    "tanh", "tensordot", "tile", "transpose", "where", "zeros", "zeros_like",
+    "ascontiguousarray", "broadcast_to", "clip", "concatenate", "copyto", "cos", "einsum", "equal",
+    "exp", "expand_dims", "eye", "flip", "greater", "greater_equal", "isfinite", "less",
+    "less_equal", "log", "log1p", "logaddexp", "matmul", "maximum", "mean", "minimum", "moveaxis",
+    "multiply", "nonzero", "not_equal", "ogrid", "ones", "ones_like", "pad", "roll", "sign", "sin",
+    "sqrt", "square", "stack", "sum", "take", "take_along_axis", "tanh", "tensordot", "tile",
+    "transpose", "where", "zeros", "zeros_like",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function
+from tinygan.device import array_module, to_device
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
@@ -340,8 +341,9 @@ def max_pool2d(
     positions = np.where(inside, rows[:, None, :, None] * w + columns[None, :, None, :], 0)
     positions = positions.reshape(out_h * out_w, -1)
     inside = inside.reshape(out_h * out_w, -1)
+    positions, inside = (to_device(array, input.device) for array in (positions, inside))
     flat = input.detach().data.reshape(n, c, h * w)
-    values = np.where(inside, flat[:, :, positions], -np.inf)
-    largest = values.argmax(-1)
-    index = positions[np.arange(out_h * out_w), largest]
+    xp = array_module(flat)
+    largest = xp.where(inside, flat[:, :, positions], -np.inf).argmax(-1)
+    index = positions[xp.arange(out_h * out_w), largest]
     return reshape(gather(flatten(input, 2), 2, Tensor(index)), (n, c, out_h, out_w))

@@ -277,7 +277,8 @@ def getitem(x: Tensor, index) -> Tensor:
     """x[index], where index is what NumPy accepts, integer and bool tensors included."""
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(
-        part.data if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, list)
+        to_device(part.data, x.device) if isinstance(part, Tensor)
+        else to_device(np.asarray(part), x.device) if isinstance(part, (list, np.ndarray))
         else part
         for part in parts
     )  # fmt: skip
