@@ -38,22 +38,12 @@ def device(request):
         yield "cuda"
 
 
-# Where all tests pass on the emulated device. The others have not been made to run there yet.
-EMULATED = {
-    f"test_{name}.py" for name in (
-        "autograd", "device", "gradcheck", "kernels", "nn", "ops", "ops_errors", "ops_numerics",
-        "ops_values", "optim", "tensor")
-}  # fmt: skip
-
-
 def pytest_collection_modifyitems(config, items):
     """A rung is only run on its own device: other combinations are no tests, not skipped ones."""
 
     def fits(item) -> bool:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         rung, name = params.get("rung"), params.get("device")
-        if name == "cuda-emulated" and item.path.name not in EMULATED:
-            return False
         return not hasattr(rung, "device") or name is None or name.startswith(rung.device)
 
     wrong = [item for item in items if not fits(item)]

@@ -25,7 +25,8 @@ def adam_naive(params, grads, m, v, *, lr, beta1, beta2, eps, step):
     for arrays in zip(params, grads, m, v, strict=True):
         p, grad, mean, square = arrays
         memory = [_flat(p), _flat(like(grad, p)), _flat(mean), _flat(square)]
-        scalars = (beta1, beta2, eps, lr / (1 - beta1**step), (1 - beta2**step) ** -0.5)
+        scalars = (beta1, 1 - beta1, beta2, 1 - beta2, eps, lr / (1 - beta1**step),
+                   (1 - beta2**step) ** -0.5)  # fmt: skip
         if p.size:
             NAIVE.launch(
                 f"adam<{name_of(p.dtype)}>", (parts(p.size, THREADS),), (THREADS,),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, empty, name_of
+from tinygan.kernels.cuda import Source, contiguous, empty, name_of
 from tinygan.kernels.memory import parts
 
 _TYPES = ("float", "double")
@@ -19,6 +19,7 @@ ENOUGH_TILES = 128  # about as many as a large GPU has multiprocessors
 
 def _launch(source, kernel, grid, block, a, b):
     """c = kernel(a, b); any strides."""
+    a, b = (x if _memory(x).flags.c_contiguous else contiguous(x) for x in (a, b))
     (m, k), n = a.shape, b.shape[1]
     c = empty((m, n), a.dtype)
     if c.size:
@@ -29,8 +30,8 @@ def _launch(source, kernel, grid, block, a, b):
 
 
 def _memory(x):
-    """A contiguous view of the same memory: what a kernel gets is an address."""
-    return x if x.flags.c_contiguous else x.T if x.T.flags.c_contiguous else x
+    """The matrix or its transpose, whichever is contiguous: what a kernel gets is an address."""
+    return x if x.flags.c_contiguous else x.T
 
 
 def matmul_naive(a, b):
