@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-INCLUDE = HERE / "include"
 RUNTIME = ("threads.cpp", "memory.cpp")
 RUNTIME_OPTIONS = ["-O2", "-g", "-Wall"]
 
-COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{INCLUDE}", f"-I{HERE.parent}")
+COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{HERE}", f"-I{HERE.parent}")
 # -ffp-contract=off: a GPU fuses a * b + c or not as its compiler likes; tests must bear either.
 FAST = ("-O2", "-ffp-contract=off", "-w")
 # A call in front of each access (-fsanitize=thread), none of them merged or turned into others.
@@ -69,7 +68,7 @@ def folder() -> Path:
 
 def _library(name: str, text: str, command: Sequence[str], *more: str | Path) -> Path:
     """The library that `command` makes of `text`, made once for each text and command."""
-    sources = [*INCLUDE.glob("*.h"), *HERE.glob("*.h"), *HERE.parent.glob("*.cuh")]
+    sources = [*HERE.glob("*.h"), *HERE.parent.glob("*.cuh")]
     headers = "".join(path.read_text() for path in sorted(sources))
     parts = (text, headers, _version(), *command, *map(str, more))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
@@ -93,7 +92,7 @@ def runtime() -> Path:
     """The library that runs the threads and watches their memory."""
     text = "".join(f"#line 1 {str(HERE / name)!r}\n".replace("'", '"')
                    + (HERE / name).read_text() for name in RUNTIME)  # fmt: skip
-    return _library("runtime", text, [*COMMON, f"-I{HERE}", *RUNTIME_OPTIONS])
+    return _library("runtime", text, [*COMMON, *RUNTIME_OPTIONS])
 
 
 def host_text(text: str, name: str, kernels: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 // What emulated kernels and the emulator's runtime know of each other.
 //
-// A kernel is compiled by the host's C++ compiler against include/cuda_emulator.h, which declares
+// A kernel is compiled by the host's C++ compiler against cuda_emulator.h, which declares
 // CUDA's language with what stands here. The runtime (threads.cpp, memory.cpp) is a library of its
 // own, compiled once.
 #pragma once

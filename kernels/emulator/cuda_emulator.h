@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../runtime.h"
+#include "runtime.h"
 
 #define TINYGAN_EMULATOR 1
 
