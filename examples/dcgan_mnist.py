@@ -9,8 +9,7 @@
 Everything goes to the folder --out: pictures, curves, log, scores, checkpoint. The nets are the
 paper's (Radford 2015, arXiv:1511.06434) but for 30 categories in z, and for D's batch norm, in
 whose place an R1 penalty keeps D in check. The paper's own recipe is --paper --batch-size 128
---lr 2e-4. With --decay the rate falls to zero at the end, which makes the last samples better, but
-such a run cannot go on beyond its epochs.
+--lr 2e-4.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ def main() -> None:
         __doc__, "runs/dcgan_mnist", epochs=8, batch_size=64, lr=5e-4
     )
     common.dcgan_options(parser, width=48)
-    parser.add_argument("--decay", type=int, metavar="E", help="from epoch E the rate falls to 0")
     parser.add_argument("--paper", action="store_true", help="batch norm in D instead of R1")
     options = common.parse(parser)
     if options.quick:
@@ -45,8 +43,7 @@ def main() -> None:
         scorer = common.scorer_for(train, test, options)
     else:
         print(f"{train.name} has no labels: no classifier, and so no scores")
-    decay = None if options.decay is None else (options.decay, options.epochs)
-    settings = Settings(options.batch_size, options.lr, decay=decay, seed=options.seed)
+    settings = Settings(options.batch_size, options.lr, seed=options.seed)
     if not options.paper:
         settings = replace(settings, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4)
     trainer = Trainer(

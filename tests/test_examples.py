@@ -119,7 +119,7 @@ def test_dcgan_without_mnist_says_so_in_one_line(run, monkeypatch):
 
 
 def test_dcgan_with_the_papers_recipe(run):
-    recipe = ("--epochs", 2, "--paper", "--decay", 1)
+    recipe = ("--epochs", 2, "--paper")
     text = run("dcgan_mnist.py", "--data", "synthetic", *recipe, *SMALL)
     assert "BatchNorm2d(8" in text.split("discriminator")[1]
     assert "BatchNorm2d" not in run("dcgan_mnist.py", "--quick", "--out", "new").split("discrim")[1]
