@@ -113,8 +113,9 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
     CuPy's cache of compiled kernels goes by the text alone: of a file that is included by the
     compiler it would not see a change.
     """
+    name = path.relative_to(HERE) if path.is_relative_to(HERE) else path.name
     seen = set() if seen is None else seen
-    lines = []
+    lines = [f'#line 1 "{name}"']
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         found = re.match(r'\s*#include "([\w./]+\.cuh)"', line)
         if not found:
@@ -126,6 +127,6 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
             raise FileNotFoundError(f'{path.name}:{number}: no file {found[1]} in {HERE.name}/')
         if included not in seen:
             seen.add(included)
-            lines += [f'#line 1 "{included.relative_to(HERE)}"', expand(included, seen)]
-        lines.append(f'#line {number + 1} "{path.relative_to(HERE)}"')
+            lines.append(expand(included, seen).rstrip("\n"))
+        lines.append(f'#line {number + 1} "{name}"')
     return "\n".join(lines) + "\n"

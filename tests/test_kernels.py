@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import pkgutil
-import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +12,14 @@ import tinygan.kernels
 from tinygan.device import to_device
 from tinygan.kernels import threads
 from tinygan.kernels.emulator import standin
+from tinygan.kernels.emulator.trials import (
+    BOUND,
+    MOST_CHECKED_FLOPS,
+    bound,
+    convert,
+    draw,
+    reference,
+)
 from tinygan.kernels.ladder import Ladder, relative_error
 from tinygan.kernels.parallel import parallel
 
@@ -30,50 +36,16 @@ CASES = [
     for rung in ladder.rungs
     for case in ladder.shapes
 ]
-# Relative to the largest value of the result. Sums of some hundreds of terms round to less than
-# 1e-6 in float32 (measured) and 1e-15 in float64; a wrong, lost or doubled term is far larger.
-BOUND = {"float32": 1e-5, "float64": 1e-12}
-# Two factors rounded to 8 binary digits: each product is off by up to 1/128, sums by less.
-LOW_PRECISION_BOUND = {"bfloat16": 1e-2}
-
-
-def bound(rung, dtype: str) -> float:
-    return LOW_PRECISION_BOUND.get(rung.precision, BOUND[dtype])
-
-
-MOST_CHECKED_FLOPS = 250_000
-
 # These write their results into their arguments.
 IN_PLACE = {"adam"}
 PURE = [rung for rung in RUNGS if rung.values[0].name not in IN_PLACE]
 FASTER = [rung for rung in RUNGS if rung.values[1] is not rung.values[0].reference]
 
 
-def convert(value, function):
-    """`function` of every array in nested lists and tuples."""
-    if isinstance(value, (list, tuple)):
-        return type(value)(convert(v, function) for v in value)
-    return function(value) if isinstance(value, np.ndarray) else value
-
-
 def arrays_in(value) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     convert(value, found.append)
     return found
-
-
-def draw(ladder: Ladder, case: dict, dtype: str):
-    """The same random arguments at each call."""
-    seed = zlib.crc32(f"{ladder.name} {sorted(case.items())}".encode())
-    return ladder.make(np.random.default_rng(seed), np.dtype(dtype), **case)
-
-
-@functools.cache
-def reference(ladder: Ladder, case: str, dtype: str):
-    """Rung 0 in float64, on numbers that `dtype` can hold."""
-    args, options = draw(ladder, ladder.shapes[case], dtype)
-    args = convert(args, lambda array: array.astype(np.float64, order="K"))
-    return ladder.reference(*args, **options)
 
 
 def flops_of(ladder: Ladder, case: dict) -> int:

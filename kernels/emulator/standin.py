@@ -21,11 +21,12 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tinygan.kernels.emulator.build import EmulatorError
-from tinygan.kernels.emulator.module import Module, empty
+from tinygan.kernels.emulator.module import Module, Traffic, empty
 
 # How kernels run; `installed` sets them.
 checked = False
 order = "forward"
+traffic: list[Traffic] | None = None  # where counts go; None: nothing is counted
 
 # Methods and functions of NumPy that CuPy has, too, and tinygan calls.
 _METHODS = (
@@ -251,11 +252,14 @@ class RawKernel:
                 f"CUDA_ERROR_INVALID_VALUE: {self.name} wants {shared_mem} bytes of dynamic shared "
                 "memory; set max_dynamic_shared_size_bytes first"
             )
+        module = self._module.emulated()
         try:
-            self._module.emulated().launch(
+            module.launch(
                 self.name, grid, block, [self._argument(i, x) for i, x in enumerate(args)],
-                shared_bytes=shared_mem, order=order,
+                shared_bytes=shared_mem, order=order, traffic=traffic is not None,
             )  # fmt: skip
+            if traffic is not None:
+                traffic.extend(module.traffic)
         except ValueError as error:
             raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: {error}") from error
 
@@ -318,6 +322,7 @@ def installed(**launches) -> Iterator[types.ModuleType]:
 
     Args:
         checked, order: of the launches of kernels, as in `Module`; not checked and forward.
+        traffic: a list to which every launch adds its counts; needs `checked`.
 
     Raises:
         EmulatorError: a real CuPy has been imported already.
@@ -325,7 +330,7 @@ def installed(**launches) -> Iterator[types.ModuleType]:
     before = sys.modules.get("cupy")
     if before is not None and before.__doc__ is not __doc__:
         raise EmulatorError("the real CuPy has been imported; the stand-in cannot replace it")
-    settings = {"checked": False, "order": "forward", **launches}
+    settings = {"checked": False, "order": "forward", "traffic": None, **launches}
     kept = {name: globals()[name] for name in settings}
     globals().update(settings)
     made = before or _module()

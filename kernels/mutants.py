@@ -1,0 +1,171 @@
+"""Takes out each barrier and each bound of the CUDA kernels in turn: does any test notice?
+
+    python -m tinygan.kernels.mutants                     all kernels: half an hour on one core
+    python -m tinygan.kernels.mutants reduction matmul/3  those whose names begin so
+
+A mutant is a kernel's text with one `__syncthreads();` or `__syncwarp();` removed, with one bound
+`min(a, b)` made `a`, or with one comparison (outside the head of a loop) made always true or, where
+it guards a return, always false. Each is run on the test cases of the rungs that launch it, every
+access checked, until one fails as it would in the tests: a fault, a value that is not finite, or an
+error above the bound. Those that survive are printed; the exit status is 1 when one of them is not
+among EQUIVALENT, where it says why they compute the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tinygan.kernels import cuda
+from tinygan.kernels.emulator import EmulatorError, KernelFault, standin, trials
+
+# {(file, the line without its indentation, what is put in): why nothing changes}
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+
+_BARRIER = re.compile(r"__sync(?:threads|warp)\(\);")
+_COMPARISON = re.compile(r" (?:<|>|<=|>=) |(?<=threadIdx\.[xyz]) == ")
+_STOPS = ("&&", "||", "?", ":", "=", ";", ",", "return")
+_OPENING, _CLOSING = "([{", ")]}"
+
+
+class Mutant(NamedTuple):
+    """One change of one line."""
+
+    file: str
+    number: int
+    line: str  # as it was
+    position: int
+    length: int
+    put_in: str
+
+    def __str__(self) -> str:
+        taken = self.line[self.position : self.position + self.length]
+        return f"{self.file}:{self.number}: {taken!r} -> {self.put_in!r}"
+
+    @property
+    def changed(self) -> str:
+        after = self.line[self.position + self.length :]
+        return self.line[: self.position] + self.put_in + after
+
+    @property
+    def excuse(self) -> str | None:
+        return EQUIVALENT.get((self.file, self.line.strip(), self.put_in))
+
+
+def _operand(line: str, start: int, step: int) -> int:
+    """Where the operand ends that begins at `start` and goes on in direction `step`."""
+    inwards, outwards = (_OPENING, _CLOSING) if step > 0 else (_CLOSING, _OPENING)
+    depth, i = 0, start
+    while 0 <= i < len(line):
+        if line[i] in inwards:
+            depth += 1
+        elif line[i] in outwards:
+            if not depth:
+                break
+            depth -= 1
+        elif not depth:
+            word = line[i : i + 6] if step > 0 else line[max(0, i - 5) : i + 1]
+            ends = word.startswith(_STOPS) if step > 0 else word.endswith(_STOPS)
+            if ends and not word.endswith(("<=", ">=", "==", "!=")):
+                break
+        i += step
+    return i
+
+
+def of_line(file: str, number: int, line: str) -> Iterator[Mutant]:
+    """The mutants of one line of a kernel."""
+    code = line.split("//")[0]
+    for found in _BARRIER.finditer(code):
+        yield Mutant(file, number, line, found.start(), len(found[0]), ";")
+    for found in re.finditer(r"\bmin\(", code):
+        first = _operand(code, found.end(), 1)
+        last = _operand(code, first + 1, 1) + 1
+        yield Mutant(file, number, line, found.start(), last - found.start(),
+                     code[found.end() : first])  # fmt: skip
+    if re.match(r"\s*(#|template)|.*\b(static_assert|constexpr|alignas)\b", code):
+        return
+    head = re.search(r"\bfor \(([^;]*;[^;]*;)", code)
+    for found in _COMPARISON.finditer(code):
+        if head and head.start(1) <= found.start() < head.end(1):
+            continue
+        first = _operand(code, found.start() - 1, -1) + 1
+        last = _operand(code, found.end(), 1)
+        while code[first] == " ":
+            first += 1
+        while code[last - 1] == " ":
+            last -= 1
+        guards_return = re.search(r"\bif \(.*\) (return|continue|break)\b", code)
+        yield Mutant(file, number, line, first, last - first, "false" if guards_return else "true")
+
+
+def of_text(text: str) -> dict[Mutant, str]:
+    """{mutant: the whole changed text} of a kernel's expanded text."""
+    lines = text.splitlines()
+    file, number, found = "", 0, {}
+    for i, line in enumerate(lines):
+        directive = re.match(r'#line (\d+) "(.*)"', line)
+        if directive:
+            file, number = directive[2], int(directive[1])
+            continue
+        for mutant in of_line(file, number, line):
+            found[mutant] = "\n".join([*lines[:i], mutant.changed, *lines[i + 1 :], ""])
+        number += 1
+    return found
+
+
+def killed_by(source: cuda.Source, text: str) -> str | None:
+    """What notices that the source has this text; None when nothing does."""
+    original = source.text, source._modules, source.kernels
+    source.text, source._modules = text, {}
+    source.kernels = [kernel for kernel in source.kernels if "double" not in kernel]
+    try:
+        for trial in trials.of_sources()[source.name]:
+            if trial.flops > trials.MOST_CHECKED_FLOPS:
+                continue
+            try:
+                error = trial.error("float32")
+            except (KernelFault, ValueError, EmulatorError) as fault:
+                return f"{trial}: {str(fault).splitlines()[0]}"
+            if error > trials.bound(trial.rung, "float32"):
+                return f"{trial}: error {error:.1e}"
+    finally:
+        source.text, source._modules, source.kernels = original
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", default=[""], help="beginnings of names of files")
+    parser.add_argument("--verbose", action="store_true", help="print what noticed each mutant")
+    options = parser.parse_args()
+    start, seen, survivors = time.perf_counter(), set(), []
+    by_mutant: dict[Mutant, list[tuple[cuda.Source, str]]] = {}
+    for source in cuda.sources():
+        for mutant, text in of_text(source.text).items():
+            by_mutant.setdefault(mutant, []).append((source, text))
+    with standin.installed(checked=True):
+        for mutant, places in by_mutant.items():
+            if not any(mutant.file.startswith(name) for name in options.names):
+                continue
+            seen.add(mutant)
+            # A header's line is changed in one text after the other that includes it.
+            killer = next(filter(None, (killed_by(*place) for place in places)), None)
+            if killer is None:
+                survivors.append(mutant)
+                print(f"survives  {mutant}  {mutant.excuse or ''}", flush=True)
+            elif options.verbose:
+                print(f"noticed   {mutant}  {killer}", flush=True)
+    unexplained = [mutant for mutant in survivors if mutant.excuse is None]
+    print(f"{len(seen)} mutants, {len(survivors)} survive, {len(unexplained)} of them without an "
+          f"explanation; {time.perf_counter() - start:.0f} s")  # fmt: skip
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

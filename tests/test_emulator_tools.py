@@ -1,0 +1,113 @@
+"""What a student runs of the emulator: single kernels, and kernels with something taken out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tinygan.kernels import cuda, emulator, mutants
+from tinygan.kernels.emulator import __main__ as command
+from tinygan.kernels.emulator import standin, trials
+
+try:
+    emulator.compiler()
+except emulator.EmulatorError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+SOURCES = {source.name: source for source in cuda.sources()}
+
+
+@pytest.fixture
+def shell(monkeypatch, capsys):
+    """shell(arguments) -> exit status and what was printed."""
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["emulator", *map(str, arguments)])
+        return command.main(), capsys.readouterr().out
+
+    return call
+
+
+def test_every_source_is_launched_by_trials_that_are_small_enough_to_check():
+    of_sources = trials.of_sources()
+    assert set(of_sources) == set(SOURCES)
+    for name, found in of_sources.items():
+        checked = [trial for trial in found if trial.flops <= trials.MOST_CHECKED_FLOPS]
+        assert len(checked) >= 3, name
+
+
+def test_a_kernel_is_run_and_checked(shell):
+    status, text = shell("reduction/2", "--check", "--order", "random")
+    assert status == 0
+    assert text.count("  ok ") >= 4 and "FAULT" not in text and "WRONG" not in text
+
+
+def test_a_changed_kernel_is_caught_with_its_line(shell, tmp_path, monkeypatch):
+    original = (cuda.HERE / "layout/2_tiles.cu").read_text()
+    changed = tmp_path / "mine.cu"
+    changed.write_text(original.replace("__syncthreads();", ""))
+    line = next(i for i, text in enumerate(original.splitlines(), 1) if "] = tile[" in text)
+    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "text", "")  # restored by pytest
+    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "_modules", {})
+    status, text = shell("layout/2_tiles.cu", "--check", "--text", changed)
+    assert status == 1
+    assert f"uninitialised at mine.cu:{line}" in text
+
+
+def test_traffic_shows_what_the_column_more_is_for(shell, tmp_path, monkeypatch):
+    """Without it, all 32 lanes find their values in one bank."""
+    status, text = shell("layout/2_tiles.cu", "--traffic")
+    assert status == 0
+    assert re.search(r"2_tiles\.cu:\d+ +shared read +\d+ +\d+ +1\.00\n", text)
+    changed = tmp_path / "mine.cu"
+    original = (cuda.HERE / "layout/2_tiles.cu").read_text()
+    changed.write_text(original.replace("[side + 1]", "[side]"))
+    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "text", "")
+    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "_modules", {})
+    status, text = shell("layout/2_tiles.cu", "--traffic", "--text", changed)
+    ratio = float(re.search(r"mine\.cu:\d+ +shared read +\d+ +\d+ +([\d.]+)\n", text)[1])
+    assert status == 0 and ratio > 4
+
+
+def test_without_a_name_the_kernels_are_listed(shell):
+    status, text = shell()
+    assert status == 0 and text.count(".cu: ") == len(SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("  if (i >= a || j >= b) return;",
+         ["  if (false || j >= b) return;", "  if (i >= a || false) return;"]),
+        ("  if (threadIdx.y == 0 && j < c) {",
+         ["  if (true && j < c) {", "  if (threadIdx.y == 0 && true) {"]),
+        ("  for (long i = 0; i < n; i++) if (x[i] < y) f();",
+         ["  for (long i = 0; i < n; i++) if (true) f();"]),
+        ("  long last = min(first + rows, max(m, 1));", ["  long last = first + rows;"]),
+        ("  __syncthreads();  // where a < b", ["  ;  // where a < b"]),
+        ("  return {k, 0, k < shape.k};", ["  return {k, 0, true};"]),
+        ("template <typename T> struct A { static_cast<int>(a); };", []),
+    ],
+)  # fmt: skip
+def test_what_is_taken_out(line, expected):
+    assert [mutant.changed for mutant in mutants.of_line("a.cu", 1, line)] == expected
+
+
+def test_every_barrier_is_taken_out():
+    in_files = sum(
+        len(re.findall(r"^[^/\n]*__syncthreads\(\);", path.read_text(), re.MULTILINE))
+        for pattern in ("*.cu", "*.cuh")
+        for path in cuda.HERE.rglob(pattern)
+    )
+    taken = {mutant for source in SOURCES.values() for mutant in mutants.of_text(source.text)
+             if mutant.line[mutant.position :].startswith("__syncthreads")}  # fmt: skip
+    assert len(taken) == in_files > 5
+
+
+def test_a_mutant_is_noticed_and_the_kernel_itself_is_not():
+    source = SOURCES["reduction/2_parts.cu"]
+    with standin.installed(checked=True):
+        assert mutants.killed_by(source, source.text) is None
+        for mutant, text in mutants.of_text(source.text).items():
+            assert mutants.killed_by(source, text) is not None, mutant
