@@ -259,6 +259,12 @@ __global__ void kernel(const float* x, float* out) {
   out[threadIdx.x] = x[r[0]];
 }"""
 
+DIVISION = """
+__global__ void kernel(const float* x, float* out) {
+  const int i = threadIdx.x, divisor = static_cast<int>(x[@0|1@]);
+  if (blockIdx.x == 0) out[i] = x[i / divisor];
+}"""
+
 FAULTS = {
     "missing barrier": (REVERSE, "uninitialised|race"),
     "missing second barrier": (TWO_ROUNDS, "race"),
@@ -285,6 +291,7 @@ FAULTS = {
     "copy out of bounds": (COPY_OUT_OF_BOUNDS, "out of bounds"),
     "beyond dynamic shared memory": (BEYOND_DYNAMIC, "out of bounds"),
     "write to a constant": (CONSTANT_WRITTEN, "constant memory"),
+    "division by zero": (DIVISION, "crash"),
     "ldmatrix of an unwritten row": (MATRIX_ROW_UNWRITTEN, "uninitialised"),
 }
 ORDERS = ("forward", "backward", "random")
@@ -342,3 +349,12 @@ def test_a_deadlock_says_who_waits_where():
     with pytest.raises(KernelFault, match=r"32 threads have exited; 32 threads wait in "
                                           r"__shfl_xor_sync at half\.cu:5"):  # fmt: skip
         launch(module, "forward")
+
+
+def test_an_address_without_memory_is_a_fault_even_where_nothing_is_watched():
+    text = """
+    __global__ void kernel(const float* x, float* out) {
+      reinterpret_cast<float*>(16)[threadIdx.x] = x[threadIdx.x];
+    }"""
+    with pytest.raises(KernelFault, match=r"crash at null\.cu:3: no memory at 0x10"):
+        launch(Module(text, ["kernel"], name="null.cu"), "forward")

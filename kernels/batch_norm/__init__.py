@@ -33,6 +33,7 @@ _SHAPES = {
     "odd": dict(m=29, c=5),
     "leaky": dict(m=31, c=9, slope=0.2),
     "relu": dict(m=33, c=4, slope=0.0),
+    "parts of unequal length": dict(m=150, c=3),
     "far from zero": dict(m=50, c=3, shift=100.0),
     "two tasks": dict(m=3000, c=50),
 }

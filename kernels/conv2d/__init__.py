@@ -88,6 +88,10 @@ _SHAPES = {
         n=20, c=18, k=40, size=(23, 25), kernel=(7, 7), stride=(3, 3), padding=(3, 3)
     ),
     "2x2": dict(n=14, c=43, k=70, size=(18, 16), kernel=(2, 2), padding=(1, 0)),
+    "smaller than the stride": dict(
+        n=2, c=3, k=4, size=(1, 2), kernel=(2, 3), stride=(3, 4), padding=(1, 0), after=(0, 1)
+    ),
+    "parts of unequal length": dict(n=1, c=2, k=3, size=(16, 20), kernel=(2, 2), padding=(1, 0)),
     "unequal": dict(n=2, c=9, k=5, size=(5, 11), kernel=(2, 5), stride=(1, 3), padding=(0, 2)),
 }
 _STRIDED = dict(kernel=(4, 4), stride=(2, 2), padding=(1, 1))

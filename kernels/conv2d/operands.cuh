@@ -11,11 +11,13 @@
 
 #include "conv2d/shape.cuh"
 
-// A place in one direction: an offset in memory, and the row and column that it adds.
+// A place in one direction: an offset in memory, and the row and column that it adds. Outside of the
+// matrix an outer place is not valid when memory would be read there; what is read beside a term or
+// a column that does not exist is not used.
 struct Place {
   long long offset;
   int row, column;
-  bool valid;
+  bool valid = true;
 };
 
 // x as seen through the windows: a pixel of y gives the window, a tap (r, s, c) the value in it.
@@ -25,16 +27,16 @@ struct Windows {
     const int j = index % shape.q, i = index / shape.q % shape.p, image = index / shape.q / shape.p;
     const int h = i * shape.stride_h - shape.top, w = j * shape.stride_w - shape.left;
     return {((static_cast<long long>(image) * shape.h + h) * shape.w + w) * shape.c, h, w,
-            index < shape.pixels_y()};
+            image < shape.n};
   }
   __device__ __forceinline__ Place tap(int index) const {
     const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
-    return {(static_cast<long long>(r) * shape.w + s) * shape.c + c, r, s, r < shape.r};
+    return {(static_cast<long long>(r) * shape.w + s) * shape.c + c, r, s};
   }
   template <typename T>
   __device__ __forceinline__ T value(const T* __restrict__ x, Place a, Place b) const {
-    const bool valid = a.valid && b.valid && shape.inside_x(a.row + b.row, a.column + b.column);
-    return valid ? x[a.offset + b.offset] : T(0);
+    const bool inside = shape.inside_x(a.row + b.row, a.column + b.column);
+    return a.valid && inside ? x[a.offset + b.offset] : T(0);
   }
 };
 
@@ -66,10 +68,10 @@ struct PixelChannels {  // y as the rows of conv2d_weight_grad: (k, pixel)
   const Shape& shape;
   __device__ __forceinline__ Place outer(int k) const { return {k, 0, 0, k < shape.k}; }
   __device__ __forceinline__ Place term(int pixel) const {
-    return {static_cast<long long>(pixel) * shape.k, 0, 0, pixel < shape.pixels_y()};
+    return {static_cast<long long>(pixel) * shape.k, 0, 0};
   }
   __device__ __forceinline__ T value(Place a, Place b) const {
-    return a.valid && b.valid ? y[a.offset + b.offset] : T(0);
+    return a.valid ? y[a.offset + b.offset] : T(0);
   }
 };
 
@@ -82,10 +84,10 @@ struct WeightColumns {  // of conv2d: (k; r, s, c)
   }
   __device__ __forceinline__ Place term(int index) const {
     const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
-    return {shape.at_weight(0, c, r, s), 0, 0, r < shape.r};
+    return {shape.at_weight(0, c, r, s), 0, 0};
   }
   __device__ __forceinline__ T value(Place a, Place b) const {
-    return a.valid && b.valid ? weight[a.offset + b.offset] : T(0);
+    return a.valid ? weight[a.offset + b.offset] : T(0);
   }
 };
 
@@ -104,12 +106,10 @@ struct Phase {
       : shape(shape), row(number / shape.stride_w), column(number % shape.stride_w) {
     taps_r = (shape.r - row + shape.stride_h - 1) / shape.stride_h;
     taps_s = (shape.s - column + shape.stride_w - 1) / shape.stride_w;
-    taps_r = taps_r > 0 ? taps_r : 0;
-    taps_s = taps_s > 0 ? taps_s : 0;
     first_h = remainder(row - shape.top, shape.stride_h);
     first_w = remainder(column - shape.left, shape.stride_w);
-    rows = first_h < shape.h ? (shape.h - first_h - 1) / shape.stride_h + 1 : 0;
-    columns = first_w < shape.w ? (shape.w - first_w - 1) / shape.stride_w + 1 : 0;
+    rows = (shape.h - first_h + shape.stride_h - 1) / shape.stride_h;  // first_h < stride_h
+    columns = (shape.w - first_w + shape.stride_w - 1) / shape.stride_w;
   }
   __device__ __forceinline__ static int remainder(int a, int b) { return (a % b + b) % b; }
   __device__ __forceinline__ int pixels() const { return shape.n * rows * columns; }
@@ -128,24 +128,23 @@ struct PhaseRows {  // y as the rows of a phase: (pixel of x; r', s', k)
   const Phase& phase;
   __device__ __forceinline__ Place outer(int index) const {
     const Shape& shape = phase.shape;
-    const int columns = phase.columns > 0 ? phase.columns : 1, rows = phase.rows > 0 ? phase.rows : 1;
-    const int j = index % columns, i = index / columns % rows, image = index / columns / rows;
+    const int j = index % phase.columns, i = index / phase.columns % phase.rows;
+    const int image = index / phase.columns / phase.rows;
     const int p = (phase.first_h + i * shape.stride_h + shape.top) / shape.stride_h;
     const int q = (phase.first_w + j * shape.stride_w + shape.left) / shape.stride_w;
     return {((static_cast<long long>(image) * shape.p + p) * shape.q + q) * shape.k, p, q,
-            index < phase.pixels()};
+            image < shape.n};
   }
   __device__ __forceinline__ Place term(int index) const {
     const Shape& shape = phase.shape;
-    const int taps_s = phase.taps_s > 0 ? phase.taps_s : 1;
-    const int k = index % shape.k, s = index / shape.k % taps_s, r = index / shape.k / taps_s;
-    return {k - (static_cast<long long>(r) * shape.q + s) * shape.k, -r, -s,
-            index < phase.terms()};
+    const int k = index % shape.k, s = index / shape.k % phase.taps_s;
+    const int r = index / shape.k / phase.taps_s;
+    return {k - (static_cast<long long>(r) * shape.q + s) * shape.k, -r, -s};
   }
   __device__ __forceinline__ T value(Place a, Place b) const {
     const int p = a.row + b.row, q = a.column + b.column;
     const bool inside = p >= 0 && p < phase.shape.p && q >= 0 && q < phase.shape.q;
-    return a.valid && b.valid && inside ? y[a.offset + b.offset] : T(0);
+    return a.valid && inside ? y[a.offset + b.offset] : T(0);
   }
 };
 
@@ -158,12 +157,12 @@ struct PhaseColumns {  // the weight as the columns of a phase: (c; r', s', k)
   }
   __device__ __forceinline__ Place term(int index) const {
     const Shape& shape = phase.shape;
-    const int taps_s = phase.taps_s > 0 ? phase.taps_s : 1;
-    const int k = index % shape.k, s = index / shape.k % taps_s, r = index / shape.k / taps_s;
+    const int k = index % shape.k, s = index / shape.k % phase.taps_s;
+    const int r = index / shape.k / phase.taps_s;
     return {shape.at_weight(k, 0, phase.row + r * shape.stride_h, phase.column + s * shape.stride_w),
-            0, 0, index < phase.terms()};
+            0, 0};
   }
   __device__ __forceinline__ T value(Place a, Place b) const {
-    return a.valid && b.valid ? weight[a.offset + b.offset] : T(0);
+    return a.valid ? weight[a.offset + b.offset] : T(0);
   }
 };

@@ -18,7 +18,7 @@ RUNTIME_OPTIONS = ["-O2", "-g", "-Wall"]
 
 COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{HERE}", f"-I{HERE.parent}")
 # -ffp-contract=off: a GPU fuses a * b + c or not as its compiler likes; tests must bear either.
-FAST = ("-O2", "-ffp-contract=off", "-w")
+FAST = ("-O2", "-g1", "-ffp-contract=off", "-w")
 # A call in front of each access (-fsanitize=thread), none of them merged or turned into others.
 CHECKED = (
     "-O1", "-gdwarf-4", "-w", "-ffp-contract=off", "-fsanitize=thread",

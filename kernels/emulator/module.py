@@ -23,7 +23,7 @@ class KernelFault(RuntimeError):
 
     Attributes:
         kind: "out of bounds", "misaligned", "uninitialised", "race: ...", "divergent barrier",
-            "deadlock", "warp function", "cp.async", "constant memory".
+            "deadlock", "warp function", "cp.async", "constant memory", "crash".
         message: what happened, to which thread.
         place: "file:line" of the kernel's text, or "" where none is known.
     """

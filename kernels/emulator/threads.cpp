@@ -6,7 +6,9 @@
 
 #include "threads.h"
 
+#include <signal.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -85,10 +87,6 @@ static void switch_to_thread() { emulator_switch(&scheduler_stack, current->stac
 
 #else  // other processors: POSIX, which also saves the signal mask with a system call each time
 
-}  // namespace emulator
-#include <ucontext.h>
-namespace emulator {
-
 static ucontext_t scheduler_context;
 static std::vector<ucontext_t> contexts(1024);
 
@@ -155,6 +153,45 @@ void fail(const char* kind, const char* message, Place place) {
   add_report(kind, std::string(message) + ", " + who(*current), nullptr, place);
   stop();
 }
+
+// A signal that a kernel's instruction has raised ends the launch as any other mistake.
+class Signals {
+ public:
+  Signals() {
+    struct sigaction action {};
+    action.sa_sigaction = caught;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;  // the handler never returns
+    for (int i = 0; i < 3; i++) sigaction(numbers[i], &action, &before[i]);
+  }
+  ~Signals() {
+    for (int i = 0; i < 3; i++) sigaction(numbers[i], &before[i], nullptr);
+  }
+
+ private:
+  static constexpr int numbers[3] = {SIGFPE, SIGSEGV, SIGBUS};
+  struct sigaction before[3];
+
+  static void caught(int number, siginfo_t* info, void* context) {
+    if (!current) {  // not a kernel's: as if nobody had looked
+      signal(number, SIG_DFL);
+      return;
+    }
+    const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+    const char* code = reinterpret_cast<char*>(registers.gregs[REG_RIP]);
+#else
+    const char* code = reinterpret_cast<char*>(registers.pc);
+#endif
+    char text[80];
+    if (number == SIGFPE) {
+      snprintf(text, sizeof text, "integer division by zero, ");
+    } else {
+      snprintf(text, sizeof text, "no memory at %p, ", info->si_addr);
+    }
+    add_report("crash", text + who(*current), code + 1, nowhere);  // as a return address
+    stop();
+  }
+};
 
 static std::string place_text(Place place) {
   return std::string(place.file) + ":" + std::to_string(place.line);
@@ -409,6 +446,7 @@ extern "C" int emulator_launch(void (*kernel)(void**), void** arguments, const u
     turn[i] = static_cast<int>(order == backward ? blocks - 1 - i : i);
   }
   if (order == random_order) shuffle(turn);
+  Signals signals;
   for (int number : turn) {
     unsigned i = static_cast<unsigned>(number);
     block_number = i;

@@ -20,8 +20,8 @@ matmul(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ c, int 
   __shared__ typename Tiles::Shared shared;
   const int first_row = blockIdx.y * Tiles::side, first_column = blockIdx.x * Tiles::side;
   const T sum = Tiles::multiply(
-      shared, MatrixOperand<T>{a, a_row, a_column, m, k}, a_column == 1, first_row,
-      MatrixOperand<T>{b, b_column, b_row, n, k}, b_column != 1, first_column, 0, k);
+      shared, MatrixOperand<T>{a, a_row, a_column, m}, a_column == 1, first_row,
+      MatrixOperand<T>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);
   const int i = first_row + threadIdx.y, j = first_column + threadIdx.x;
   if (i < m && j < n) c[static_cast<long long>(i) * n + j] = sum;
 }

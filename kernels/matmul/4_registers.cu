@@ -20,8 +20,8 @@ matmul(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ c, int 
   __shared__ typename Tiles::Shared shared;
   Tiles tiles(shared);
   const int first_row = blockIdx.y * tile_m, first_column = blockIdx.x * tile_n;
-  tiles.multiply(MatrixOperand<T>{a, a_row, a_column, m, k}, a_column == 1, first_row,
-                 MatrixOperand<T>{b, b_column, b_row, n, k}, b_column != 1, first_column, 0, k);
+  tiles.multiply(MatrixOperand<T>{a, a_row, a_column, m}, a_column == 1, first_row,
+                 MatrixOperand<T>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);
   tiles.for_each([&](int i, int j, T value) {
     if (first_row + i < m && first_column + j < n) {
       c[static_cast<long long>(first_row + i) * n + first_column + j] = value;

@@ -3,7 +3,7 @@
 
 struct Offset {
   long long offset;
-  bool valid;
+  bool valid;  // inside of the matrix
 };
 
 // A matrix whose outer index and terms lie `outer_stride` and `term_stride` apart in memory.
@@ -11,10 +11,10 @@ template <typename T>
 struct MatrixOperand {
   const T* __restrict__ values;
   long long outer_stride, term_stride;
-  int outers, terms;
+  int outers;
   __device__ __forceinline__ Offset outer(int i) const { return {i * outer_stride, i < outers}; }
-  __device__ __forceinline__ Offset term(int l) const { return {l * term_stride, l < terms}; }
-  __device__ __forceinline__ T value(Offset a, Offset b) const {
-    return a.valid && b.valid ? values[a.offset + b.offset] : T(0);
+  __device__ __forceinline__ long long term(int l) const { return l * term_stride; }
+  __device__ __forceinline__ T value(Offset a, long long term) const {
+    return a.valid ? values[a.offset + term] : T(0);
   }
 };
