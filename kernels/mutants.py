@@ -93,9 +93,9 @@ def of_line(file: str, number: int, line: str) -> Iterator[Mutant]:
                      code[found.end() : first])  # fmt: skip
     if re.match(r"\s*(#|template)|.*\b(static_assert|constexpr|alignas)\b", code):
         return
-    head = re.search(r"\bfor \(([^;]*;[^;]*;)", code)
+    head = re.search(r"\bfor \(([^;]*;[^;]*;)|\bwhile \((.*)", code)
     for found in _COMPARISON.finditer(code):
-        if head and head.start(1) <= found.start() < head.end(1):
+        if head and head.start() <= found.start() < head.end():
             continue
         first = _operand(code, found.start() - 1, -1) + 1
         last = _operand(code, found.end(), 1)

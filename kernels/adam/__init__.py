@@ -9,6 +9,9 @@ For each parameter p with gradient g, at step t = 1, 2, ..., in place:
     adam(params, grads, m, v, lr=, beta1=, beta2=, eps=, step=) -> params + m + v
 
 All four are lists of arrays of the same shapes; a gradient may have another memory order.
+
+The rungs on a GPU that take a `clock`, two float64 numbers in the device's memory, read lr and t - 1
+from there and count it up: a step whose launches were recorded goes on counting.
 """
 
 from tinygan.kernels.ladder import Ladder
@@ -31,6 +34,7 @@ adam = Ladder(
         "two parameters": dict(shapes=[(3, 5), (7,)], step=3),
         "a convolution": dict(shapes=[(4, 3, 5, 5), (4,), (0,)], step=1000),
         "two tasks": dict(shapes=[(70001,)], step=2),
+        "a model": dict(shapes=[(5,), (6, 3, 2, 2), (1,), (3, 0)] * 8 + [(4100,)], step=7),
     },
     bench_shapes={
         "mnist.g": dict(shapes=[(6272, 100), (128,), (128,), (128, 64, 4, 4), (64,)], step=5),
@@ -41,4 +45,8 @@ adam = Ladder(
 adam.rung("reference", "adam.reference:adam")
 adam.rung("numpy", "adam.cpu:adam_numpy")
 adam.rung("threads", "adam.cpu:adam_threads")
-adam.rung("naive", "adam.gpu:adam_naive", device="cuda")
+adam.rung(
+    "naive", "adam.gpu:adam_naive", device="cuda",
+    covers=lambda *lists, clock=None, **options: clock is None,
+)  # fmt: skip
+adam.rung("fused", "adam.gpu:adam_fused", device="cuda")

@@ -88,6 +88,9 @@ std::string name_of(const Region& region, const char* address) {
     snprintf(text, sizeof text, "shared memory, byte %ld", offset);
   } else if (region.number < 0) {
     snprintf(text, sizeof text, "constant memory");
+  } else if (region.number >= 1000) {
+    snprintf(text, sizeof text, "array %d of those pointed to, byte %ld", region.number - 1000,
+             offset);
   } else {
     snprintf(text, sizeof text, "parameter %d, byte %ld", region.number, offset);
   }

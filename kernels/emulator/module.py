@@ -115,6 +115,7 @@ class Module:
         block: Sequence[int],
         args: Sequence[Any],
         *,
+        pointed: Sequence[np.ndarray] = (),
         shared_bytes: int = 0,
         order: str = "forward",
         seed: int = 0,
@@ -125,6 +126,7 @@ class Module:
         Args:
             args: contiguous arrays, or ``np.uintp(0)``, for pointers; NumPy scalars, or structured
                 arrays of no dimensions, of the right size for everything else.
+            pointed: the contiguous arrays whose addresses stand in structures among `args`.
             shared_bytes: of dynamic shared memory.
             order: of the blocks, and of the threads between two barriers: "forward", "backward" or
                 "random", which `seed` decides. A right kernel's result is the same.
@@ -142,11 +144,11 @@ class Module:
         if traffic and not self.checked:
             raise ValueError("traffic can only be counted by a checked module")
         values, arrays = self._arguments(kernel, args)
+        arrays += [(1000 + i, array) for i, array in enumerate(pointed)]
         pointers = (ctypes.c_void_p * max(1, len(values)))(*map(ctypes.addressof, values))
         guarded = _Guarded(arrays) if self.checked else None
         if guarded is not None:
-            for number, _ in arrays:
-                values[number].value = guarded.address(number)
+            guarded.redirect(values, [array.ctypes.data for array in pointed])
             table = guarded.table()
         else:
             table = (_Array * 1)()
@@ -262,25 +264,34 @@ class _Guarded:
             place = -(-place // 256) * 256 + begin % 256  # as aligned as before
             self._moved.append((begin, end - begin, place))
             place += end - begin + gap
-        self._arrays = dict(arrays)
+        self._arrays = arrays
         for begin, size, to in self._moved:
             ctypes.memmove(to, begin, size)
 
-    def address(self, number: int) -> int:
-        """Where the array of parameter `number` now begins."""
-        begin = self._arrays[number].ctypes.data
+    def _address(self, begin: int) -> int:
+        """Where the array that began at `begin` now begins."""
         for old, size, new in self._moved:
             if old <= begin <= old + size:
                 return new + begin - old
         raise AssertionError("every array has a copy")
 
+    def redirect(self, values: list[Any], pointed: list[int]) -> None:
+        """Lets the arguments point to the copies, and the structures' members among `pointed`."""
+        for value in values:
+            if isinstance(value, ctypes.c_void_p):
+                value.value = self._address(value.value) if value.value else None
+            elif pointed and len(value) % 8 == 0:
+                words = np.frombuffer(value, np.uint64)
+                for i in np.flatnonzero(np.isin(words, np.array(pointed, np.uint64))):
+                    words[i] = self._address(int(words[i]))
+
     def table(self):
-        rows = [_Array(self.address(number), array.nbytes, array.itemsize, number)
-                for number, array in self._arrays.items()]  # fmt: skip
+        rows = [_Array(self._address(array.ctypes.data), array.nbytes, array.itemsize, number)
+                for number, array in self._arrays]  # fmt: skip
         return (_Array * max(1, len(rows)))(*rows)
 
     def copy_back(self) -> None:
-        writable = [a for a in self._arrays.values() if a.flags.writeable]
+        writable = [array for _, array in self._arrays if array.flags.writeable]
         for array in writable:
             begin = array.ctypes.data
             for old, size, new in self._moved:

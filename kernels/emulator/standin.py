@@ -14,8 +14,9 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
+import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -65,6 +66,17 @@ def _device(result: Any) -> Any:
     return result
 
 
+# {address: the array}, of those whose address was asked for. What a structure among a kernel's
+# arguments points to is found here.
+_addresses: weakref.WeakValueDictionary[int, ndarray] = weakref.WeakValueDictionary()
+
+
+class _Memory(NamedTuple):
+    """As `cupy.cuda.MemoryPointer`."""
+
+    ptr: int
+
+
 class ndarray(NDArrayOperatorsMixin):
     """As `cupy.ndarray`."""
 
@@ -102,6 +114,12 @@ class ndarray(NDArrayOperatorsMixin):
     flags = property(lambda self: self._host.flags)
     T = property(lambda self: ndarray(self._host.T))
     device = property(lambda self: Device(0))
+
+    @property
+    def data(self) -> _Memory:
+        address = self._host.ctypes.data
+        _addresses[address] = self
+        return _Memory(address)
 
     @property
     def base(self) -> np.ndarray:
@@ -239,6 +257,14 @@ class Device:
         pass
 
 
+def _pointed_to(args: Sequence[Any]) -> list[np.ndarray]:
+    """The arrays whose addresses stand in structures among the arguments."""
+    words = [x.tobytes() for x in args if x.dtype.kind == "V"]
+    addresses = np.frombuffer(b"".join(word[: len(word) // 8 * 8] for word in words), np.uint64)
+    found = {int(a): _addresses.get(int(a)) for a in addresses if a}
+    return [array._host for array in found.values() if array is not None]
+
+
 class RawKernel:
     """A kernel of a `RawModule`, called as kernel(grid, block, arguments)."""
 
@@ -253,9 +279,10 @@ class RawKernel:
                 "memory; set max_dynamic_shared_size_bytes first"
             )
         module = self._module.emulated()
+        given = [self._argument(i, x) for i, x in enumerate(args)]
         try:
             module.launch(
-                self.name, grid, block, [self._argument(i, x) for i, x in enumerate(args)],
+                self.name, grid, block, given, pointed=_pointed_to(given),
                 shared_bytes=shared_mem, order=order, traffic=traffic is not None,
             )  # fmt: skip
             if traffic is not None:
