@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tinygan.kernels import recording
+
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
@@ -58,6 +60,10 @@ class Source:
                 name_expressions=self.kernels,
             )  # fmt: skip
         function = self._modules[device].get_function(kernel)
+        if recording.current is not None:
+            recording.current.launches.append(
+                recording.describe(f"{self.name}: {kernel}", grid, block, args)
+            )
         if shared_bytes > 48 * 1024:
             function.max_dynamic_shared_size_bytes = shared_bytes
         function(tuple(grid), tuple(block), tuple(args), shared_mem=shared_bytes)

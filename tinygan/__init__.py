@@ -9,6 +9,7 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     set_grad_enabled,
 )
 from tinygan import functional, nn, optim
+from tinygan.capture import CaptureError, capture
 from tinygan.creation import (
     arange,
     ones,
@@ -32,12 +33,14 @@ from tinygan.tensor import Tensor, float32, float64, int64
 
 __version__ = "0.1.0"
 __all__ = [
+    "CaptureError",
     "Function",
     "Generator",
     "GradcheckError",
     "Tensor",
     "arange",
     "autocast",
+    "capture",
     "cat",
     "draw",
     "enable_grad",

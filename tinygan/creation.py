@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygan.device import Generator, array_module, check_device, generator, to_device
+from tinygan.device import Generator, array_module, check_device, full, generator, to_device
 from tinygan.tensor import Scalar, Tensor, check_dtype, float32, float64, sizes
 
 
@@ -35,8 +35,8 @@ def tensor(data, dtype=None, device: str | None = None, requires_grad: bool = Fa
 
 
 def _filled(value, size, dtype, device, requires_grad) -> Tensor:
-    array = np.full(sizes(size), value, check_dtype(dtype))
-    return Tensor(to_device(array, device)).requires_grad_(requires_grad)
+    array = full(sizes(size), value, check_dtype(dtype), device)
+    return Tensor(array).requires_grad_(requires_grad)
 
 
 def zeros(*size, dtype=None, device: str | None = None, requires_grad: bool = False) -> Tensor:

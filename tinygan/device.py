@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.kernels import recording
+
 Array = Any  # a numpy.ndarray or, on a GPU, a cupy.ndarray
 
 
@@ -67,10 +69,24 @@ def to_device(array: Array, device: str | None) -> Array:
         return array
     if device == "cpu":
         return array.get()
+    recording.refuse("a copy from the host to the GPU")
     import cupy
 
     with cupy.cuda.Device(int(device[5:])):
         return cupy.asarray(array)
+
+
+def full(shape: tuple[int, ...], value, dtype, device: str | None) -> Array:
+    """An array of one value, made on `device`, without a copy from the host."""
+    device = check_device(device)
+    if device == "cpu":
+        return np.full(shape, value, dtype)
+    import cupy
+
+    if recording.current is not None:  # where it becomes an argument of a kernel, for good
+        recording.current.launches.append(("a number", (), (), (np.asarray(value).item(),)))
+    with cupy.cuda.Device(int(device[5:])):
+        return cupy.full(shape, value, dtype)
 
 
 def reject_non_host(array: Array, what: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinygan.device import array_module, to_device
+from tinygan.kernels import recording
 from tinygan.kernels.adam import adam as adam_kernel
 from tinygan.nn.module import Buffer, Module
 from tinygan.tensor import Tensor
@@ -128,11 +129,50 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def _update(self, indices, step):
+        options: dict = {}
+        if recording.current is not None:
+            clock = recording.current.participant(
+                (id(self), *indices), lambda: _Clock(self, indices)
+            )
+            clock.known = (self.lr, step)  # the kernel will have counted
+            options["clock"] = clock.array
         adam_kernel(
             *self._params_and_grads(indices), self._arrays(indices, "m"),
             self._arrays(indices, "v"), lr=self.lr, beta1=self.betas[0], beta2=self.betas[1],
-            eps=self.eps, step=step,
+            eps=self.eps, step=step, **options,
         )  # fmt: skip
+
+
+class _Clock:
+    """An Adam's learning rate and step count in the device's memory, for steps that are replayed
+    (a `tinygan.kernels.recording.Participant`)."""
+
+    def __init__(self, optimizer: Adam, indices: list[int]):
+        self.optimizer, self.indices = optimizer, indices
+        like = optimizer.params[indices[0]].data
+        lr, step = self._of_host()
+        self.known = (lr, step - 1)  # made within a step, which has been counted
+        self.array = array_module(like).asarray(np.array(self.known, np.float64))
+
+    def _of_host(self) -> tuple[float, int]:
+        return self.optimizer.lr, self.optimizer._steps[self.indices[0]]
+
+    def before(self) -> None:
+        if self.known != self._of_host():
+            self.known = self._of_host()
+            self.array[...] = array_module(self.array).asarray(np.array(self.known, np.float64))
+
+    def after(self) -> None:
+        for index in self.indices:
+            self.optimizer._steps[index] += 1
+            self.optimizer.params[index].version += 1
+        self.known = self._of_host()
+
+    def save(self) -> tuple[tuple[float, int], list[int]]:
+        return self.known, list(self.optimizer._steps)
+
+    def restore(self, saved) -> None:
+        self.known, self.optimizer._steps = saved[0], list(saved[1])
 
 
 class SGD(Optimizer):
@@ -150,6 +190,7 @@ class SGD(Optimizer):
         self.momentum = momentum
 
     def _update(self, indices, step):
+        recording.refuse("SGD, whose learning rate is an argument of its kernels; use Adam")
         params, grads = self._params_and_grads(indices)
         buffers = self._arrays(indices, "momentum_buffer")
         for p, g, buffer in zip(params, grads, buffers, strict=True):
@@ -217,7 +258,12 @@ class ExponentialMovingAverage:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
 
     def update(self) -> None:
-        """To be called after each step of the module's optimizer."""
+        """To be called after each step of the module's optimizer.
+
+        Raises:
+            CaptureError: within a step that is captured; call it after that.
+        """
+        recording.refuse("ExponentialMovingAverage.update, whose decay changes from step to step")
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         average = [*self.module.parameters(), *self.module.buffers()]

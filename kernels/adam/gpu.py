@@ -71,7 +71,8 @@ def adam_fused(params, grads, m, v, *, lr, beta1, beta2, eps, step, clock=None):
             table["beta1"], table["rest1"], table["beta2"] = beta1, 1 - beta1, beta2
             table["rest2"], table["eps"] = 1 - beta2, eps
             table["exact_beta1"], table["exact_beta2"] = beta1, beta2
-            table["lr"], table["step"] = lr, step
+            if clock is None:
+                table["lr"], table["step"] = lr, step
             args = (table, np.uintp(0) if clock is None else clock)
             FUSED.launch(f"adam<{name_of(dtype)}>", (blocks,), (THREADS,), args)
     return params + m + v

@@ -12,6 +12,7 @@ of kernels, launches that no GPU takes, shared memory above 48 KiB that was not 
 from __future__ import annotations
 
 import contextlib
+import operator
 import sys
 import types
 import weakref
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from tinygan.kernels.emulator import tape
 from tinygan.kernels.emulator.build import EmulatorError
 from tinygan.kernels.emulator.module import Module, Traffic, empty
 
@@ -38,12 +40,15 @@ _METHODS = (
 _FUNCTIONS = (
     "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
     "ascontiguousarray", "broadcast_to", "clip", "concatenate", "copyto", "cos", "einsum", "equal",
-    "exp", "expand_dims", "eye", "flip", "greater", "greater_equal", "isfinite", "less",
+    "exp", "expand_dims", "eye", "flip", "full", "greater", "greater_equal", "isfinite", "less",
     "less_equal", "log", "log1p", "logaddexp", "matmul", "maximum", "mean", "minimum", "moveaxis",
     "multiply", "nonzero", "not_equal", "ogrid", "ones", "ones_like", "pad", "roll", "sign", "sin",
     "sqrt", "square", "stack", "sum", "take", "take_along_axis", "tanh", "tensordot", "tile",
     "transpose", "where", "zeros", "zeros_like",
 )  # fmt: skip
+
+
+_PRODUCTS = (np.matmul, np.tensordot, np.einsum)  # of cuBLAS
 
 
 def _host(x: Any) -> Any:
@@ -54,6 +59,8 @@ def _host(x: Any) -> Any:
         raise TypeError(f"Unsupported type {type(x)}: an array of the host among those of a device")
     if isinstance(x, (tuple, list)):
         return type(x)(_host(item) for item in x)
+    if isinstance(x, dict):
+        return {key: _host(value) for key, value in x.items()}
     return x
 
 
@@ -88,8 +95,15 @@ class ndarray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         if out is not None:
             options["out"] = tuple(_host(x) for x in out)
-        result = getattr(ufunc, method)(*(_host(x) for x in inputs), **options)
-        return out[0] if out is not None else _device(result)
+        given = [_host(x) for x in inputs]
+
+        def call():
+            return getattr(ufunc, method)(*given, **options)
+
+        if out is not None:
+            tape.changing(options["out"], call)
+            return out[0]
+        return _device(tape.computing(given, call))
 
     def __array__(self, *args, **options):
         raise TypeError(
@@ -99,8 +113,13 @@ class ndarray(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
             method = getattr(self._host, name)
+            if name == "tolist":
+                tape.refuse("tolist")
+                return method
+            if name == "nonzero":
+                tape.refuse("nonzero, whose result has as many numbers as there are,")
             return lambda *args, **options: _device(
-                method(*_host(args), **{key: _host(value) for key, value in options.items()})
+                tape.computing([self._host], lambda: method(*_host(args), **_host(options)))
             )
         raise AttributeError(f"the stand-in for cupy.ndarray has no {name!r}")
 
@@ -130,38 +149,44 @@ class ndarray(NDArrayOperatorsMixin):
         return root
 
     def __getitem__(self, index):
-        return _device(self._host[_host(index)])
+        where = _host(index)
+        if any(getattr(i, "dtype", None) == bool for i in (index if isinstance(index, tuple) else [index])):
+            tape.refuse("indexing with a mask, whose result has as many numbers as are true,")
+        return _device(tape.computing([self._host], lambda: self._host[where]))
 
     def __setitem__(self, index, value):
-        self._host[_host(index)] = _host(value)
+        where, host = _host(index), _host(value)
+        tape.changing([self._host], lambda: self._host.__setitem__(where, host))
 
     def __len__(self) -> int:
         return len(self._host)
 
     def __bool__(self) -> bool:
-        return bool(self._host)
+        return bool(self.item())
 
     def __int__(self) -> int:
-        return int(self._host)
+        return int(self.item())
 
     def __float__(self) -> float:
-        return float(self._host)
+        return float(self.item())
 
     def __index__(self) -> int:
-        return self._host.__index__()
+        return operator.index(self.item())
 
     def __repr__(self) -> str:
         return repr(self._host)
 
     def get(self) -> np.ndarray:
         """A copy in the host's memory."""
+        tape.refuse("a copy to the host")
         return self._host.copy()
 
     def item(self):
+        tape.refuse("a copy to the host")
         return self._host.item()
 
     def fill(self, value) -> None:
-        self._host.fill(value)
+        tape.changing([self._host], lambda: self._host.fill(value))
 
 
 class _Ufunc:
@@ -174,14 +199,23 @@ class _Ufunc:
         return _call(self._function, args, options)
 
     def at(self, array: ndarray, indices, values) -> None:
-        self._function.at(array._host, _host(indices), _host(values))
+        where, what = _host(indices), _host(values)
+        tape.changing([array._host], lambda: self._function.at(array._host, where, what))
 
 
 def _call(function, args, options):
-    out = options.get("out")
-    options = {key: _host(value) for key, value in options.items()}
-    result = function(*(_host(x) for x in args), **options)
-    return out if out is not None else _device(result)
+    out, options = options.get("out"), _host(options)
+    given = [_host(x) for x in args]
+    if function in _PRODUCTS and tape.capturing():
+        raise NotImplementedError(
+            "calling cuBLAS API during stream capture is currently unsupported"
+        )
+    if out is not None or function is np.copyto:
+        written = given[0] if out is None else out._host
+        tape.changing([written], lambda: function(*given, **options))
+        return out
+    inputs = [x for each in given for x in (each if isinstance(each, (list, tuple)) else [each])]
+    return _device(tape.computing(inputs, lambda: function(*given, **options)))
 
 
 def _function(name: str):
@@ -212,13 +246,18 @@ def _placed(host: np.ndarray) -> ndarray:
 def asarray(x, dtype=None) -> ndarray:
     """The array itself, or a copy of the host's."""
     if isinstance(x, ndarray):
-        return x if dtype is None or x.dtype == dtype else _placed(x._host.astype(dtype))
+        return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+    if not isinstance(x, (bool, int, float)):  # which become arguments of a kernel
+        tape.refuse("a copy from the host")
     return _placed(np.asarray(x, dtype))
 
 
 def array(x, dtype=None) -> ndarray:
     """A copy."""
-    return _placed(np.array(x._host if isinstance(x, ndarray) else x, dtype))
+    if isinstance(x, ndarray):
+        return x.copy() if dtype is None else x.astype(dtype)
+    tape.refuse("a copy from the host")
+    return _placed(np.array(x, dtype))
 
 
 def asnumpy(x: ndarray) -> np.ndarray:
@@ -280,10 +319,14 @@ class RawKernel:
             )
         module = self._module.emulated()
         given = [self._argument(i, x) for i, x in enumerate(args)]
+        pointed = _pointed_to(given)
         try:
-            module.launch(
-                self.name, grid, block, given, pointed=_pointed_to(given),
-                shared_bytes=shared_mem, order=order, traffic=traffic is not None,
+            tape.changing(
+                [x for x in [*given, *pointed] if x.ndim],
+                lambda: module.launch(
+                    self.name, grid, block, given, pointed=pointed,
+                    shared_bytes=shared_mem, order=order, traffic=traffic is not None,
+                ),
             )  # fmt: skip
             if traffic is not None:
                 traffic.extend(module.traffic)
@@ -324,6 +367,18 @@ class RawModule:
         return self._modules[checked]
 
 
+class MemoryPool:
+    """As `cupy.cuda.MemoryPool`; memory comes from NumPy all the same."""
+
+    def malloc(self, size: int) -> None:
+        raise NotImplementedError("the stand-in has no memory of its own")
+
+
+@contextlib.contextmanager
+def using_allocator(allocator: Any) -> Iterator[None]:
+    yield
+
+
 class CUDARuntimeError(RuntimeError):
     """As `cupy.cuda.runtime.CUDARuntimeError`."""
 
@@ -333,7 +388,11 @@ def _module() -> types.ModuleType:
         types.ModuleType(name, __doc__) for name in ("cupy.cuda.runtime", "cupy.cuda", "cupy")
     )
     vars(runtime).update(getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError)
-    vars(cuda).update(Device=Device, runtime=runtime)
+    vars(cuda).update(
+        Device=Device, runtime=runtime, Event=tape.Event, Stream=tape.Stream, Graph=tape.Graph,
+        get_current_stream=tape.get_current_stream, MemoryPool=MemoryPool,
+        using_allocator=using_allocator,
+    )  # fmt: skip
     vars(cupy).update({name: _function(name) for name in _FUNCTIONS})
     vars(cupy).update(
         ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=cuda, asarray=asarray,

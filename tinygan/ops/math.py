@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, to_device
+from tinygan.device import array_module, full
 from tinygan.ops.shape import sum_to
 from tinygan.tensor import Tensor, bool_, float32, int64
 
@@ -32,7 +32,7 @@ def as_tensor(value, model: Tensor | None = None) -> Tensor:
             dtype = float32  # as PyTorch: integers meet a float as float32
         elif dtype == bool_ and not isinstance(value, (bool, np.bool_)):
             dtype = int64  # a bool array could not hold the number
-        return Tensor(to_device(np.asarray(value, dtype), model.device))
+        return Tensor(full((), value, dtype, model.device))
     if isinstance(value, np.ndarray):
         return Tensor(value)
     raise TypeError(f"expected a Tensor, a number or an array, got {type(value).__name__}")

@@ -1,0 +1,216 @@
+"""Captured steps: the same numbers as steps that are called, and clear words about what cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygan
+from tinygan import nn
+from tinygan import functional as F
+from tinygan.kernels.cuda import Source
+from tinygan.optim import SGD, Adam, ExponentialMovingAverage
+
+
+def small_net(device: str) -> nn.Module:
+    tinygan.manual_seed(3)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+        nn.Conv2d(4, 5, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(5), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Linear(20, 1),
+    ).to(device)  # fmt: skip
+
+
+def make_step(net, optimizer):
+    def step(images, target):
+        loss = F.binary_cross_entropy_with_logits(net(images), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def batches(rng, count, device):
+    for _ in range(count):
+        images = rng.standard_normal((6, 1, 8, 8)).astype(np.float32)
+        target = rng.integers(0, 2, (6, 1)).astype(np.float32)
+        yield tinygan.tensor(images, device=device), tinygan.tensor(target, device=device)
+
+
+def state_of(net) -> list[np.ndarray]:
+    return [x.to("cpu").numpy() for x in [*net.buffers(), *(p.detach() for p in net.parameters())]]
+
+
+def test_a_captured_step_computes_what_the_step_computes(device, rng):
+    """Over warm-up, recording and replays, while the learning rate changes: the same bits."""
+    data = list(batches(rng, 7, device))
+    results = []
+    for wrap in (lambda step: step, tinygan.capture):
+        net = small_net(device)
+        optimizer = Adam(net.parameters(), 1e-2, (0.5, 0.99))
+        step, losses = wrap(make_step(net, optimizer)), []
+        for number, (images, target) in enumerate(data):
+            optimizer.lr = 1e-2 if number < 5 else 5e-3
+            losses.append(float(step(images, target)))
+        results.append((losses, state_of(net), optimizer.state_dict()))
+    (losses, states, saved), (captured_losses, captured_states, captured_saved) = results
+    assert losses == captured_losses and len(set(losses)) == 7
+    for one, other in zip(states, captured_states, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert saved["steps"] == captured_saved["steps"] == [7] * len(saved["steps"])
+    for one, other in zip(saved["state"], captured_saved["state"], strict=True):
+        np.testing.assert_array_equal(one["v"], other["v"])
+
+
+def test_a_replay_calls_no_python(device, rng):
+    if device == "cpu":
+        pytest.skip("on the CPU the step is called as it is")
+    net, calls = small_net(device), []
+    inner = make_step(net, Adam(net.parameters(), 1e-2))
+
+    def step(images, target):
+        calls.append(1)
+        return inner(images, target)
+
+    captured = tinygan.capture(step, warmup=1)
+    losses = [float(captured(*batch)) for batch in batches(rng, 6, device)]
+    assert len(calls) == 2 and len(set(losses)) == 6
+
+
+def test_arguments_of_the_host_are_copied(device, rng):
+    net = small_net(device)
+    step = tinygan.capture(make_step(net, Adam(net.parameters(), 1e-2)), device=device)
+    losses = [float(step(*batch)) for batch in batches(rng, 5, "cpu")]
+    assert len(set(losses)) == 5
+
+
+def test_an_eager_step_in_between_is_counted(device, rng):
+    """The same parameters, trained by turns by the captured and by the plain step."""
+    data = list(batches(rng, 8, device))
+    results = []
+    for by_turns in (False, True):
+        net = small_net(device)
+        optimizer = Adam(net.parameters(), 1e-2, (0.5, 0.9))
+        plain = make_step(net, optimizer)
+        captured = tinygan.capture(plain) if by_turns else plain
+        for number, batch in enumerate(data):
+            (plain if number % 3 == 2 else captured)(*batch)
+        results.append(state_of(net))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def wrong_steps(net, optimizer):
+    def reads(images, target):
+        loss = net(images).mean()
+        if loss.item() > 100:
+            loss = loss * 2
+        return loss
+
+    def copies(images, target):
+        return (net(images) * tinygan.tensor([[2.0]], device=images.device)).mean()
+
+    def plain_sgd(images, target):
+        return make_step(net, SGD(net.parameters(), 1e-2))(images, target)
+
+    average = ExponentialMovingAverage(net)
+
+    def averages(images, target):
+        average.update()
+        return net(images).mean()
+
+    def returns_a_number(images, target):
+        return 3.0
+
+    return {
+        "item": (reads, "item.*copy to the host"),
+        "host": (copies, "copy from the host"),
+        "SGD": (plain_sgd, "SGD"),
+        "average": (averages, "ExponentialMovingAverage"),
+        "number": (returns_a_number, "must return a tensor"),
+    }
+
+
+@pytest.mark.parametrize("name", ["item", "host", "SGD", "average", "number"])
+def test_what_cannot_be_captured_is_named(name, device, rng):
+    if device == "cpu":
+        pytest.skip("on the CPU the step is called as it is")
+    net = small_net(device)
+    step, message = wrong_steps(net, None)[name]
+    captured = tinygan.capture(step, warmup=1)
+    with pytest.raises(tinygan.CaptureError, match=message):
+        for batch in batches(rng, 3, device):
+            captured(*batch)
+
+
+def test_a_failed_capture_has_changed_nothing(device, rng):
+    if device == "cpu":
+        pytest.skip("on the CPU the step is called as it is")
+    net = small_net(device)
+    optimizer = Adam(net.parameters(), 1e-2)
+    inner, fail = make_step(net, optimizer), []
+
+    def step(images, target):
+        loss = inner(images, target)
+        if fail:
+            loss.item()
+        return loss
+
+    captured = tinygan.capture(step, warmup=1)
+    one, two, three = batches(rng, 3, device)
+    captured(*one)
+    before, steps = state_of(net), list(optimizer._steps)
+    fail.append(True)
+    with pytest.raises(tinygan.CaptureError):
+        captured(*two)
+    assert optimizer._steps == steps
+    for a, b in zip(before, state_of(net), strict=True):
+        np.testing.assert_array_equal(a, b)
+    fail.clear()
+    assert np.isfinite(float(captured(*two))) and np.isfinite(float(captured(*three)))
+    assert optimizer._steps == [3] * len(steps)
+
+
+def test_a_step_that_changes_is_refused(device, rng):
+    """A number that Python computes anew each time would be the same in all replays."""
+    if device == "cpu":
+        pytest.skip("on the CPU the step is called as it is")
+    slopes = iter(range(1, 9))
+    step = tinygan.capture(lambda x: F.leaky_relu(x, next(slopes) / 10), warmup=2)
+    x = tinygan.tensor(rng.standard_normal((3, 4)).astype(np.float32), device=device)
+    step(x), step(x)
+    with pytest.raises(tinygan.CaptureError, match=r"leaky_relu<float>.* was 0\.2.* is 0\.3"):
+        step(x)
+
+
+def test_other_shapes_and_arguments_are_refused(device, rng):
+    if device == "cpu":
+        pytest.skip("on the CPU the step is called as it is")
+    step = tinygan.capture(lambda x, slope: F.leaky_relu(x, slope))
+    x = tinygan.tensor(rng.standard_normal((3, 4)).astype(np.float32), device=device)
+    step(x, 0.2)
+    with pytest.raises(ValueError, match=r"argument 0 was a tensor of shape \(3, 4\)"):
+        step(x[:2], 0.2)
+    with pytest.raises(ValueError, match=r"argument 1 was 0\.2 .* is 0\.3"):
+        step(x, 0.3)
+    with pytest.raises(TypeError, match="1 arguments, the step was recorded with 2"):
+        step(x)
+    with pytest.raises(ValueError, match="warmup must be at least 1, got 0"):
+        tinygan.capture(step, warmup=0)
+
+
+def test_launches_of_a_replay_come_from_the_graph_alone(device, rng, monkeypatch):
+    if device == "cpu":
+        pytest.skip("on the CPU the step is called as it is")
+    net = small_net(device)
+    step = tinygan.capture(make_step(net, Adam(net.parameters(), 1e-2)), warmup=1)
+    one, two, three = batches(rng, 3, device)
+    step(*one), step(*two)
+
+    def never(*args, **options):
+        raise AssertionError("a kernel is launched from Python")
+
+    monkeypatch.setattr(Source, "launch", never)
+    assert np.isfinite(float(step(*three)))
