@@ -1,4 +1,4 @@
-"""Captured steps: the same numbers as steps that are called, and clear words about what cannot be."""
+"""Captured steps: the same numbers as steps that are called, and clear words where that fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tinygan
-from tinygan import nn
 from tinygan import functional as F
+from tinygan import nn
 from tinygan.kernels.cuda import Source
 from tinygan.optim import SGD, Adam, ExponentialMovingAverage
 

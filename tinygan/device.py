@@ -69,7 +69,8 @@ def to_device(array: Array, device: str | None) -> Array:
         return array
     if device == "cpu":
         return array.get()
-    recording.refuse("a copy from the host to the GPU")
+    if recording.capturing():
+        recording.refuse("a copy from the host to the GPU")
     import cupy
 
     with cupy.cuda.Device(int(device[5:])):

@@ -10,7 +10,7 @@ For each parameter p with gradient g, at step t = 1, 2, ..., in place:
 
 All four are lists of arrays of the same shapes; a gradient may have another memory order.
 
-The rungs on a GPU that take a `clock`, two float64 numbers in the device's memory, read lr and t - 1
+Rungs on a GPU that take a `clock`, two float64 numbers in the device's memory, read lr and t - 1
 from there and count it up: a step whose launches were recorded goes on counting.
 """
 

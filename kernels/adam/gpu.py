@@ -39,12 +39,12 @@ def adam_naive(params, grads, m, v, *, lr, beta1, beta2, eps, step, clock=None):
 
 def _table(dtype) -> np.dtype:
     """The structure Table of 2_fused.cu."""
-    entry = [(name, np.uint64) for name in ("p", "grad", "m", "v")]
-    entry += [("size", np.int64), ("first_block", np.int32), ("aligned", np.int32)]
-    scalars = [(name, dtype) for name in ("beta1", "rest1", "beta2", "rest2", "eps")]
-    exact = [(name, np.float64) for name in ("exact_beta1", "exact_beta2", "lr", "step")]
+    addresses = [(name, "u8") for name in ("p", "grad", "m", "v")]
+    entry = [*addresses, ("size", "i8"), ("first_block", "i4"), ("aligned", "i4")]
+    scalars = [(name, dtype.str) for name in ("beta1", "rest1", "beta2", "rest2", "eps")]
+    exact = [(name, "f8") for name in ("exact_beta1", "exact_beta2", "lr", "step")]
     return np.dtype(
-        [("entries", np.dtype(entry, align=True), (MOST,)), ("count", np.int32), *scalars, *exact],
+        [("entries", np.dtype(entry, align=True), (MOST,)), ("count", "i4"), *scalars, *exact],
         align=True,
     )
 

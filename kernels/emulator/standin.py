@@ -150,7 +150,8 @@ class ndarray(NDArrayOperatorsMixin):
 
     def __getitem__(self, index):
         where = _host(index)
-        if any(getattr(i, "dtype", None) == bool for i in (index if isinstance(index, tuple) else [index])):
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(getattr(part, "dtype", None) == np.bool_ for part in parts):
             tape.refuse("indexing with a mask, whose result has as many numbers as are true,")
         return _device(tape.computing([self._host], lambda: self._host[where]))
 

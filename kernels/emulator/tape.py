@@ -106,10 +106,9 @@ class Stream:
     """As `cupy.cuda.Stream`."""
 
     def __init__(self, null: bool = False, non_blocking: bool = False):
-        self._null, self._outer = null, []
+        self._null = null
 
     def __enter__(self):
-        self._outer.append(_streams[-1])
         _streams.append(self)
         return self
 

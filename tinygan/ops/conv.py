@@ -6,6 +6,7 @@ are NCHW by name; the kernels take and return NHWC views of the same memory.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -306,6 +307,20 @@ def conv_transpose2d(
     return ConvTranspose2d(stride, padding, autocast_precision(), output_size)(*inputs)
 
 
+@functools.cache  # without a bound: a captured step goes on using the arrays
+def _windows(size: Pair, out_size: Pair, kernel: Pair, stride: Pair, padding: Pair, device: str):
+    """Positions, flat in h * w, of all elements of all windows, (p q, r s), and whether they are
+    inside of the image; those in the padding point to 0."""
+    (h, w), (out_h, out_w) = size, out_size
+    rows = np.arange(out_h)[:, None] * stride[0] + np.arange(kernel[0]) - padding[0]
+    columns = np.arange(out_w)[:, None] * stride[1] + np.arange(kernel[1]) - padding[1]
+    in_height, in_width = (rows >= 0) & (rows < h), (columns >= 0) & (columns < w)
+    inside = in_height[:, None, :, None] & in_width[None, :, None, :]
+    positions = np.where(inside, rows[:, None, :, None] * w + columns[None, :, None, :], 0)
+    shape = (out_h * out_w, -1)
+    return to_device(positions.reshape(shape), device), to_device(inside.reshape(shape), device)
+
+
 def max_pool2d(
     input: Tensor, kernel_size: int | Pair, stride: int | Pair | None = None, padding: Padding = 0
 ) -> Tensor:
@@ -332,16 +347,7 @@ def max_pool2d(
     if max(top, bottom) >= kernel[0] or max(left, right) >= kernel[1]:
         raise ValueError(f"max_pool2d: padding {padding!r} must be smaller than window {kernel}")
     out_h, out_w = ((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
-    # Positions (flat in h * w) of all windows' elements; those in the padding point nowhere.
-    rows = np.arange(out_h)[:, None] * stride[0] + np.arange(kernel[0]) - top
-    columns = np.arange(out_w)[:, None] * stride[1] + np.arange(kernel[1]) - left
-    inside = ((rows >= 0) & (rows < h))[:, None, :, None] & ((columns >= 0) & (columns < w))[
-        None, :, None, :
-    ]
-    positions = np.where(inside, rows[:, None, :, None] * w + columns[None, :, None, :], 0)
-    positions = positions.reshape(out_h * out_w, -1)
-    inside = inside.reshape(out_h * out_w, -1)
-    positions, inside = (to_device(array, input.device) for array in (positions, inside))
+    positions, inside = _windows((h, w), (out_h, out_w), kernel, stride, (top, left), input.device)
     flat = input.detach().data.reshape(n, c, h * w)
     xp = array_module(flat)
     largest = xp.where(inside, flat[:, :, positions], -np.inf).argmax(-1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module, device_of, to_device
+from tinygan.kernels import recording
 from tinygan.kernels.layout import contiguous
 from tinygan.tensor import Tensor
 
@@ -311,8 +312,11 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def check_range(what: str, indices: Tensor, count: int) -> None:
-    """Raises a ValueError about `what` unless all `indices` lie in 0 ... count - 1."""
-    if indices.numel():
+    """Raises a ValueError about `what` unless all `indices` lie in 0 ... count - 1.
+
+    Not while a step is captured, when no value can be read: the runs before it were checked.
+    """
+    if indices.numel() and not recording.capturing():
         low, high = int(indices.data.min()), int(indices.data.max())
         if low < 0 or high >= count:
             got = low if low < 0 else high

@@ -11,7 +11,12 @@ from tinygan.training.stabilisers import (
     pack,
     r1_penalty,
 )
-from tinygan.training.step import discriminator_step, gan_step, generator_step
+from tinygan.training.step import (
+    discriminator_step,
+    gan_step,
+    gan_step_tensors,
+    generator_step,
+)
 from tinygan.training.trainer import Model, Trainer
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "diff_augment",
     "discriminator_step",
     "gan_step",
+    "gan_step_tensors",
     "generator_step",
     "gradient_penalty",
     "instance_noise",

@@ -99,6 +99,12 @@ class Settings:
             factor = min(max((last - epochs) / (last - first), 0.0), 1.0)
         return factor * self.lr, factor * (self.lr if self.lr_d is None else self.lr_d)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether all steps do the same, but for the penalties of every so many: augmentations
+        draw on the host, and noise falls."""
+        return not self.augment and self.noise is None
+
     def view(self, epochs: float) -> View:
         """What D sees of images after so many epochs: augmented, then noisy, then packed."""
         views: list[View] = []

@@ -29,6 +29,19 @@ class StepResult(NamedTuple):
     logit_fake: float
 
 
+class StepTensors(NamedTuple):
+    """A `StepResult` whose numbers are still where they were computed."""
+
+    loss_d: Tensor
+    loss_g: Tensor
+    logit_real: Tensor
+    logit_fake: Tensor
+
+    def result(self) -> StepResult:
+        """The numbers; waits for a GPU to have computed them."""
+        return StepResult(*(value.item() for value in self))
+
+
 def unchanged(images: Tensor) -> Tensor:
     """The view of a D that sees the images as they are."""
     return images
@@ -108,6 +121,27 @@ def gan_step(
         penalty: is added to D's loss (`r1_penalty`, `gradient_penalty`).
         regulariser: is added to G's loss, for terms that do not depend on D.
     """
+    return gan_step_tensors(
+        generator, discriminator, optimizer_g, optimizer_d, loss, real, latent, labels, view=view,
+        penalty=penalty, regulariser=regulariser,
+    ).result()  # fmt: skip
+
+
+def gan_step_tensors(
+    generator: Module,
+    discriminator: Module,
+    optimizer_g: Optimizer,
+    optimizer_d: Optimizer,
+    loss: GANLoss,
+    real: Tensor,
+    latent: Tensor,
+    labels: Tensor | None = None,
+    *,
+    view: View = unchanged,
+    penalty: Penalty | None = None,
+    regulariser: Callable[[], Tensor] | None = None,
+) -> StepTensors:
+    """`gan_step`, of which no number comes to the host: `tinygan.capture` can record it."""
     fake = generator(latent) if labels is None else generator(latent, labels)
     loss_d, output_real, output_fake = discriminator_step(
         discriminator, optimizer_d, loss, real, fake, labels, view=view, penalty=penalty
@@ -115,6 +149,4 @@ def gan_step(
     loss_g = generator_step(
         discriminator, optimizer_g, loss, fake, labels, view=view, regulariser=regulariser
     )
-    return StepResult(
-        loss_d.item(), loss_g.item(), output_real.mean().item(), output_fake.mean().item()
-    )
+    return StepTensors(loss_d, loss_g, output_real.mean(), output_fake.mean())

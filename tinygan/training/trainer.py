@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from tinygan.capture import capture
 from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset
 from tinygan.device import Generator, check_device, generator
@@ -21,7 +23,7 @@ from tinygan.training.log import JsonLines, read_json_lines, write_run_file
 from tinygan.training.progress import Progress, stop_signals
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
-from tinygan.training.step import StepResult, gan_step
+from tinygan.training.step import StepResult, StepTensors, gan_step_tensors
 
 GRID = 64  # samples in the picture of an epoch
 STEPS_PER_CHECKPOINT = 200
@@ -104,6 +106,7 @@ class Trainer:
         self.average = ExponentialMovingAverage(model.generator, settings.average_decay)
         self.sampler = BatchSampler(len(data), settings.batch_size, settings.seed)
         self.step, self._stuck, self.stopping = 0, alarms.StuckDiscriminator(), False
+        self._games: dict[bool, Callable[..., StepTensors]] = {}  # with and without a penalty
         latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
         self.fixed_latent = model.latent(GRID, latent_stream)
         self.evaluation_latent = model.latent(samples, latent_stream)
@@ -196,16 +199,27 @@ class Trainer:
             labels = tensor(self._labels[indices], device=self.device)
         epochs = self.step / len(self.sampler)
         self.optimizer_g.lr, self.optimizer_d.lr = self.settings.rates(epochs)
-        result = gan_step(
-            self.model.generator, self.model.discriminator, self.optimizer_g, self.optimizer_d,
-            self.loss, real, latent, labels, view=self.settings.view(epochs),
-            penalty=self.settings.penalty(self.step), regulariser=self.regulariser,
-        )  # fmt: skip
+        result = self._game(epochs)(real, latent, labels).result()
         self.step += 1
         self.log.write(step=self.step, **{k: round(v, 6) for k, v in result._asdict().items()})
         self._check(result, progress)
         self.average.update()
         progress.update(len(indices), result)
+
+    def _game(self, epochs: float) -> Callable[..., StepTensors]:
+        """The step to play now, on (real, latent, labels); on a GPU captured, where it can be."""
+        penalty = self.settings.penalty(self.step)
+        key = penalty is not None
+        if key in self._games:
+            return self._games[key]
+        game: Callable[..., StepTensors] = partial(
+            gan_step_tensors, self.model.generator, self.model.discriminator, self.optimizer_g,
+            self.optimizer_d, self.loss, view=self.settings.view(epochs), penalty=penalty,
+            regulariser=self.regulariser,
+        )  # fmt: skip
+        if self.settings.repeats:
+            self._games[key] = game = capture(game, device=self.device)
+        return game
 
     def _check(self, result: StepResult, progress: Progress) -> None:
         problem = alarms.divergence(result.loss_d, result.loss_g)
