@@ -1,7 +1,11 @@
-"""Memory: keeping it between steps, and views of arrays as flat runs of it."""
+"""Memory: keeping it between steps, saying when there is none, views of arrays as runs of it."""
+
+from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +28,31 @@ def keep_freed_memory() -> None:
     mallopt(mmap_threshold, 32 << 20)  # the largest value that is accepted
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(top_pad, 64 << 20)
+
+
+def explaining(malloc: Callable[[int], Any]) -> Callable[[int], Any]:
+    """An allocator that says how much was wanted and how much there is when it fails."""
+    import cupy
+
+    def allocate(size: int) -> Any:
+        try:
+            return malloc(size)
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            free, total = cupy.cuda.runtime.memGetInfo()
+            raise MemoryError(
+                f"the GPU is out of memory: an array of {size / 2**20:,.1f} MiB was wanted, "
+                f"{free / 2**20:,.1f} of {total / 2**20:,.1f} MiB are free; use a smaller batch or "
+                "smaller nets"
+            ) from error
+
+    return allocate
+
+
+def explain_lack_of_memory(cupy: Any) -> None:
+    """Lets CuPy's own pool, where it is the allocator, explain itself; others are left alone."""
+    malloc = cupy.get_default_memory_pool().malloc
+    if cupy.cuda.get_allocator() == malloc:
+        cupy.cuda.set_allocator(explaining(malloc))
 
 
 def flat(array):

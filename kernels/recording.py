@@ -20,6 +20,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from tinygan.kernels.memory import explaining
+
 T = TypeVar("T")
 Launch = tuple[str, tuple, tuple, tuple]  # kernel, grid, block, arguments
 
@@ -104,7 +106,7 @@ class Recording:
         outer, current, self.launches = current, self, []
         outside = cupy.cuda.get_current_stream()
         try:
-            with cupy.cuda.using_allocator(self._pool.malloc), self._stream:
+            with cupy.cuda.using_allocator(explaining(self._pool.malloc)), self._stream:
                 self._stream.wait_event(outside.record())
                 if not capture:
                     return work()

@@ -11,6 +11,8 @@ import pytest
 import tinygan
 from tinygan import Generator, randn
 from tinygan.device import array_module, check_device, device_of, temporary_seed, to_device
+from tinygan.kernels.emulator import standin
+from tinygan.kernels.memory import explaining
 
 
 def test_names_of_devices():
@@ -24,6 +26,54 @@ def test_names_of_devices():
 def test_cuda_without_cupy_says_what_to_install():
     with pytest.raises(RuntimeError, match=r"device 'cuda:1' needs CuPy: pip install .*cuda12"):
         tinygan.zeros(2, device="cuda:1")
+
+
+def test_what_the_user_is_told_about_the_gpu(device):
+    if device == "cpu":
+        assert tinygan.cuda.device_count() >= 0
+        with pytest.raises(ValueError, match="device must be 'cuda' or 'cuda:<index>', got 'cpu'"):
+            tinygan.cuda.get_device_name("cpu")
+        return
+    assert tinygan.cuda.is_available() and tinygan.cuda.device_count() >= 1
+    assert tinygan.cuda.get_device_name()
+    free, total = tinygan.cuda.mem_get_info()
+    assert 0 < free <= total
+    tinygan.cuda.synchronize()
+    with pytest.raises(RuntimeError, match=r"'cuda:77': this machine has \d+ CUDA device"):
+        tinygan.ones(1, device="cuda:77")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is not None, reason="CuPy is installed")
+def test_without_a_gpu_cuda_is_not_available():
+    assert not tinygan.cuda.is_available()
+    assert tinygan.cuda.device_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [("cudaErrorNoDevice: no CUDA-capable device is detected",
+      r"no usable NVIDIA GPU \(cudaErrorNoDevice.*\)$"),
+     ("cudaErrorInsufficientDriver: CUDA driver version is insufficient",
+      r"the driver is for CUDA 12\.4, CuPy for 12\.8: update the driver")],
+)  # fmt: skip
+def test_a_driver_that_fails_is_explained(error, message, monkeypatch):
+    with standin.installed() as cupy:
+        def fail():
+            raise cupy.cuda.runtime.CUDARuntimeError(error)
+
+        monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", fail)
+        with pytest.raises(RuntimeError, match=message):
+            check_device("cuda")
+        assert not tinygan.cuda.is_available()
+
+
+def test_a_lack_of_memory_says_how_much_was_wanted_and_is_free():
+    with standin.installed() as cupy:
+        def malloc(size):
+            raise cupy.cuda.memory.OutOfMemoryError(f"Out of memory allocating {size} bytes")
+
+        with pytest.raises(MemoryError, match=r"3\.0 MiB was wanted, 1,024\.0 of 2,048\.0 MiB"):
+            explaining(malloc)(3 * 2**20)
 
 
 def test_arrays_stay_where_they_are(device):

@@ -8,7 +8,7 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     no_grad,
     set_grad_enabled,
 )
-from tinygan import functional, nn, optim
+from tinygan import cuda, functional, nn, optim
 from tinygan.capture import CaptureError, capture
 from tinygan.creation import (
     arange,
@@ -42,6 +42,7 @@ __all__ = [
     "autocast",
     "capture",
     "cat",
+    "cuda",
     "draw",
     "enable_grad",
     "float32",

@@ -375,9 +375,23 @@ class MemoryPool:
         raise NotImplementedError("the stand-in has no memory of its own")
 
 
+class OutOfMemoryError(MemoryError):
+    """As `cupy.cuda.memory.OutOfMemoryError`."""
+
+
+_pool = MemoryPool()
+_allocators: list[Any] = [_pool.malloc]
+
+
+def set_allocator(allocator: Any) -> None:
+    _allocators[0] = allocator
+
+
 @contextlib.contextmanager
 def using_allocator(allocator: Any) -> Iterator[None]:
+    _allocators.append(allocator)
     yield
+    _allocators.pop()
 
 
 class CUDARuntimeError(RuntimeError):
@@ -388,13 +402,22 @@ def _module() -> types.ModuleType:
     runtime, cuda, cupy = (
         types.ModuleType(name, __doc__) for name in ("cupy.cuda.runtime", "cupy.cuda", "cupy")
     )
-    vars(runtime).update(getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError)
+    memory = types.ModuleType("cupy.cuda.memory", __doc__)
+    vars(memory).update(OutOfMemoryError=OutOfMemoryError)
+    vars(runtime).update(
+        getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError,
+        memGetInfo=lambda: (2**30, 2**31), driverGetVersion=lambda: 12040,
+        runtimeGetVersion=lambda: 12080,
+        getDeviceProperties=lambda index: {"name": b"emulated by the CPU"},
+    )  # fmt: skip
     vars(cuda).update(
         Device=Device, runtime=runtime, Event=tape.Event, Stream=tape.Stream, Graph=tape.Graph,
         get_current_stream=tape.get_current_stream, MemoryPool=MemoryPool,
-        using_allocator=using_allocator,
+        using_allocator=using_allocator, set_allocator=set_allocator,
+        get_allocator=lambda: _allocators[-1], memory=memory,
     )  # fmt: skip
     vars(cupy).update({name: _function(name) for name in _FUNCTIONS})
+    vars(cupy).update(get_default_memory_pool=lambda: _pool)
     vars(cupy).update(
         ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=cuda, asarray=asarray,
         array=array, asnumpy=asnumpy, empty=_empty, empty_like=_empty_like, float32=np.float32,
