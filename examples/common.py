@@ -13,7 +13,7 @@ import numpy as np
 import tinygan
 from tinygan.creation import tensor
 from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_digits
-from tinygan.device import Generator
+from tinygan.device import Generator, check_device
 from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores, hold_out
@@ -35,6 +35,7 @@ def parser(doc: str | None, out: str) -> argparse.ArgumentParser:
     )
     options.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     options.add_argument("--out", type=Path, default=Path(out), help="results (%(default)s)")
+    options.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
     options.add_argument("--threads", type=positive, help="CPU threads (all cores)")
     options.add_argument("--quick", action="store_true", help="a tiny run, in less than a minute")
     return options
@@ -51,7 +52,6 @@ def training_parser(
         add("--epochs", type=positive, default=epochs, help="epochs in all (%(default)s)")
     add("--batch-size", type=positive, default=batch_size, help="images per step (%(default)s)")
     add("--lr", type=float, default=lr, help="G's rate in Adam (%(default)s)")
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--resume", action="store_true", help="go on with the run in --out")
     return options
 
@@ -66,6 +66,10 @@ def dcgan_options(options: argparse.ArgumentParser, width: int) -> None:
 def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
     """The arguments; starts the random stream and sets the threads."""
     arguments = options.parse_args()
+    try:
+        check_device(arguments.device)
+    except (RuntimeError, ValueError) as problem:
+        options.error(f"--device: {problem}")
     if arguments.threads:
         tinygan.set_num_threads(arguments.threads)
     tinygan.manual_seed(arguments.seed)

@@ -31,15 +31,17 @@ def points(data: str, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(np.repeat([[centre], [-centre]], 200, 0), deviation, (400, 2)).astype("f4")
 
 
-def train(name: str, data: np.ndarray, steps: int, lr: float, rng: np.random.Generator):
+def train(name: str, data: np.ndarray, rng: np.random.Generator, options):
     model, turns = toy_model("DeLiGAN" if name == FREE else name), TurnTaking()
-    g, d = (Adam(n.parameters(), lr, (0.5, 0.999)) for n in (model.generator, model.discriminator))
-    for step in range(0, steps, 5):  # five of G or of D with each batch
+    nets = (net.to(options.device) for net in (model.generator, model.discriminator))
+    g, d = (Adam(net.parameters(), options.lr, (0.5, 0.999)) for net in nets)
+    for step in range(0, options.steps, 5):  # five of G or of D with each batch
         if step % 40 == 0:
             turns.start_epoch()
             batches = iter(rng.permutation(400).reshape(8, BATCH))
         turns.start_batch()
-        real, latent = tinygan.Tensor(data[next(batches)]), model.latent(BATCH, noise="uniform")
+        real = tinygan.tensor(data[next(batches)], device=options.device)
+        latent = model.latent(BATCH, noise="uniform").to(options.device)
         for _ in range(5):
             # One pass of D over both kinds: at this size time goes by the op, not by the row.
             logits = model.discriminator(tinygan.cat([model.generator(latent), real]))
@@ -63,11 +65,11 @@ def measure(made: np.ndarray) -> dict[str, float]:
     return dict(zip(COLUMNS, map(float, values), strict=False))
 
 
-def cell(name: str, data: str, seed: int, steps: int, lr: float) -> dict:
+def cell(name: str, data: str, seed: int, options) -> dict:
     """Trains one model; measures 10,000 of its points, with normal noise."""
     tinygan.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = train(name, points(data, rng), steps, lr, rng)
+    model = train(name, points(data, rng), rng, options)
     made = sample(model.generator, model.latent(10_000, tinygan.Generator(seed + 1)))
     found = {**measure(made), "points": made[:400].tolist()}
     if isinstance(model, DeLiGAN):
@@ -107,7 +109,7 @@ def main() -> None:
             for seed in range(options.seed, options.seed + options.seeds):
                 key = f"{name}/{data}/{seed}/{options.steps}/{options.lr}"
                 if key not in cells:
-                    cells[key] = cell(name, data, seed, options.steps, options.lr)
+                    cells[key] = cell(name, data, seed, options)
                     common.write_json(results, cells)
                 of_name.append(cells[key])
             print(row(f"{data}: {name}", of_name), flush=True)

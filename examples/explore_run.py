@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,39 +107,37 @@ def subject(description: str | None) -> Subject:
     options = common.parse(parser)
     if options.quick:
         print("--quick: a tiny net, trained for seconds; the numbers show only that all of it runs")
-        return _quick(options.out, options.seed)
+        return _quick(options)
     if not (options.run / "checkpoint.npz").exists():
         parser.error(f"--run: {options.run} has no checkpoint.npz; dcgan_mnist.py makes one")
-    return _from_run(options.run, options.out, options.seed)
+    return _from_run(options)
 
 
-def _from_run(run: Path, out: Path, seed: int) -> Subject:
+def _from_run(options: argparse.Namespace) -> Subject:
     """The nets of a folder that examples/dcgan_mnist.py has written, G with averaged weights."""
-    parts = tinygan.load(run / "checkpoint.npz")["parts"]
+    parts = tinygan.load(options.run / "checkpoint.npz")["parts"]
     g, d = parts["average"]["module"], parts["discriminator"]
-    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))["settings"]
+    settings = json.loads((options.run / "run.json").read_text(encoding="utf-8"))["settings"]
     model = DCGAN(**settings["model"])
-    model.generator.load_state_dict(g)
-    model.discriminator.load_state_dict(d)
+    model.generator.to(options.device).load_state_dict(g)
+    model.discriminator.to(options.device).load_state_dict(d)
     name = settings["data"]
     source = name.removesuffix("-mnist")  # the set "fashion-mnist" is loaded as "fashion"
     train, test = load_dataset(source), load_dataset(source, "test")
-    return Subject(model, train, test, classifier_for(train, progress=print), out, seed)
+    classifier = classifier_for(train, options.device, print)
+    return Subject(model, train, test, classifier, options.out, options.seed)
 
 
-def _quick(out: Path, seed: int) -> Subject:
+def _quick(options: argparse.Namespace) -> Subject:
     """Nets of width 8 after 250 steps on 2,000 synthetic digits."""
-    model, train = DCGAN(width=8), synthetic_digits(2000, seed)
-    adam_g, adam_d = (
-        tinygan.optim.Adam(net.parameters(), 2e-3, (0.5, 0.99))
-        for net in (model.generator, model.discriminator)
-    )
+    device, seed, model = options.device, options.seed, DCGAN(width=8)
+    train, test = synthetic_digits(2000, seed), synthetic_digits(500, seed + 1)
+    nets = model.generator.to(device), model.discriminator.to(device)
+    adam_g, adam_d = (tinygan.optim.Adam(net.parameters(), 2e-3, (0.5, 0.99)) for net in nets)
     loss, sampler = gan_loss("non-saturating"), BatchSampler(len(train), 40, seed)
     while sampler.epoch < 5:
         for chosen in sampler:
-            real = tinygan.tensor(train.batch(chosen))
-            gan_step(model.generator, model.discriminator, adam_g, adam_d, loss, real,
-                     model.latent(40))  # fmt: skip
-    classifier = train_classifier(train, epochs=3, batch_size=50)
-    test = synthetic_digits(500, seed + 1)
-    return Subject(model, train, test, classifier, out, seed, many=600, few=100)
+            real = tinygan.tensor(train.batch(chosen), device=device)
+            gan_step(*nets, adam_g, adam_d, loss, real, model.latent(40).to(device))
+    classifier = train_classifier(train, epochs=3, batch_size=50, device=device)
+    return Subject(model, train, test, classifier, options.out, seed, many=600, few=100)

@@ -42,14 +42,13 @@ def closed_forms() -> list[dict[str, float]]:
     return rows
 
 
-def train_discriminator(mean: float, steps: int, batch: int, rng) -> dict[str, float]:
+def train_discriminator(mean: float, steps: int, batch: int, rng, device) -> dict[str, float]:
     """Part 1: D, trained on ever new samples of p = N(0, 1), "real", and of q = N(mean, 1)."""
-    q, d, loss = GaussianMixture([[mean]], 1.0), mlp(), gan_loss("non-saturating")
+    q, d, loss = GaussianMixture([[mean]], 1.0), mlp().to(device), gan_loss("non-saturating")
     optimizer = Adam(d.parameters(), lr=5e-3)
-    schedule = LinearLR(optimizer, total_iters=steps)
-    average = ExponentialMovingAverage(d, 0.995)
+    schedule, average = LinearLR(optimizer, total_iters=steps), ExponentialMovingAverage(d, 0.995)
     for _ in range(steps):
-        real, fake = (tinygan.tensor(mixture.sample(batch, rng)) for mixture in (P, q))
+        real, fake = (tinygan.tensor(x.sample(batch, rng), device=device) for x in (P, q))
         discriminator_step(d, optimizer, loss, real, fake)
         schedule.step()
         average.update()
@@ -60,9 +59,10 @@ def train_discriminator(mean: float, steps: int, batch: int, rng) -> dict[str, f
     return dict(mean=mean, steps=steps, batch=batch, largest=error.max(), average=error.mean())
 
 
-def train_gan(steps: int, points: int, rng, out: Path) -> list[dict[str, float]]:
+def train_gan(steps: int, points: int, rng, out: Path, device) -> list[dict[str, float]]:
     """Part 2: a GAN on a line, looked at 24 times, more often in the beginning."""
-    generator, d, loss = mlp(scale_out=0.25), mlp(scale_in=4.0), gan_loss("non-saturating")
+    generator, d = mlp(scale_out=0.25).to(device), mlp(scale_in=4.0).to(device)
+    loss = gan_loss("non-saturating")
     adam_g, adam_d = (Adam(net.parameters(), 2e-3, (0.0, 0.99)) for net in (generator, d))
     schedules = [LinearLR(adam, total_iters=steps) for adam in (adam_g, adam_d)]
     average, log = ExponentialMovingAverage(generator, 0.99), []
@@ -78,8 +78,8 @@ def train_gan(steps: int, points: int, rng, out: Path) -> list[dict[str, float]]
             log.append(dict(step=step, jsd=jsd, d_real=d_real, d_fake=d_fake))
             print(f"step {step:5}: JSD {jsd:.4f}, D is {d_real:.3f} on data, {d_fake:.3f} on G(z)")
         gan_step(
-            generator, d, adam_g, adam_d, loss, tinygan.tensor(DATA.sample(512, rng)),
-            tinygan.randn(512, 1), penalty=lambda d, real, fake: r1_penalty(d, real, fake) * 0.02,
+            generator, d, adam_g, adam_d, loss, tinygan.tensor(DATA.sample(512, rng)).to(device),
+            tinygan.randn(512, 1).to(device), penalty=lambda *args: r1_penalty(*args) * 0.02,
         )  # fmt: skip
         average.update()
         for schedule in schedules:
@@ -102,14 +102,14 @@ def saturation(d_fake: float = 1e-4) -> dict[str, float]:
 
 def main() -> None:
     options = common.parse(common.parser(__doc__, "runs/gan_theory_1d"))
-    rng, quick = np.random.default_rng(options.seed), options.quick
+    rng, quick, device = np.random.default_rng(options.seed), options.quick, options.device
     print("1. The best discriminator for p = N(0, 1), by quadrature and trained")
     results: dict = {"seed": options.seed, "closed_forms": closed_forms()}
     size = (300, 512) if quick else (3_000, 4_096)
-    results["discriminator"] = [train_discriminator(q, *size, rng) for q, _, _ in KNOWN[1:]]
+    results["discriminator"] = [train_discriminator(q, *size, rng, device) for q, _, _ in KNOWN[1:]]
     print("2. A GAN as it trains")
     size = (200, 5_000) if quick else (2_500, 100_000)
-    results["gan"] = train_gan(*size, rng, options.out)
+    results["gan"] = train_gan(*size, rng, options.out, device)
     print("3. The gradient of G's loss by the logit, where D(G(z)) = 1e-4")
     results["saturation"] = saturation()
     common.write_json(options.out / "results.json", results)

@@ -38,21 +38,19 @@ def train_points(options: argparse.Namespace, seed: int) -> dict:
     rng = np.random.default_rng(seed)
     points = mixture.sample(parts.POINTS, rng) * scale
     model, loss = MixtureGAN(options.recipe, options.pack), gan_loss("non-saturating")
-    adam_g = Adam(model.generator.parameters(), recipe.lr, recipe.betas)
-    adam_d = Adam(model.discriminator.parameters(), recipe.lr, recipe.betas)
+    nets = model.generator.to(options.device), model.discriminator.to(options.device)
+    adam_g, adam_d = (Adam(net.parameters(), recipe.lr, recipe.betas) for net in nets)
     average = ExponentialMovingAverage(model.generator, recipe.average)
     steps = 20 if options.quick else options.epochs * parts.POINTS // recipe.batch
     schedules = [LinearLR(adam, total_iters=steps - steps // 2, begin=steps // 2)
                  for adam in (adam_g, adam_d) if recipe.decay]  # fmt: skip
     latent = model.latent(2_500, tinygan.Generator(seed + 1))
-    start = time.perf_counter()
+    start, view = time.perf_counter(), partial(pack, count=options.pack)
     for step in range(1, steps + 1):
-        real = tinygan.tensor(points[rng.integers(parts.POINTS, size=recipe.batch * options.pack)])
-        gan_step(
-            model.generator, model.discriminator, adam_g, adam_d, loss, real,
-            model.latent(len(real)), view=partial(pack, count=options.pack),
-            penalty=recipe.penalty(step),
-        )  # fmt: skip
+        chosen = points[rng.integers(parts.POINTS, size=recipe.batch * options.pack)]
+        real = tinygan.tensor(chosen, device=options.device)
+        gan_step(*nets, adam_g, adam_d, loss, real, model.latent(len(real)).to(options.device),
+                 view=view, penalty=recipe.penalty(step))  # fmt: skip
         average.update()
         for schedule in schedules:
             schedule.step()
@@ -85,9 +83,10 @@ def stacked(options: argparse.Namespace) -> None:
     width, count = (4, 200) if options.quick else (options.width, 26_000)
     settings = parts.stacked_settings(options.recipe, options.pack, options.seed)
     model = DCGAN(28, 3, width, pack=options.pack, batch_norm_d=not settings.r1)
-    evaluate = partial(parts.modes_of_digits, classifier=classifier_for(digits, progress=print))
+    classifier = classifier_for(digits, options.device, print)
+    evaluate = partial(parts.modes_of_digits, classifier=classifier)
     trainer = Trainer(model, data, options.out, settings, evaluate=evaluate, samples=count,
-                      resume=options.resume)  # fmt: skip
+                      device=options.device, resume=options.resume)  # fmt: skip
     minutes = common.train(trainer, options)
     scores, real = evaluate(trainer.evaluation_samples()), evaluate(data.batch(np.arange(count)))
     print(f"of {count} images: generated {scores}, real {real}")

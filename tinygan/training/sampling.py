@@ -14,7 +14,7 @@ def sample(
     generator: Module, latent: Tensor, labels: Tensor | None = None, batch_size: int = 250
 ) -> np.ndarray:
     """The images of latent vectors (n, ...), and of labels (n,) for a class-conditional generator,
-    as a float32 array on the CPU.
+    as a float32 array on the CPU. They are computed where the generator's parameters are.
 
     In evaluation mode: an image depends on its own latent vector and on nothing else, neither on
     the others nor on `batch_size`. The net is left in the mode it was in.
@@ -24,7 +24,8 @@ def sample(
     """
     if labels is not None and len(labels) != len(latent):
         raise ValueError(f"sample: got {len(labels)} labels for {len(latent)} latent vectors")
-    inputs = [latent] if labels is None else [latent, labels]
+    device = next((p.device for p in generator.parameters()), latent.device)
+    inputs = [x.to(device) for x in (latent, labels) if x is not None]
     modes = [(module, module.training) for module in generator.modules()]
     generator.eval()
     try:
