@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.kernels.cuda_device import count_devices
+
 Array = Any  # a numpy.ndarray or, on a GPU, a cupy.ndarray
 
 
@@ -40,16 +42,7 @@ def check_device(device: str | None) -> str:
         return "cpu"
     if not isinstance(device, str) or not _is_cuda_name(device):
         raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {device!r}")
-    try:
-        import cupy
-    except ImportError as error:
-        raise RuntimeError(
-            f"device {device!r} needs CuPy: pip install 'tinygan[cuda12]' or 'tinygan[cuda13]'"
-        ) from error
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise RuntimeError(f"device {device!r}: no usable NVIDIA GPU ({error})") from error
+    count = count_devices(device)
     index = int(device[5:]) if ":" in device else 0
     if index >= count:
         raise RuntimeError(f"device {device!r}: this machine has {count} CUDA device(s)")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -145,6 +146,14 @@ class ndarray(NDArrayOperatorsMixin):
     def fill(self, value) -> None:
         self._host.fill(value)
 
+    # The protocol by which PyTorch takes an array over without a copy. CuPy's arrays arrive as
+    # tensors on the GPU, these as tensors on the CPU, where they are.
+    def __dlpack__(self, **options):
+        return self._host.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._host.__dlpack_device__()
+
 
 class _Ufunc:
     """A function of the module that is a ufunc, with `at`."""
@@ -239,6 +248,53 @@ class Device:
         pass
 
 
+class Event:
+    """A place in the one stream; the time is the host's. All work is done when it is launched, but
+    like that of a GPU it counts as done only once somebody has waited for it."""
+
+    def __init__(self, block=False, disable_timing=False, interprocess=False):
+        if interprocess and not disable_timing:
+            raise ValueError("Timing must be disabled for interprocess events")
+        self._has_time, self._recorded, self._done = not disable_timing, 0.0, True
+
+    def record(self, stream=None) -> None:
+        if stream is not None:
+            raise TypeError("the stand-in for cupy.cuda.Event knows the current stream only")
+        self._recorded, self._done = time.perf_counter(), False
+        _waiting.append(self)
+
+    def synchronize(self) -> None:
+        """Everything before this event has happened, too."""
+        while not self._done:
+            _waiting.pop(0)._done = True
+
+    @property
+    def done(self) -> bool:
+        return self._done
+
+
+_waiting: list[Event] = []  # recorded, in this order, and not waited for
+
+
+def get_elapsed_time(start_event: Event, end_event: Event) -> float:
+    """Milliseconds."""
+    events = (start_event, end_event)
+    if not all(event._has_time and event._recorded for event in events):
+        raise CUDARuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
+    if not all(event._done for event in events):
+        raise CUDARuntimeError("cudaErrorNotReady: device not ready")
+    return 1000 * (end_event._recorded - start_event._recorded)
+
+
+def _properties(device: int) -> dict[str, Any]:
+    """Of an emulated GPU, small enough to be kept busy."""
+    return {
+        "name": b"emulated GPU", "multiProcessorCount": 2, "major": 8, "minor": 0,
+        "totalGlobalMem": 2**30, "l2CacheSize": 2**20, "maxThreadsPerMultiProcessor": 2048,
+        "warpSize": 32,
+    }  # fmt: skip
+
+
 class RawKernel:
     """A kernel of a `RawModule`, called as kernel(grid, block, arguments)."""
 
@@ -305,13 +361,18 @@ def _module() -> types.ModuleType:
     runtime, cuda, cupy = (
         types.ModuleType(name, __doc__) for name in ("cupy.cuda.runtime", "cupy.cuda", "cupy")
     )
-    vars(runtime).update(getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError)
-    vars(cuda).update(Device=Device, runtime=runtime)
+    vars(runtime).update(
+        getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError,
+        getDeviceProperties=_properties, driverGetVersion=lambda: 0, runtimeGetVersion=lambda: 0,
+    )  # fmt: skip
+    vars(cuda).update(
+        Device=Device, Event=Event, get_elapsed_time=get_elapsed_time, runtime=runtime
+    )
     vars(cupy).update({name: _function(name) for name in _FUNCTIONS})
     vars(cupy).update(
         ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=cuda, asarray=asarray,
         array=array, asnumpy=asnumpy, empty=_empty, empty_like=_empty_like, float32=np.float32,
-        float64=np.float64, int64=np.int64, inf=np.inf, newaxis=None,
+        float64=np.float64, int64=np.int64, inf=np.inf, newaxis=None, __version__="emulated",
     )  # fmt: skip
     return cupy
 
