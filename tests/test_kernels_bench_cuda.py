@@ -271,7 +271,7 @@ def test_a_call_that_was_not_hidden_is_made_again(cupy, monkeypatch, late, passe
 
 
 def test_the_drivers_version(monkeypatch, tmp_path):
-    assert cuda_device._cuda_version(12080) == "12.8"
+    assert [cuda_device._cuda_version(n) for n in (12080, 12100)] == ["12.8", "12.10"]
     monkeypatch.setattr(cuda_device, "Path", lambda name: tmp_path / "version")
     assert cuda_device._driver_version() is None
     (tmp_path / "version").write_text("570.1\n")

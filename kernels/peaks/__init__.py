@@ -89,5 +89,9 @@ sweep = Probe(
 )
 for _probe in (fma_chains, tensor_chains, add, sweep):
     _probe.rung("reference", f"peaks.reference:{_probe.name}")
-    _probe.rung("probe", f"peaks.gpu:{_probe.name}", device="cuda",
-                covers=lambda x, *rest: x.dtype.char in "fd")
+    _probe.rung(
+        "probe",
+        f"peaks.gpu:{_probe.name}",
+        device="cuda",
+        covers=lambda x, *rest: x.dtype.char in "fd",
+    )
