@@ -23,6 +23,7 @@ from pathlib import Path
 import tinygan.kernels
 from tinygan.kernels.checking import TOLERANCE, Standard, computes_in
 from tinygan.kernels.contest import Settings, bench_shape
+from tinygan.kernels.cuda_device import count_devices
 from tinygan.kernels.ladder import Ladder
 from tinygan.kernels.roofline import measure_roofline
 from tinygan.kernels.table import (
@@ -35,7 +36,6 @@ from tinygan.kernels.table import (
     replace_between_markers,
 )
 from tinygan.kernels.threads import get_num_threads, set_num_threads
-from tinygan.kernels.timing import timer
 
 REPEATS, QUICK_REPEATS = 20, 5
 
@@ -105,9 +105,11 @@ def _select(
         rung.name for rung in ladder.rungs if rung.device == options.device
     ])  # fmt: skip
     having = [ladder for ladder in ladders
-              if any(computes_in(rung, options.dtype) for rung in ladder.rungs)]  # fmt: skip
+              if any(rung.device == options.device and computes_in(rung, options.dtype)
+                     for rung in ladder.rungs)]  # fmt: skip
     if not having:
-        parser.error(f"none of these ladders has a rung for --dtype {options.dtype}")
+        parser.error(f"none of these ladders has a rung for --dtype {options.dtype} "
+                     f"on --device {options.device}")  # fmt: skip
     selected = []
     for ladder in having:
         shapes = list(ladder.bench_shapes) if options.shape is None else [options.shape]
@@ -122,22 +124,46 @@ def _print_list() -> None:
         print("  shapes:", ", ".join(map(repr, ladder.bench_shapes)))
 
 
-def _settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Settings:
-    """Sets the threads, then measures the roofline that they reach."""
-    try:
-        timer(options.device)
-    except ValueError as problem:
-        parser.error(str(problem))
-    if options.peer == "torch" and importlib.util.find_spec("torch") is None:
-        parser.error("--peer torch needs PyTorch, which is not installed")
+def _prepare_torch(device: str) -> None:
+    """As many threads as ours; on a GPU products of float32 in float32, not in TF32's 10 bits, and
+    of cuDNN's algorithms the one that is fastest for each shape.
+
+    Raises:
+        RuntimeError: PyTorch is not installed, or cannot use the GPU.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise RuntimeError("--peer torch needs PyTorch, which is not installed")
+    import torch
+
+    torch.set_num_threads(get_num_threads())
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise RuntimeError(
+                f"--peer torch: PyTorch {torch.__version__} finds no GPU; is it a build with CUDA?"
+            )
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    """Sets the threads and the peer's modes.
+
+    Raises:
+        RuntimeError: the device or the peer is missing.
+    """
+    if options.device == "cuda" and count_devices("cuda") == 0:
+        raise RuntimeError("device 'cuda': this machine has 0 CUDA devices")
     if options.threads is not None:
         set_num_threads(options.threads)
     if options.peer == "torch":
-        import torch
+        _prepare_torch(options.device)
 
-        torch.set_num_threads(get_num_threads())
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """With the roofline, which is measured here."""
     repeats = options.repeats or (QUICK_REPEATS if options.quick else REPEATS)
-    roofline = measure_roofline(options.dtype)
+    roofline = measure_roofline(options.device, options.dtype)
     return Settings(options.device, options.dtype, options.rung, options.peer, repeats, roofline)
 
 
@@ -155,9 +181,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             check_markers(options.write)  # before minutes of work, not after
         except (OSError, ValueError) as problem:
             parser.error(f"--write: {problem}")
-    settings = _settings(parser, options)
+    try:
+        _prepare(options)
+    except RuntimeError as problem:
+        parser.error(str(problem))
+    settings = _settings(options)
     command = f"{parser.prog} {shlex.join(argv)}".rstrip()
-    machine_text = machine_line(settings.dtype, settings.roofline)
+    machine_text = machine_line(settings.device, settings.dtype, settings.roofline)
     if not options.json:
         print(machine_text)
 
@@ -171,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         document = {
             "command": command,
-            "machine": machine(settings.roofline),
+            "machine": machine(settings.device, settings.roofline),
             "rows": [row.as_json() for row in rows],
         }
         print(json.dumps(document, indent=2, allow_nan=False))

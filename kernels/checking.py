@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.kernels import cuda
 from tinygan.kernels.ladder import Ladder, Rung, relative_error
 
 SEED = 0
@@ -67,6 +68,17 @@ def copied(value: Any, dtype: str) -> Any:
         return value.astype(dtype, order="K", copy=True)
     if isinstance(value, (list, tuple)):
         return type(value)(copied(item, dtype) for item in value)
+    return value
+
+
+def on_device(value: Any, device: str) -> Any:
+    """What `copied` returns, with all arrays on the device, in their memory order."""
+    if device == "cpu":
+        return value
+    if isinstance(value, np.ndarray):
+        return cuda.to_device(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(on_device(item, device) for item in value)
     return value
 
 

@@ -18,6 +18,7 @@ from tinygan.kernels.checking import (
     checked_error,
     computes_in,
     copied,
+    on_device,
 )
 from tinygan.kernels.ladder import Ladder, Rung
 from tinygan.kernels.roofline import Roofline
@@ -41,7 +42,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Contender:
-    """A rung or a mode of the peer, with its arguments.
+    """A rung or a mode of the peer, with its arguments, which lie on the device already.
 
     `checked` and `timed` compute the same; `checked` has arguments that no call has changed yet.
     `excuse` says why it is not timed, if it is not.
@@ -94,22 +95,25 @@ def bench_shape(ladder: Ladder, shape: str, standard: Standard, settings: Settin
 def _contenders(
     ladder: Ladder, args: tuple, options: dict, standard: Standard, settings: Settings
 ) -> Iterator[Contender]:
-    dtype = array_dtype(settings.dtype)
+    def fresh() -> tuple:
+        return on_device(copied(args, array_dtype(settings.dtype)), settings.device)
+
+    shared = on_device(args, settings.device)
     for rung in ladder.rungs:
         wanted = settings.rung in (None, rung.name) and computes_in(rung, settings.dtype)
         if wanted and rung.device == settings.device:
             yield Contender(
                 rung.name,
                 "rung",
-                functools.partial(rung, *copied(args, dtype), **options),
-                functools.partial(rung, *args, **options),
+                functools.partial(rung, *fresh(), **options),
+                functools.partial(rung, *shared, **options),
                 _excuse(rung, args, options, standard),
             )
     if settings.peer is not None and ladder.peer is not None:
         module, name = ladder.peer.split(":")
         prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), name)
         low = {"bfloat16": True} if settings.dtype == "bfloat16" else {}
-        modes = prepare(*copied(args, dtype), **options, **low)
+        modes = prepare(*fresh(), **options, **low)
         for mode, call in modes.items():
             checked = functools.partial(_as_float32, call) if low else call
             yield Contender(f"{settings.peer} {mode}", "peer", checked, call)

@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
 _WITH_SOURCES = (
-    "activation", "adam", "batch_norm", "conv2d", "layout", "matmul", "reduction"
+    "activation", "adam", "batch_norm", "conv2d", "layout", "matmul", "peaks",
+    "reduction",
 )  # fmt: skip
 
 _all: dict[str, Source] = {}
@@ -107,10 +108,23 @@ def in_memory_order(arrays: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
     them contiguous, and the order that leads back. What has another order or gaps is copied."""
     import cupy
 
-    model = arrays[-1]
-    order = sorted(range(model.ndim), key=lambda i: -model.strides[i])
-    back = tuple(sorted(range(model.ndim), key=lambda i: order[i]))
+    order, back = _memory_order(arrays[-1])
     return [cupy.ascontiguousarray(array.transpose(order)) for array in arrays], back
+
+
+def to_device(array):
+    """A copy on the current device of an array of the host, in the same order of memory. (CuPy
+    alone would keep the order only where it is that of the dimensions or its reverse.)"""
+    import cupy
+
+    order, back = _memory_order(array)
+    return cupy.asarray(array.transpose(order)).transpose(back)
+
+
+def _memory_order(array) -> tuple[list[int], tuple[int, ...]]:
+    """The dimensions as they lie in memory, the last one densest, and the order that leads back."""
+    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    return order, tuple(sorted(range(array.ndim), key=lambda i: order[i]))
 
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:

@@ -164,6 +164,13 @@ class Ladder:
         return f"<Ladder {self.name}: {' -> '.join(rung.name for rung in self.rungs)}>"
 
 
+class Probe(Ladder):
+    """A computation that is done to measure the machine: compared with its reference as every
+    ladder is, but called by no op and not part of the benchmark."""
+
+    registry: ClassVar[dict[str, Ladder]] = {}
+
+
 def _device(args: tuple) -> str:
     first = args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
     return "cpu" if isinstance(first, np.ndarray) else "cuda"
@@ -182,7 +189,7 @@ def relative_error(result: Any, reference: Any) -> float:
         return max(
             (relative_error(a, b) for a, b in zip(result, reference, strict=True)), default=0.0
         )
-    result = np.asarray(result.get() if hasattr(result, "get") else result, np.float64)
+    result = np.asarray(_on_host(result), np.float64)
     reference = np.asarray(reference, np.float64)
     if result.shape != reference.shape:
         raise ValueError(f"shape {result.shape}, the reference has {reference.shape}")
@@ -194,3 +201,11 @@ def relative_error(result: Any, reference: Any) -> float:
         return 0.0
     scale = np.abs(reference).max()
     return float(np.abs(result - reference).max() / (scale if scale > 0 else 1.0))
+
+
+def _on_host(array: Any) -> Any:
+    """A copy in the host's memory of an array of CuPy or a tensor of PyTorch; else the array."""
+    for method in ("get", "cpu"):
+        if hasattr(array, method):
+            return getattr(array, method)()
+    return array

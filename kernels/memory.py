@@ -48,8 +48,10 @@ def explaining(malloc: Callable[[int], Any]) -> Callable[[int], Any]:
     return allocate
 
 
-def explain_lack_of_memory(cupy: Any) -> None:
+def explain_lack_of_memory() -> None:
     """Lets CuPy's own pool, where it is the allocator, explain itself; others are left alone."""
+    import cupy
+
     malloc = cupy.get_default_memory_pool().malloc
     if cupy.cuda.get_allocator() == malloc:
         cupy.cuda.set_allocator(explaining(malloc))

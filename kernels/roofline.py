@@ -20,6 +20,7 @@ import numpy as np
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, tile_from_rows
 from tinygan.kernels.matmul.gemm_bf16 import bf16_tile_from_rows
 from tinygan.kernels.parallel import parallel
+from tinygan.kernels.peaks import gpu as peaks
 from tinygan.kernels.pointers import pointer_to
 from tinygan.kernels.threads import get_num_threads
 
@@ -31,7 +32,7 @@ _TILE_BYTES = 24 * 1024  # what the micro-kernel reads; first-level caches hold 
 
 @dataclass(frozen=True)
 class Roofline:
-    """The two limits of this machine for one dtype and number of threads."""
+    """The two limits of a device for one dtype (and, of a CPU, for one number of threads)."""
 
     flops_per_second: float
     bytes_per_second: float
@@ -46,10 +47,13 @@ class Roofline:
         return self.attainable(flops, traffic) < self.flops_per_second
 
 
-def measure_roofline(dtype: str) -> Roofline:
-    """Measures both limits with the threads of `tinygan.kernels.threads`; about half a second."""
-    bandwidth = _peak_bandwidth("float32" if dtype == "bfloat16" else dtype)
-    return Roofline(_peak_flops(dtype), bandwidth)
+def measure_roofline(device: str, dtype: str) -> Roofline:
+    """Measures both limits; about half a second on a CPU, with the threads of
+    `tinygan.kernels.threads`, and one or two on a GPU."""
+    of_arrays = "float32" if dtype == "bfloat16" else dtype
+    if device == "cuda":
+        return Roofline(peaks.peak_flops(dtype), peaks.peak_bandwidth(of_arrays))
+    return Roofline(_peak_flops(dtype), _peak_bandwidth(of_arrays))
 
 
 def _peak_flops(dtype: str) -> float:

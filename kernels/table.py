@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.files import atomic_write
+from tinygan.kernels.cuda_device import describe
 from tinygan.kernels.roofline import Roofline
 from tinygan.kernels.threads import get_num_threads
 
@@ -113,10 +114,11 @@ def computer() -> dict[str, Any]:
     }
 
 
-def machine(roofline: Roofline) -> dict[str, Any]:
+def machine(device: str, roofline: Roofline) -> dict[str, Any]:
     """What the numbers of kernels depend on, for the JSON document."""
     return {
         **computer(),
+        "gpu": describe() if device == "cuda" else None,
         "roofline": {
             "gflop_per_second": roofline.flops_per_second / 1e9,
             "gbyte_per_second": roofline.bytes_per_second / 1e9,
@@ -129,9 +131,18 @@ def computer_line() -> str:
     return f"{_cpu_model()}, {os.cpu_count()} cores, {get_num_threads()} threads"
 
 
-def machine_line(dtype: str, roofline: Roofline) -> str:
+def gpu_line() -> str:
+    gpu = describe()
+    driver = gpu["driver"] or f"for CUDA {gpu['cuda_of_driver']}"
     return (
-        f"{computer_line()}, {dtype}; "
+        f"{gpu['name']}, {gpu['multiprocessors']} multiprocessors, "
+        f"driver {driver}, CUDA {gpu['cuda']}"
+    )
+
+
+def machine_line(device: str, dtype: str, roofline: Roofline) -> str:
+    return (
+        f"{gpu_line() if device == 'cuda' else computer_line()}, {dtype}; "
         f"measured roofline {rounded(roofline.flops_per_second / 1e9)} GFLOP/s, "
         f"{rounded(roofline.bytes_per_second / 1e9)} GB/s (read and written)"
     )

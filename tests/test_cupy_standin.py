@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -51,6 +52,38 @@ def test_it_computes_as_numpy_does(cupy, rng):
     np.testing.assert_array_equal(x.get(), a)
     assert isinstance(x.sum(), cupy.ndarray) and float(x.sum()) == a.sum()
     assert x[1:].base is x.base and x[1:].base is not y.base
+
+
+def test_events_have_times_once_they_were_waited_for(cupy):
+    cuda = cupy.cuda
+    first, second, never = cuda.Event(), cuda.Event(), cuda.Event()
+    with pytest.raises(cuda.runtime.CUDARuntimeError, match="cudaErrorInvalidResourceHandle"):
+        cuda.get_elapsed_time(first, never)
+    first.record()
+    time.sleep(0.02)
+    second.record()
+    assert not first.done and not second.done and never.done
+    with pytest.raises(cuda.runtime.CUDARuntimeError, match="cudaErrorNotReady"):
+        cuda.get_elapsed_time(first, second)
+    second.synchronize()
+    assert first.done and second.done
+    assert 20 <= cuda.get_elapsed_time(first, second) < 20_000
+    untimed = cuda.Event(disable_timing=True)
+    untimed.record()
+    untimed.synchronize()
+    with pytest.raises(cuda.runtime.CUDARuntimeError, match="cudaErrorInvalidResourceHandle"):
+        cuda.get_elapsed_time(first, untimed)
+    with pytest.raises(ValueError, match="Timing must be disabled for interprocess events"):
+        cuda.Event(interprocess=True)
+
+
+def test_pytorch_takes_arrays_over_without_a_copy(cupy):
+    torch = pytest.importorskip("torch")
+    x = cupy.zeros((2, 3, 4), np.float32).transpose(0, 2, 1)
+    tensor = torch.from_dlpack(x)
+    tensor[1, 3, 2] = 5
+    assert tensor.shape == x.shape and tensor.stride() == (12, 1, 4)
+    assert float(x[1, 3, 2]) == 5 and float(x.sum()) == 5
 
 
 def test_arrays_of_the_host_are_refused(cupy):

@@ -30,7 +30,7 @@ def ladder(monkeypatch):
     monkeypatch.setattr(contest, "TIMED_REFERENCE_SECONDS", 1e9)
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(timing, "LARGE_BYTES", 1024)
-    monkeypatch.setattr(bench, "measure_roofline", lambda dtype: Roofline(8e9, 4e9))
+    monkeypatch.setattr(bench, "measure_roofline", lambda device, dtype: Roofline(8e9, 4e9))
     ladder = Ladder(
         "throw_away",
         make=lambda rng, dtype, size: ((rng.standard_normal(size).astype(dtype),), {}),
@@ -182,7 +182,7 @@ def test_json_numbers_fit_together(ladder, capsys):
     machine = document["machine"]
     assert machine["numpy"] == np.__version__
     assert machine["threads"] >= 1 and machine["cpu"] and machine["python"]
-    assert machine["roofline"]["gflop_per_second"] == 8
+    assert machine["roofline"]["gflop_per_second"] == 8 and machine["gpu"] is None
     (row,) = document["rows"]
     assert (row["flops"], row["bytes"]) == (2000, 16000)
     assert row["attainable_gflop_per_second"] == pytest.approx(0.5)  # 4 GB/s * 2000 / 16000
@@ -208,12 +208,34 @@ def test_unknown_names_are_answered_with_the_choices(ladder, capsys):
     assert "'0' is not a positive integer" in usage_error(capsys, "--repeats", "0")
 
 
-def test_a_device_without_rungs_or_without_a_clock(ladder, capsys):
+def test_a_device_without_rungs(ladder, capsys):
     error = usage_error(capsys, "throw_away", "--device", "cuda")
     assert "no CUDA rung is registered for throw_away" in error
+    ladder.rung("naive", "throw_away:right", device="cuda", precision="bfloat16")
+    error = usage_error(capsys, "throw_away", "--dtype", "bfloat16")
+    assert "none of these ladders has a rung for --dtype bfloat16 on --device cpu" in error
+
+
+@pytest.mark.parametrize("module", [None, "no GPU", "0 GPUs"])
+def test_cuda_without_cupy_or_a_gpu(ladder, capsys, monkeypatch, module):
+    """The command ends before anything is measured."""
+
+    def no_gpu():
+        raise RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+
+    def cupy(count):
+        runtime = types.SimpleNamespace(getDeviceCount=count, CUDARuntimeError=RuntimeError)
+        return types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime))
+
+    found, message = {
+        None: (None, "device 'cuda' needs CuPy: pip install 'tinygan[cuda12]' or "),
+        "no GPU": (cupy(no_gpu), "device 'cuda': no usable NVIDIA GPU (cudaErrorNoDevice: no CUDA"),
+        "0 GPUs": (cupy(lambda: 0), "device 'cuda': this machine has 0 CUDA devices"),
+    }[module]
+    monkeypatch.setitem(sys.modules, "cupy", found)
+    monkeypatch.setattr(bench, "measure_roofline", None)
     ladder.rung("naive", "throw_away:right", device="cuda")
-    error = usage_error(capsys, "throw_away", "--device", "cuda")
-    assert "no clock for device 'cuda'" in error
+    assert message in usage_error(capsys, "throw_away", "--device", "cuda")
 
 
 def test_list(ladder, capsys):

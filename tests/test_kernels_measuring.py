@@ -46,6 +46,11 @@ def test_calls_take_turns_and_the_first_round_does_not_count(monkeypatch):
     assert {name: len(seconds) for name, seconds in result.items()} == {"a": 2, "b": 2}
 
 
+def test_a_device_without_a_clock():
+    with pytest.raises(ValueError, match="no clock for device 'tpu'"):
+        timing.interleaved({}, "tpu", 1)
+
+
 def test_copies_keep_the_memory_order_and_share_nothing():
     x = np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)
     args = copied(([x], x, 3, None), "float32")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.kernels import recording
+from tinygan.kernels.cuda_device import count_devices
 from tinygan.kernels.memory import explain_lack_of_memory
 
 Array = Any  # a numpy.ndarray or, on a GPU, a cupy.ndarray
@@ -43,33 +44,12 @@ def check_device(device: str | None) -> str:
         return "cpu"
     if not isinstance(device, str) or not _is_cuda_name(device):
         raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {device!r}")
-    try:
-        import cupy
-    except ImportError as error:
-        raise RuntimeError(
-            f"device {device!r} needs CuPy: pip install 'tinygan[cuda12]' or 'tinygan[cuda13]' "
-            f"({error})"
-        ) from error
-    runtime = cupy.cuda.runtime
-    try:
-        count = runtime.getDeviceCount()
-    except runtime.CUDARuntimeError as error:
-        hint = ""
-        if "InsufficientDriver" in str(error):
-            has, needs = runtime.driverGetVersion(), runtime.runtimeGetVersion()
-            hint = (f"; the driver is for CUDA {_version(has)}, CuPy for {_version(needs)}: update "
-                    "the driver, or install the CuPy that fits it")  # fmt: skip
-        raise RuntimeError(f"device {device!r}: no usable NVIDIA GPU ({error}){hint}") from error
+    count = count_devices(device)
     index = int(device[5:]) if ":" in device else 0
     if index >= count:
         raise RuntimeError(f"device {device!r}: this machine has {count} CUDA device(s)")
-    explain_lack_of_memory(cupy)
+    explain_lack_of_memory()
     return f"cuda:{index}"
-
-
-def _version(number: int) -> str:
-    """12.4 of 12040, as CUDA counts."""
-    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _is_cuda_name(device: str) -> bool:

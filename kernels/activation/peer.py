@@ -4,28 +4,28 @@
 def relu(x):
     import torch
 
-    x = torch.from_numpy(x)
+    x = torch.from_dlpack(x)
     return {"eager": lambda: torch.relu(x)}
 
 
 def relu_backward(grad, y):
     import torch
 
-    grad, y = torch.from_numpy(grad), torch.from_numpy(y)
+    grad, y = torch.from_dlpack(grad), torch.from_dlpack(y)
     return {"eager": lambda: torch.ops.aten.threshold_backward(grad, y, 0)}
 
 
 def leaky_relu(x, slope):
     import torch
 
-    x = torch.from_numpy(x)
+    x = torch.from_dlpack(x)
     return {"eager": lambda: torch.nn.functional.leaky_relu(x, slope)}
 
 
 def leaky_relu_backward(grad, y, slope):
     import torch
 
-    grad, y = torch.from_numpy(grad), torch.from_numpy(y)
+    grad, y = torch.from_dlpack(grad), torch.from_dlpack(y)
     of_result = True  # y is the output of leaky_relu, not its input
     return {"eager": lambda: torch.ops.aten.leaky_relu_backward(grad, y, slope, of_result)}
 
@@ -33,12 +33,12 @@ def leaky_relu_backward(grad, y, slope):
 def tanh(x):
     import torch
 
-    x = torch.from_numpy(x)
+    x = torch.from_dlpack(x)
     return {"eager": lambda: torch.tanh(x)}
 
 
 def tanh_backward(grad, y):
     import torch
 
-    grad, y = torch.from_numpy(grad), torch.from_numpy(y)
+    grad, y = torch.from_dlpack(grad), torch.from_dlpack(y)
     return {"eager": lambda: torch.ops.aten.tanh_backward(grad, y)}

@@ -6,9 +6,9 @@ def adam(params, grads, m, v, *, lr, beta1, beta2, eps, step):
     import torch
 
     params, grads, m, v = (
-        [torch.from_numpy(array).clone() for array in arrays] for arrays in (params, grads, m, v)
+        [torch.from_dlpack(array).clone() for array in arrays] for arrays in (params, grads, m, v)
     )
-    steps = [torch.tensor(float(step)) for _ in params]
+    steps = [torch.tensor(float(step), device=p.device) for p in params]
 
     def update():
         torch._fused_adam_(

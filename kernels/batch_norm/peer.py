@@ -8,7 +8,7 @@ the other, for c numbers beside its m * c; the backward pass gets it ready-made.
 def batch_norm(x, weight, bias, eps, slope):
     import torch
 
-    x, weight, bias = (torch.from_numpy(array) for array in (x, weight, bias))
+    x, weight, bias = (torch.from_dlpack(array) for array in (x, weight, bias))
 
     def forward():
         y, mean, inverse = torch.ops.aten.native_batch_norm(
@@ -31,7 +31,7 @@ def batch_norm_backward(x, grad_y, weight, bias, mean, var, eps, slope):
     import torch
 
     x, grad_y, weight, bias, mean, var = (
-        torch.from_numpy(array) for array in (x, grad_y, weight, bias, mean, var)
+        torch.from_dlpack(array) for array in (x, grad_y, weight, bias, mean, var)
     )
     inverse = (var.double() + eps).rsqrt().to(x.dtype)
     y = (x - mean) * inverse * weight + bias  # what the forward pass would have left

@@ -57,8 +57,9 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, bfloat16=False):
         image, inside = _padded(_nchw(x, bfloat16), list(sizes))
         image = image.contiguous(memory_format=memory_format)
         grad = _nchw(y, bfloat16).contiguous(memory_format=memory_format)
-        taps = torch.empty(y.shape[3], x.shape[3], *kernel_size, dtype=image.dtype)
-        taps = taps.contiguous(memory_format=memory_format)  # read for its shape and format only
+        # Read for its shape and format only.
+        taps = image.new_empty(y.shape[3], x.shape[3], *kernel_size)
+        taps = taps.contiguous(memory_format=memory_format)
         only_weight = [False, True, False]
         return lambda: torch.ops.aten.convolution_backward(
             grad, image, taps, None, stride, inside, (1, 1), False, (0, 0), 1, only_weight
@@ -79,7 +80,7 @@ def _modes(mode):
 def _tensor(array, bfloat16):
     import torch
 
-    tensor = torch.from_numpy(array)
+    tensor = torch.from_dlpack(array)
     return tensor.bfloat16() if bfloat16 else tensor
 
 

@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from tinygan.kernels.emulator import tape
+from tinygan.kernels.emulator import streams
 from tinygan.kernels.emulator.build import EmulatorError
 from tinygan.kernels.emulator.module import Module, Traffic, empty
+from tinygan.kernels.emulator.streams import CUDARuntimeError
 
 # How kernels run; `installed` sets them.
 checked = False
@@ -101,9 +102,9 @@ class ndarray(NDArrayOperatorsMixin):
             return getattr(ufunc, method)(*given, **options)
 
         if out is not None:
-            tape.changing(options["out"], call)
+            streams.changing(options["out"], call)
             return out[0]
-        return _device(tape.computing(given, call))
+        return _device(streams.computing(given, call))
 
     def __array__(self, *args, **options):
         raise TypeError(
@@ -114,12 +115,12 @@ class ndarray(NDArrayOperatorsMixin):
         if name in _METHODS:
             method = getattr(self._host, name)
             if name == "tolist":
-                tape.refuse("tolist")
+                streams.refuse("tolist")
                 return method
             if name == "nonzero":
-                tape.refuse("nonzero, whose result has as many numbers as there are,")
+                streams.refuse("nonzero, whose result has as many numbers as there are,")
             return lambda *args, **options: _device(
-                tape.computing([self._host], lambda: method(*_host(args), **_host(options)))
+                streams.computing([self._host], lambda: method(*_host(args), **_host(options)))
             )
         raise AttributeError(f"the stand-in for cupy.ndarray has no {name!r}")
 
@@ -152,12 +153,12 @@ class ndarray(NDArrayOperatorsMixin):
         where = _host(index)
         parts = index if isinstance(index, tuple) else (index,)
         if any(getattr(part, "dtype", None) == np.bool_ for part in parts):
-            tape.refuse("indexing with a mask, whose result has as many numbers as are true,")
-        return _device(tape.computing([self._host], lambda: self._host[where]))
+            streams.refuse("indexing with a mask, whose result has as many numbers as are true,")
+        return _device(streams.computing([self._host], lambda: self._host[where]))
 
     def __setitem__(self, index, value):
         where, host = _host(index), _host(value)
-        tape.changing([self._host], lambda: self._host.__setitem__(where, host))
+        streams.changing([self._host], lambda: self._host.__setitem__(where, host))
 
     def __len__(self) -> int:
         return len(self._host)
@@ -179,15 +180,23 @@ class ndarray(NDArrayOperatorsMixin):
 
     def get(self) -> np.ndarray:
         """A copy in the host's memory."""
-        tape.refuse("a copy to the host")
+        streams.refuse("a copy to the host")
         return self._host.copy()
 
     def item(self):
-        tape.refuse("a copy to the host")
+        streams.refuse("a copy to the host")
         return self._host.item()
 
     def fill(self, value) -> None:
-        tape.changing([self._host], lambda: self._host.fill(value))
+        streams.changing([self._host], lambda: self._host.fill(value))
+
+    # The protocol by which PyTorch takes an array over without a copy. CuPy's arrays arrive as
+    # tensors on the GPU, these as tensors on the CPU, where they are.
+    def __dlpack__(self, **options):
+        return self._host.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._host.__dlpack_device__()
 
 
 class _Ufunc:
@@ -201,22 +210,22 @@ class _Ufunc:
 
     def at(self, array: ndarray, indices, values) -> None:
         where, what = _host(indices), _host(values)
-        tape.changing([array._host], lambda: self._function.at(array._host, where, what))
+        streams.changing([array._host], lambda: self._function.at(array._host, where, what))
 
 
 def _call(function, args, options):
     out, options = options.get("out"), _host(options)
     given = [_host(x) for x in args]
-    if function in _PRODUCTS and tape.capturing():
+    if function in _PRODUCTS and streams.capturing():
         raise NotImplementedError(
             "calling cuBLAS API during stream capture is currently unsupported"
         )
     if out is not None or function is np.copyto:
         written = given[0] if out is None else out._host
-        tape.changing([written], lambda: function(*given, **options))
+        streams.changing([written], lambda: function(*given, **options))
         return out
     inputs = [x for each in given for x in (each if isinstance(each, (list, tuple)) else [each])]
-    return _device(tape.computing(inputs, lambda: function(*given, **options)))
+    return _device(streams.computing(inputs, lambda: function(*given, **options)))
 
 
 def _function(name: str):
@@ -249,7 +258,7 @@ def asarray(x, dtype=None) -> ndarray:
     if isinstance(x, ndarray):
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
     if not isinstance(x, (bool, int, float)):  # which become arguments of a kernel
-        tape.refuse("a copy from the host")
+        streams.refuse("a copy from the host")
     return _placed(np.asarray(x, dtype))
 
 
@@ -257,7 +266,7 @@ def array(x, dtype=None) -> ndarray:
     """A copy."""
     if isinstance(x, ndarray):
         return x.copy() if dtype is None else x.astype(dtype)
-    tape.refuse("a copy from the host")
+    streams.refuse("a copy from the host")
     return _placed(np.array(x, dtype))
 
 
@@ -303,6 +312,13 @@ def _pointed_to(args: Sequence[Any]) -> list[np.ndarray]:
     addresses = np.frombuffer(b"".join(word[: len(word) // 8 * 8] for word in words), np.uint64)
     found = {int(a): _addresses.get(int(a)) for a in addresses if a}
     return [array._host for array in found.values() if array is not None]
+def _properties(device: int) -> dict[str, Any]:
+    """Of an emulated GPU, small enough to be kept busy."""
+    return {
+        "name": b"emulated GPU", "multiProcessorCount": 2, "major": 8, "minor": 0,
+        "totalGlobalMem": 2**30, "l2CacheSize": 2**20, "maxThreadsPerMultiProcessor": 2048,
+        "warpSize": 32,
+    }  # fmt: skip
 
 
 class RawKernel:
@@ -322,7 +338,7 @@ class RawKernel:
         given = [self._argument(i, x) for i, x in enumerate(args)]
         pointed = _pointed_to(given)
         try:
-            tape.changing(
+            streams.changing(
                 [x for x in [*given, *pointed] if x.ndim],
                 lambda: module.launch(
                     self.name, grid, block, given, pointed=pointed,
@@ -394,10 +410,6 @@ def using_allocator(allocator: Any) -> Iterator[None]:
     _allocators.pop()
 
 
-class CUDARuntimeError(RuntimeError):
-    """As `cupy.cuda.runtime.CUDARuntimeError`."""
-
-
 def _module() -> types.ModuleType:
     runtime, cuda, cupy = (
         types.ModuleType(name, __doc__) for name in ("cupy.cuda.runtime", "cupy.cuda", "cupy")
@@ -406,14 +418,13 @@ def _module() -> types.ModuleType:
     vars(memory).update(OutOfMemoryError=OutOfMemoryError)
     vars(runtime).update(
         getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError,
-        memGetInfo=lambda: (2**30, 2**31), driverGetVersion=lambda: 12040,
-        runtimeGetVersion=lambda: 12080,
-        getDeviceProperties=lambda index: {"name": b"emulated by the CPU"},
+        memGetInfo=lambda: (2**30, 2**31), getDeviceProperties=_properties,
+        driverGetVersion=lambda: 12040, runtimeGetVersion=lambda: 12080,
     )  # fmt: skip
     vars(cuda).update(
-        Device=Device, runtime=runtime, Event=tape.Event, Stream=tape.Stream, Graph=tape.Graph,
-        get_current_stream=tape.get_current_stream, MemoryPool=MemoryPool,
-        using_allocator=using_allocator, set_allocator=set_allocator,
+        Device=Device, runtime=runtime, Event=streams.Event, Stream=streams.Stream,
+        get_elapsed_time=streams.get_elapsed_time, get_current_stream=streams.get_current_stream,
+        MemoryPool=MemoryPool, using_allocator=using_allocator, set_allocator=set_allocator,
         get_allocator=lambda: _allocators[-1], memory=memory,
     )  # fmt: skip
     vars(cupy).update({name: _function(name) for name in _FUNCTIONS})
@@ -421,7 +432,7 @@ def _module() -> types.ModuleType:
     vars(cupy).update(
         ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=cuda, asarray=asarray,
         array=array, asnumpy=asnumpy, empty=_empty, empty_like=_empty_like, float32=np.float32,
-        float64=np.float64, int64=np.int64, inf=np.inf, newaxis=None,
+        float64=np.float64, int64=np.int64, inf=np.inf, newaxis=None, __version__="emulated",
     )  # fmt: skip
     return cupy
 

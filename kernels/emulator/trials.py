@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygan.kernels import cuda
 from tinygan.kernels.emulator import standin
-from tinygan.kernels.ladder import Ladder, Rung, relative_error
+from tinygan.kernels.ladder import Ladder, Probe, Rung, relative_error
 
 # Relative to the largest value of the result. Sums of some hundreds of terms round to less than
 # 1e-6 in float32 (measured) and 1e-15 in float64; a wrong, lost or doubled term is far larger.
@@ -81,7 +81,7 @@ class Trial(NamedTuple):
 @functools.cache
 def of_sources() -> dict[str, list[Trial]]:
     """{name of a .cu file: the trials that launch it, those with the least work first}."""
-    sources = cuda.sources()  # imports every ladder that has CUDA rungs
+    sources = cuda.sources()  # imports every ladder and probe that has CUDA rungs
     found: dict[str, list[Trial]] = {source.name: [] for source in sources}
     used: set[str] = set()
     launch = cuda.Source.launch
@@ -93,7 +93,7 @@ def of_sources() -> dict[str, list[Trial]]:
     try:
         cuda.Source.launch = note
         with standin.installed() as cupy:
-            for ladder in Ladder.registry.values():
+            for ladder in (*Ladder.registry.values(), *Probe.registry.values()):
                 for rung in (rung for rung in ladder.rungs if rung.device == "cuda"):
                     for case, values in ladder.shapes.items():
                         args, options = draw(ladder, values, "float32")

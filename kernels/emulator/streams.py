@@ -6,6 +6,7 @@ depends on; what was there before and has been written to is put back at the end
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -76,17 +77,46 @@ def computing(inputs: Sequence[Any], call: Callable[[], Any]) -> Any:
     return tuple(arrays) if several else arrays[0]
 
 
+class CUDARuntimeError(RuntimeError):
+    """As `cupy.cuda.runtime.CUDARuntimeError`."""
+
+
 class Event:
-    """As `cupy.cuda.Event`; everything that was queued is done already."""
+    """A place in the one stream; the time is the host's. All work is done when it is launched, but
+    like that of a GPU it counts as done only once somebody has waited for it."""
 
-    def __init__(self, block: bool = False, disable_timing: bool = False):
-        pass
+    def __init__(self, block=False, disable_timing=False, interprocess=False):
+        if interprocess and not disable_timing:
+            raise ValueError("Timing must be disabled for interprocess events")
+        self._has_time, self._recorded, self._done = not disable_timing, 0.0, True
 
-    def record(self, stream: Any = None) -> None:
-        pass
+    def record(self, stream=None) -> None:
+        if self._has_time:
+            self._recorded, self._done = time.perf_counter(), False
+            _waiting.append(self)
 
     def synchronize(self) -> None:
+        """Everything before this event has happened, too."""
         refuse("cudaEventSynchronize")
+        while not self._done:
+            _waiting.pop(0)._done = True
+
+    @property
+    def done(self) -> bool:
+        return self._done
+
+
+_waiting: list[Event] = []  # recorded, in this order, and not waited for
+
+
+def get_elapsed_time(start_event: Event, end_event: Event) -> float:
+    """Milliseconds."""
+    events = (start_event, end_event)
+    if not all(event._has_time and event._recorded for event in events):
+        raise CUDARuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
+    if not all(event._done for event in events):
+        raise CUDARuntimeError("cudaErrorNotReady: device not ready")
+    return 1000 * (end_event._recorded - start_event._recorded)
 
 
 class Graph:
@@ -116,7 +146,9 @@ class Stream:
         _streams.pop()
 
     def record(self, event: Event | None = None) -> Event:
-        return Event() if event is None else event
+        event = Event(disable_timing=True) if event is None else event
+        event.record(self)
+        return event
 
     def wait_event(self, event: Event) -> None:
         pass

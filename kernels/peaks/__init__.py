@@ -1,0 +1,97 @@
+"""What a GPU can do at most: the kernels by which its roofline is measured.
+
+    fma_chains(x, factor, offset, steps)[t]  = sum over k = 0, ..., 7 of c_k, where c_k = x[t] + k
+                                               and then `steps` times c_k = c_k factor + offset
+    tensor_chains(x, steps)[t]               = 8 steps (p[g, 2 i] + p[g, 2 i + 1]) with p = u u^T,
+                                               t = 4 g + i, for each 32 values of x, an 8x4 matrix u
+    add(b, c)                                = b + c
+    sweep(x, threads, passes)[t]             = passes times the sum of all x[i], i = t mod threads
+
+The first two keep arithmetic busy and memory idle, the others the other way round. They are
+probes: tested like the rungs of a ladder, but nobody calls them for their results.
+"""
+
+from tinygan.kernels.ladder import Probe
+
+
+def make_fma_chains(rng, dtype, n, steps):
+    factor, offset = rng.uniform(-1.1, 1.1, 2)
+    return (rng.standard_normal(n).astype(dtype), float(factor), float(offset), steps), {}
+
+
+def make_tensor_chains(rng, dtype, warps, steps):
+    # Integers of this size and their sums are exact in bfloat16 and float32.
+    return (rng.integers(-8, 9, 32 * warps).astype(dtype), steps), {}
+
+
+def make_add(rng, dtype, n):
+    b, c = rng.standard_normal((2, n))
+    return (b.astype(dtype), c.astype(dtype)), {}
+
+
+def make_sweep(rng, dtype, n, threads, passes):
+    return (rng.integers(-8, 9, n).astype(dtype), threads, passes), {}
+
+
+fma_chains = Probe(
+    "fma_chains",
+    make=make_fma_chains,
+    flops=lambda x, factor, offset, steps: 16 * steps * x.size,
+    traffic=lambda x, *rest: 2 * x.nbytes,
+    shapes={
+        "one thread": dict(n=1, steps=3),
+        "no steps": dict(n=5, steps=0),
+        "one block": dict(n=256, steps=1),
+        "two blocks": dict(n=300, steps=33),
+    },
+    bench_shapes={},
+)
+tensor_chains = Probe(
+    "tensor_chains",
+    make=make_tensor_chains,
+    # Each warp: 8 products of 16x16 and 16x8 matrices.
+    flops=lambda x, steps: 8 * (2 * 16 * 16 * 8) * steps * (x.size // 32),
+    traffic=lambda x, steps: 2 * x.nbytes,
+    shapes={
+        "one warp": dict(warps=1, steps=1),
+        "no steps": dict(warps=1, steps=0),
+        "a few steps": dict(warps=1, steps=3),
+        "one block": dict(warps=4, steps=1),
+        "two blocks": dict(warps=8, steps=5),
+    },
+    bench_shapes={},
+)
+add = Probe(
+    "add",
+    make=make_add,
+    flops=lambda b, c: b.size,
+    traffic=lambda b, c: 3 * b.nbytes,
+    shapes={
+        "one": dict(n=1),
+        "odd": dict(n=1003),
+        "one block": dict(n=1024),
+        "two blocks": dict(n=2050),
+    },
+    bench_shapes={},
+)
+sweep = Probe(
+    "sweep",
+    make=make_sweep,
+    flops=lambda x, threads, passes: passes * x.size,
+    traffic=lambda x, threads, passes: passes * x.nbytes,
+    shapes={
+        "more threads than numbers": dict(n=3, threads=64, passes=1),
+        "no passes": dict(n=3, threads=32, passes=0),
+        "odd": dict(n=1003, threads=96, passes=2),
+        "two blocks": dict(n=2050, threads=512, passes=3),
+    },
+    bench_shapes={},
+)
+for _probe in (fma_chains, tensor_chains, add, sweep):
+    _probe.rung("reference", f"peaks.reference:{_probe.name}")
+    _probe.rung(
+        "probe",
+        f"peaks.gpu:{_probe.name}",
+        device="cuda",
+        covers=lambda x, *rest: x.dtype.char in "fd",
+    )

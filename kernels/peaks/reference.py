@@ -1,0 +1,24 @@
+"""What the probes must compute."""
+
+import numpy as np
+
+
+def fma_chains(x, factor, offset, steps):
+    chains = [x + k for k in range(8)]
+    for _ in range(steps):
+        chains = [chain * factor + offset for chain in chains]
+    return sum(chains)
+
+
+def tensor_chains(x, steps):
+    u = x.reshape(-1, 8, 4)
+    products = u @ u.transpose(0, 2, 1)
+    return 8 * steps * products.reshape(-1, 8, 4, 2).sum(3).reshape(-1)
+
+
+def sweep(x, threads, passes):
+    return passes * np.array([x[t::threads].sum() for t in range(threads)])
+
+
+def add(b, c):
+    return np.array([first + second for first, second in zip(b, c, strict=True)])
