@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygan.autograd import Function
+from tinygan.autograd import Function, is_grad_enabled
 from tinygan.device import array_module
+from tinygan.kernels.cross_entropy import bce_with_logits, bce_with_logits_backward
 from tinygan.ops.activation import log_softmax, relu, sigmoid, softplus
 from tinygan.ops.math import clip, log
 from tinygan.ops.reduction import mean, sum
@@ -118,6 +119,34 @@ def binary_cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean")
 # The losses of the two players. D(x) is the discriminator's output without an activation (logits).
 
 
+class MeanCrossEntropy(Function):
+    """mean of softplus(x) - t x over all logits x;  g (sigmoid(x) - t) / n
+
+    The cross-entropy of sigmoid(x) and one target probability t for all.
+    """
+
+    saves_inputs = True
+
+    def __init__(self, target: float):
+        self.target = target
+
+    def forward(self, x):
+        return bce_with_logits(x, self.target)
+
+    def backward(self, grad_output):
+        (x,) = self.inputs
+        if is_grad_enabled():
+            return (grad_output * (sigmoid(x) - self.target) * (1.0 / x.numel()),)
+        return (Tensor(bce_with_logits_backward(x.data, grad_output.data, self.target)),)
+
+
+def _cross_entropy_to(logits: Tensor, target: float) -> Tensor:
+    """-E (t log D + (1 - t) log(1 - D)), D = sigmoid(logits)"""
+    if logits.numel() == 0:
+        raise ValueError(f"gan_loss: no logits, got shape {logits.shape}")
+    return MeanCrossEntropy(target)(logits)
+
+
 class GANLoss(NamedTuple):
     """Both players' losses: ``discriminator(real, fake)`` and ``generator(fake)``, from D's
     outputs without an activation, any shape; scalars out."""
@@ -128,14 +157,14 @@ class GANLoss(NamedTuple):
 
 def _cross_entropy_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """-E log D(x) - E log(1 - D(G(z))), D = sigmoid(logits)"""
-    return mean(softplus(-real)) + mean(softplus(fake))
+    return _cross_entropy_to(real, 1.0) + _cross_entropy_to(fake, 0.0)
 
 
 GAN_LOSSES = {
     # Goodfellow 2014 (arXiv:1406.2661), eq. 1: G minimises E log(1 - D(G(z))).
-    "minimax": GANLoss(_cross_entropy_discriminator, lambda fake: -mean(softplus(fake))),
+    "minimax": GANLoss(_cross_entropy_discriminator, lambda fake: -_cross_entropy_to(fake, 0.0)),
     # The same paper, section 3: G maximises E log D(G(z)), whose gradient does not saturate.
-    "non-saturating": GANLoss(_cross_entropy_discriminator, lambda fake: mean(softplus(-fake))),
+    "non-saturating": GANLoss(_cross_entropy_discriminator, lambda fake: _cross_entropy_to(fake, 1.0)),
     # As many tutorials write it: logarithms of probabilities, unguarded. A sigmoid that has rounded
     # to 0 or 1 makes the loss infinite. Here to show it; use "non-saturating".
     "log-probability": GANLoss(
