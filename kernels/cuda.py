@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
 _WITH_SOURCES = (
-    "activation", "adam", "batch_norm", "conv2d", "layout", "matmul", "reduction"
+    "activation", "adam", "batch_norm", "conv2d", "layout", "matmul", "random", "reduction"
 )  # fmt: skip
 
 _all: dict[str, Source] = {}
