@@ -208,8 +208,8 @@ inline float __int_as_float(int x) { return emulator::bits_as<float>(x); }
 // Fast functions have their exact values here; a GPU's differ in the last bits.
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 inline double rsqrt(double x) { return 1.0 / sqrt(x); }
-// The argument is reduced before it is multiplied by pi: cospi of an odd number is -1 exactly.
-inline double cospi(double x) { return cos(3.14159265358979323846 * (x - 2.0 * rint(x / 2.0))); }
+// The cosine of pi x; a GPU's is exact at multiples of 1/2.
+inline double cospi(double x) { return cos(3.14159265358979323846 * x); }
 inline float cospif(float x) { return static_cast<float>(cospi(static_cast<double>(x))); }
 inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }

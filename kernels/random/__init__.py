@@ -42,7 +42,7 @@ def _uniform_flops(state, count, dtype):
 SHAPES = {
     "nothing": dict(count=0, word=2),
     "one": dict(count=1),
-    "whole blocks": dict(count=64),
+    "whole blocks": dict(count=64, word=0),
     "its end is not aligned": dict(count=101),
     "from the middle of a block": dict(count=37, word=4),
     "nothing is aligned": dict(count=39, word=2),

@@ -29,8 +29,8 @@ def place(bits: np.random.Philox, numbers: np.ndarray) -> None:
 def move_on(bits: np.random.Philox, count: int, dtype: np.dtype) -> None:
     """Leaves NumPy's generator as if it had drawn `count` uniform numbers, in constant time.
 
-    Blocks in the middle are skipped, and NumPy draws the rest, more than the words of two blocks,
-    so that nothing is left of the block where it stood.
+    Blocks in the middle are skipped, and NumPy draws the rest, the words of at least two blocks, so
+    that nothing is left of the block where it stood.
     """
     per_block = 32 // dtype.itemsize
     skipped = max(0, count // per_block - 2)
