@@ -60,12 +60,14 @@ def checked_error(call: Callable[[], Any], expected: Any, dtype: str) -> float:
 
 
 def copied(value: Any, dtype: str) -> Any:
-    """A deep copy with all arrays in `dtype` and in their memory order; a rung may work in place.
+    """A deep copy with all arrays of floating-point numbers in `dtype`, and all arrays in their
+    memory order; a rung may work in place.
 
     Numbers and what else is not an array stay as they are.
     """
     if isinstance(value, np.ndarray):
-        return value.astype(dtype, order="K", copy=True)
+        kept = dtype if value.dtype.kind == "f" else value.dtype
+        return value.astype(kept, order="K", copy=True)
     if isinstance(value, (list, tuple)):
         return type(value)(copied(item, dtype) for item in value)
     return value

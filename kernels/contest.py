@@ -76,6 +76,9 @@ def bench_shape(ladder: Ladder, shape: str, standard: Standard, settings: Settin
         rows.append(row)
         if contender.excuse:
             row.status, row.note = "not timed", contender.excuse
+        elif contender.kind == "peer" and not ladder.peer_agrees:
+            row.note, row.checked_against = "random numbers of its own", "nothing"
+            calls[contender.name] = contender.timed
         elif distrust:
             row.status, row.note = "refused", distrust
         else:

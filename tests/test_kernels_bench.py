@@ -312,3 +312,13 @@ def test_a_wrong_peer_is_refused(ladder, capsys):
     assert rows["long", "torch wrong"]["status"] == "refused"
     right = rows["long", "torch right"]
     assert right["peer_ratio"] == 1
+
+
+def test_a_peer_with_random_numbers_of_its_own_is_timed(ladder, capsys):
+    pytest.importorskip("torch")
+    ladder.peer_agrees = False
+    sys.modules["tinygan.kernels.throw_away"].peer = lambda x: {"random": lambda: 3 * x}
+    code, rows, _ = run(capsys, "--peer", "torch", "--shape", "long")
+    random = rows["long", "torch random"]
+    assert code == 0 and random["status"] == "timed" and random["peer_ratio"] == 1
+    assert (random["checked_against"], random["relative_error"]) == ("nothing", None)

@@ -93,6 +93,13 @@ def test_relative_error_does_not_round_to_the_smaller_type():
     assert relative_error(np.ones(2, np.float32), np.full(2, 1 + 1e-10)) == pytest.approx(1e-10)
 
 
+def test_integers_are_equal_or_wrong():
+    """Also where they differ by less than a float64 can tell."""
+    state = np.array([2**63, 5], np.uint64)
+    assert relative_error(state.copy(), state) == 0
+    assert relative_error(state + np.array([1, 0], np.uint64), state) == np.inf
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_relative_error_rejects_what_is_not_finite(bad):
     good = np.ones(3)

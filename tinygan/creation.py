@@ -72,9 +72,14 @@ def randn(
     device: str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Samples of N(0, 1)."""
-    array = generator.normal(sizes(size), check_dtype(dtype))
-    return Tensor(to_device(array, device)).requires_grad_(requires_grad)
+    """Samples of N(0, 1) from the stream of `generator`, made on `device`.
+
+    Raises:
+        TypeError: the dtype is neither float32 nor float64.
+        ValueError: a negative size, or an unknown device.
+    """
+    array = generator.normal(sizes(size), check_dtype(dtype), device)
+    return Tensor(array).requires_grad_(requires_grad)
 
 
 def rand(
@@ -84,6 +89,6 @@ def rand(
     device: str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Samples uniform in [0, 1)."""
-    array = generator.uniform(sizes(size), check_dtype(dtype))
-    return Tensor(to_device(array, device)).requires_grad_(requires_grad)
+    """Samples uniform in [0, 1), as `randn`."""
+    array = generator.uniform(sizes(size), check_dtype(dtype), device)
+    return Tensor(array).requires_grad_(requires_grad)

@@ -6,13 +6,17 @@ This file and the kernels are the only places that know there is more than one d
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any
 
 import numpy as np
 
 from tinygan.kernels import recording
 from tinygan.kernels.cuda_device import count_devices
+from tinygan.kernels.ladder import Ladder
 from tinygan.kernels.memory import explain_lack_of_memory
+from tinygan.kernels.random import normal, uniform
+from tinygan.kernels.random.cpu import box_muller, move_on, position
 
 Array = Any  # a numpy.ndarray or, on a GPU, a cupy.ndarray
 
@@ -105,7 +109,9 @@ def temporary_seed(seed: int):
 class Generator:
     """A stream of random numbers (Philox, counter-based) whose position can be saved.
 
-    Numbers are drawn on the CPU, so one seed gives the same run on every device.
+    One seed gives the same stream on every device: numbers are computed on the device that they
+    are for, from the position, which all devices share. Uniform numbers are the same bit for bit;
+    normal ones differ in the last bits, as logarithms and cosines do.
     """
 
     def __init__(self, seed: int = 0):
@@ -144,13 +150,61 @@ class Generator:
             "uinteger": state["uinteger"],
         }
 
-    def normal(self, size: tuple[int, ...], dtype) -> np.ndarray:
-        """Samples of N(0, 1)."""
+    def uniform(self, size: tuple[int, ...], dtype, device: str | None = None) -> Array:
+        """Samples uniform in [0, 1): the numbers of ``numpy.random.Generator(Philox).random``.
+
+        Args:
+            size: the shape.
+            dtype: float32 or float64; they have 24 and 53 random bits.
+            device: where the array is to lie; None means ``"cpu"``.
+
+        Raises:
+            TypeError: another dtype.
+            ValueError: a negative size, or an unknown device.
+        """
+        count, dtype, device = _checked("uniform", size, dtype, device)
+        if device == "cpu":
+            return self.numpy.random(size, dtype=dtype)
+        return self._on_device(uniform, count, 1, dtype, device).reshape(size)
+
+    def normal(self, size: tuple[int, ...], dtype, device: str | None = None) -> Array:
+        """Samples of N(0, 1): of each two uniform numbers r and s, sqrt(-2 ln(1 - r)) cos(2 pi s).
+
+        (Box and Muller 1958.) Arguments and errors as of `uniform`.
+        """
+        count, dtype, device = _checked("normal", size, dtype, device)
+        if device == "cpu":
+            return box_muller(self.numpy.random(2 * count, dtype=dtype)).reshape(size)
+        return self._on_device(normal, count, 2, dtype, device).reshape(size)
+
+    def ziggurat_normal(self, size: tuple[int, ...], dtype) -> np.ndarray:
+        """Samples of N(0, 1) by NumPy's ziggurat, ``numpy.random.Generator.standard_normal``.
+
+        (Marsaglia and Tsang 2000.) How many words it takes depends on their values, so it runs one
+        after the other, on the CPU only. Initial weights are drawn so: a seed keeps its model.
+        """
         return self.numpy.standard_normal(size, dtype=np.dtype(dtype))
 
-    def uniform(self, size: tuple[int, ...], dtype) -> np.ndarray:
-        """Samples uniform in [0, 1)."""
-        return self.numpy.random(size, dtype=np.dtype(dtype))
+    def _on_device(
+        self, ladder: Ladder, count: int, uniforms: int, dtype: np.dtype, device: str
+    ) -> Array:
+        """`count` numbers made on a GPU, of so many uniform ones each."""
+        import cupy
+
+        with cupy.cuda.Device(int(device[5:])):
+            numbers = ladder(cupy.asarray(position(self._bits)), count, dtype)
+        move_on(self._bits, uniforms * count, dtype)
+        return numbers
+
+
+def _checked(name: str, size, dtype, device: str | None) -> tuple[int, np.dtype, str]:
+    """How many numbers, the dtype, the full name of the device."""
+    dtype = np.dtype(dtype)
+    if dtype.char not in "fd":
+        raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")
+    if any(length < 0 for length in size):
+        raise ValueError(f"{name}: sizes must not be negative, got {tuple(size)}")
+    return math.prod(size), dtype, check_device(device)
 
 
 generator = Generator()

@@ -14,10 +14,10 @@ THREADS = 256
 
 def _mean(source, threads, x, target):
     (x,), _ = in_memory_order([x])  # a sum does not care
-    result = empty((), x.dtype)
+    result = empty(1, x.dtype)
     args = (x, result, np.int64(x.size), x.dtype.type(target))
     source.launch(f"bce<{name_of(x.dtype)}>", (1,), (threads,), args)
-    return result
+    return result.reshape(())
 
 
 def bce_with_logits_naive(x, target):
@@ -33,6 +33,6 @@ def bce_with_logits_backward(x, grad, target):
     result = empty(x.shape, x.dtype)
     NAIVE.launch(
         f"bce_backward<{name_of(x.dtype)}>", (parts(x.size, THREADS),), (THREADS,),
-        (x, grad, result, np.int64(x.size), x.dtype.type(target)),
+        (x, grad.reshape(1), result, np.int64(x.size), x.dtype.type(target)),
     )  # fmt: skip
     return result.transpose(back)

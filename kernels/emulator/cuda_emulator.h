@@ -208,6 +208,9 @@ inline float __int_as_float(int x) { return emulator::bits_as<float>(x); }
 // Fast functions have their exact values here; a GPU's differ in the last bits.
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 inline double rsqrt(double x) { return 1.0 / sqrt(x); }
+// The cosine of pi x; a GPU's is exact at multiples of 1/2.
+inline double cospi(double x) { return cos(3.14159265358979323846 * x); }
+inline float cospif(float x) { return static_cast<float>(cospi(static_cast<double>(x))); }
 inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }
 inline float __sinf(float x) { return sinf(x); }
@@ -222,6 +225,9 @@ inline float __fadd_rn(float x, float y) { return x + y; }
 inline float __saturatef(float x) { return x > 0.0f ? (x < 1.0f ? x : 1.0f) : 0.0f; }
 inline unsigned __umulhi(unsigned x, unsigned y) {
   return static_cast<unsigned>(static_cast<uint64_t>(x) * y >> 32);
+}
+inline unsigned long long __umul64hi(unsigned long long x, unsigned long long y) {
+  return static_cast<unsigned long long>(static_cast<unsigned __int128>(x) * y >> 64);
 }
 inline int __mulhi(int x, int y) {
   return static_cast<int>(static_cast<int64_t>(x) * y >> 32);

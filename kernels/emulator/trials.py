@@ -44,11 +44,16 @@ def draw(ladder: Ladder, case, dtype: str) -> tuple[tuple, dict]:
     return ladder.make(np.random.default_rng(seed), np.dtype(dtype), **case)
 
 
+def in_float64(array: np.ndarray) -> np.ndarray:
+    """Numbers in float64; of what is no floating-point number, a copy."""
+    return array.astype(np.float64 if array.dtype.kind == "f" else array.dtype, order="K")
+
+
 @functools.cache
 def reference(ladder: Ladder, case: str, dtype: str) -> Any:
     """Rung 0 in float64, on numbers that `dtype` can hold."""
     args, options = draw(ladder, ladder.shapes[case], dtype)
-    args = convert(args, lambda array: array.astype(np.float64, order="K"))
+    args = convert(args, in_float64)
     return ladder.reference(*args, **options)
 
 

@@ -22,14 +22,14 @@ def constant_(tensor: Tensor, value: float) -> Tensor:
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Samples of N(mean, std^2)."""
-    return _assign(tensor, generator.normal(tensor.shape, tensor.dtype) * std + mean)
+    return _assign(tensor, generator.ziggurat_normal(tensor.shape, tensor.dtype) * std + mean)
 
 
 def truncated_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Samples of N(mean, std^2) within two deviations: others are drawn again (TensorFlow's)."""
-    values = generator.normal(tensor.shape, tensor.dtype)
+    values = generator.ziggurat_normal(tensor.shape, tensor.dtype)
     while (outside := abs(values) > 2).any():
-        values[outside] = generator.normal((int(outside.sum()),), tensor.dtype)
+        values[outside] = generator.ziggurat_normal((int(outside.sum()),), tensor.dtype)
     return _assign(tensor, values * std + mean)
 
 

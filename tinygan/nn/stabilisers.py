@@ -105,7 +105,7 @@ class SpectralNorm(Module):
 
     def _random_direction(self, size: int) -> Buffer:
         weight = self.layer.weight
-        direction = self._unit(generator.normal((size,), weight.dtype))
+        direction = self._unit(generator.ziggurat_normal((size,), weight.dtype))
         return Buffer(to_device(direction, weight.device))
 
     def _unit(self, vector: Array) -> Array:

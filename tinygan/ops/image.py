@@ -5,46 +5,46 @@ from __future__ import annotations
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.device import Array, array_module
 from tinygan.tensor import Tensor
 
 
 class Translate(Function):
     """Image i moved down by dy[i] and right by dx[i], zeros coming in;  g, moved back"""
 
-    def __init__(self, dy: np.ndarray, dx: np.ndarray):
+    def __init__(self, dy: Array, dx: Array):
         self.dy, self.dx = dy, dx
 
     def forward(self, x):
         xp = array_module(x)
         _, _, height, width = x.shape
-        rows, in_height = _sources(height, self.dy)
-        columns, in_width = _sources(width, self.dx)
-        images, channels = np.arange(len(x))[:, None, None], slice(None)
-        index = [xp.asarray(i) for i in (images, rows[:, :, None], columns[:, None, :])]
-        inside = xp.asarray(in_height[:, :, None] & in_width[:, None, :])
+        rows, in_height = _sources(xp, height, self.dy)
+        columns, in_width = _sources(xp, width, self.dx)
+        images, channels = xp.arange(len(x))[:, None, None], slice(None)
+        inside = in_height[:, :, None] & in_width[:, None, :]
         # An index array on each side of the slice: the channels come last, as they do in memory.
-        moved = x[index[0], channels, index[1], index[2]] * inside[..., None].astype(x.dtype)
+        moved = x[images, channels, rows[:, :, None], columns[:, None, :]]
+        moved = moved * inside[..., None].astype(x.dtype)
         return moved.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
         return (Translate(-self.dy, -self.dx)(grad_output),)
 
 
-def _sources(size: int, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sources(xp, size: int, moves: Array) -> tuple[Array, Array]:
     """For each image and position, where its value comes from, and whether that is inside."""
-    sources = np.arange(size) - moves[:, None]
+    sources = xp.arange(size) - moves[:, None]
     inside = (sources >= 0) & (sources < size)
-    return np.clip(sources, 0, size - 1), inside
+    return xp.clip(sources, 0, size - 1), inside
 
 
-def translate(input: Tensor, dy: np.ndarray, dx: np.ndarray) -> Tensor:
+def translate(input: Tensor, dy: Array, dx: Array) -> Tensor:
     """Each image moved on its own: output[i, c, y, x] = input[i, c, y - dy[i], x - dx[i]], 0 where
     that lies outside.
 
     Args:
         input: (n, c, h, w).
-        dy, dx: (n,) integers, pixels down and to the right.
+        dy, dx: (n,) integers, pixels down and to the right, on the CPU or the input's device.
 
     Raises:
         ValueError: shapes do not fit.
@@ -52,9 +52,9 @@ def translate(input: Tensor, dy: np.ndarray, dx: np.ndarray) -> Tensor:
     """
     if input.ndim != 4:
         raise ValueError(f"translate: input must be (n, c, h, w), got shape {input.shape}")
-    moves = []
+    xp, moves = array_module(input.data), []
     for name, move in (("dy", dy), ("dx", dx)):
-        move = np.asarray(move)
+        move = xp.asarray(move)
         if move.dtype.kind not in "iu":
             raise TypeError(f"translate: {name} must be of integers, got {move.dtype}")
         if move.shape != input.shape[:1]:

@@ -164,7 +164,9 @@ GAN_LOSSES = {
     # Goodfellow 2014 (arXiv:1406.2661), eq. 1: G minimises E log(1 - D(G(z))).
     "minimax": GANLoss(_cross_entropy_discriminator, lambda fake: -_cross_entropy_to(fake, 0.0)),
     # The same paper, section 3: G maximises E log D(G(z)), whose gradient does not saturate.
-    "non-saturating": GANLoss(_cross_entropy_discriminator, lambda fake: _cross_entropy_to(fake, 1.0)),
+    "non-saturating": GANLoss(
+        _cross_entropy_discriminator, lambda fake: _cross_entropy_to(fake, 1.0)
+    ),
     # As many tutorials write it: logarithms of probabilities, unguarded. A sigmoid that has rounded
     # to 0 or 1 makes the loss infinite. Here to show it; use "non-saturating".
     "log-probability": GANLoss(

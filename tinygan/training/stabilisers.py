@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygan.autograd import grad
 from tinygan.creation import rand, randn
-from tinygan.device import Generator, generator, to_device
+from tinygan.device import Array, Generator, array_module, generator
 from tinygan.ops.image import translate
 from tinygan.ops.math import sqrt
 from tinygan.tensor import Tensor
@@ -81,15 +81,15 @@ def instance_noise(images: Tensor, std: float) -> Tensor:
     return images + randn(*images.shape, dtype=images.dtype, device=images.device) * std
 
 
-def _random(generator: Generator, images: Tensor) -> np.ndarray:
-    """One number in [0, 1) per image."""
-    return generator.uniform((len(images),), images.dtype)
+def _random(generator: Generator, images: Tensor) -> Array:
+    """One number in [0, 1) per image, on the images' device."""
+    return generator.uniform((len(images),), images.dtype, images.device)
 
 
 def brightness(images: Tensor, generator: Generator = generator) -> Tensor:
     """x + U(-0.5, 0.5), one number per image."""
     shift = (_random(generator, images) - 0.5).reshape(-1, *(1,) * (images.ndim - 1))
-    return images + Tensor(to_device(shift.astype(images.dtype), images.device))
+    return images + Tensor(shift)
 
 
 def translation(images: Tensor, generator: Generator = generator) -> Tensor:
@@ -103,13 +103,13 @@ def translation(images: Tensor, generator: Generator = generator) -> Tensor:
 
 def cutout(images: Tensor, generator: Generator = generator) -> Tensor:
     """A square of half the size, centred anywhere in the image, set to zero."""
-    inside = []
+    xp, inside = array_module(images.data), []
     for size in images.shape[2:]:
         half = size // 4
-        centre = np.floor(_random(generator, images) * size)[:, None]
-        inside.append(np.abs(np.arange(size) + 0.5 - centre) < half)
+        centre = (_random(generator, images) * size).astype(np.int64)[:, None]
+        inside.append(abs(xp.arange(size) + 0.5 - centre) < half)
     keep = ~(inside[0][:, None, :, None] & inside[1][:, None, None, :])
-    return images * Tensor(to_device(keep.astype(images.dtype), images.device))
+    return images * Tensor(keep.astype(images.dtype))
 
 
 AUGMENTATIONS = {"brightness": brightness, "translation": translation, "cutout": cutout}
