@@ -64,6 +64,7 @@ class Recording:
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._graph: Any = None
         self._participants: dict[Any, Participant] = {}
+        self.runs = 0  # of the work by Python: rehearsals and the one that is recorded
         self.launches: list[Launch] = []  # of our kernels, in the run that was last
 
     def participant(self, key: Any, make: Callable[[], T]) -> T:
@@ -104,6 +105,7 @@ class Recording:
         for each in self._participants.values():
             each.before()
         outer, current, self.launches = current, self, []
+        self.runs += 1
         outside = cupy.cuda.get_current_stream()
         try:
             with cupy.cuda.using_allocator(explaining(self._pool.malloc)), self._stream:

@@ -86,6 +86,28 @@ def test_arguments_of_the_host_are_copied(device, rng):
     assert len(set(losses)) == 5
 
 
+def test_random_numbers_go_on(device, rng):
+    """Each replay draws new ones, those that the CPU would draw; the stream goes on after it."""
+    def step(x):
+        return x + tinygan.rand(3, 5, device=x.device), F.dropout(x, 0.5), tinygan.randn(
+            2, device=x.device
+        )
+
+    results = []
+    for where, wrap in (("cpu", lambda f: f), (device, tinygan.capture)):
+        tinygan.manual_seed(8)
+        x, called = tinygan.ones(3, 5, device=where), wrap(step)
+        drawn = [[part.to("cpu").numpy().copy() for part in called(x)] for _ in range(6)]
+        drawn.append([tinygan.rand(7).numpy()])  # on the CPU, in between
+        drawn += [[part.to("cpu").numpy().copy() for part in called(x)] for _ in range(2)]
+        results.append(drawn)
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)  # cosines differ in last bits
+    assert len({tuple(each[0].ravel()) for each in results[1]}) == 9
+
+
 def test_an_eager_step_in_between_is_counted(device, rng):
     """The same parameters, trained by turns by the captured and by the plain step."""
     data = list(batches(rng, 8, device))

@@ -12,20 +12,26 @@ import tinygan.functional as F
 from tinygan.data import synthetic_digits
 from tinygan.models import DCGAN, mnist_500_model
 from tinygan.optim import Adam
-from tinygan.training import Settings, Trainer, gan_step, gan_step_tensors, r1_penalty
+from tinygan.training import (
+    Settings,
+    Trainer,
+    diff_augment,
+    gan_step,
+    gan_step_tensors,
+    r1_penalty,
+)
 
 
 def weighted_r1(critic, real, fake):
     return r1_penalty(critic, real, fake) * 5.0
 
 
-def play(model, device, reals, latents, wrap=lambda step: step, penalty=None, regulariser=None):
+def play(model, device, reals, latents, wrap, **options):
     """Losses of a step for each batch, and both nets' weights and statistics after them."""
     nets = model.generator.to(device), model.discriminator.to(device)
     optimizers = [Adam(net.parameters(), 1e-3, (0.5, 0.999)) for net in nets]
     step = wrap(partial(
-        gan_step_tensors, *nets, *optimizers, F.gan_loss("non-saturating"), penalty=penalty,
-        regulariser=regulariser,
+        gan_step_tensors, *nets, *optimizers, F.gan_loss("non-saturating"), **options
     ))  # fmt: skip
     losses = [
         step(real.to(device), latent.to(device), None).result()
@@ -51,9 +57,11 @@ def images(rng, count, *shape):
     return [tinygan.tensor(np.tanh(rng.standard_normal(shape)).astype("f4")) for _ in range(count)]
 
 
+augmented = partial(diff_augment, policy=("brightness", "translation", "cutout"))
 MODELS = {
     "DCGAN": (lambda: DCGAN(width=8), {}),
     "DCGAN with R1": (lambda: DCGAN(width=4, batch_norm_d=False), dict(penalty=weighted_r1)),
+    "DCGAN with DiffAugment": (lambda: DCGAN(width=4), dict(view=augmented)),
     "DeLiGAN": (mnist_500_model, {}),
 }
 
@@ -64,8 +72,9 @@ def played(name, device, rng, steps, wrap):
     model = make()
     reals = images(rng, steps, 5, 1, 28, 28)
     latents = [model.latent(5) for _ in range(steps)]
-    regulariser = partial(model.sigma_regulariser, 1 / 3) if name == "DeLiGAN" else None
-    return play(model, device, reals, latents, wrap, regulariser=regulariser, **options)
+    if name == "DeLiGAN":
+        options = dict(regulariser=partial(model.sigma_regulariser, 1 / 3))
+    return play(model, device, reals, latents, wrap, **options)
 
 
 @pytest.mark.parametrize("name", MODELS)

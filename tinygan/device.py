@@ -15,7 +15,7 @@ from tinygan.kernels import recording
 from tinygan.kernels.cuda_device import count_devices
 from tinygan.kernels.ladder import Ladder
 from tinygan.kernels.memory import explain_lack_of_memory
-from tinygan.kernels.random import normal, uniform
+from tinygan.kernels.random import advance, normal, uniform
 from tinygan.kernels.random.cpu import box_muller, move_on, position
 
 Array = Any  # a numpy.ndarray or, on a GPU, a cupy.ndarray
@@ -192,9 +192,56 @@ class Generator:
         import cupy
 
         with cupy.cuda.Device(int(device[5:])):
+            if recording.current is not None:
+                stream = recording.current.participant(
+                    (id(self), device), lambda: _DeviceStream(self, cupy)
+                )
+                return stream.draw(recording.current.runs, ladder, count, uniforms, dtype)
             numbers = ladder(cupy.asarray(position(self._bits)), count, dtype)
         move_on(self._bits, uniforms * count, dtype)
         return numbers
+
+
+class _DeviceStream:
+    """A generator's position in the memory of a GPU, for work that is replayed (a
+    `tinygan.kernels.recording.Participant`): each draw moves it on there."""
+
+    def __init__(self, generator: Generator, cupy):
+        self.generator, self.cupy = generator, cupy
+        self.known = position(generator._bits)  # what the array holds after the last run
+        self.array = cupy.asarray(self.known)
+        self.run = 0  # the last one that Python has seen, and what it drew: (count, dtype)
+        self.draws: list[tuple[int, np.dtype]] = []
+
+    def draw(self, run: int, ladder: Ladder, count: int, uniforms: int, dtype: np.dtype) -> Array:
+        if run != self.run:
+            self.run, self.draws = run, []
+        numbers = ladder(self.array, count, dtype)
+        advance(self.array, uniforms * count, dtype)
+        self.draws.append((uniforms * count, dtype))
+        self._move_on(uniforms * count, dtype)
+        return numbers
+
+    def _move_on(self, count: int, dtype: np.dtype) -> None:
+        move_on(self.generator._bits, count, dtype)
+        self.known = position(self.generator._bits)
+
+    def before(self) -> None:
+        here = position(self.generator._bits)
+        if (here != self.known).any():
+            self.known = here
+            self.array[...] = self.cupy.asarray(here)
+
+    def after(self) -> None:
+        for draw in self.draws:
+            self._move_on(*draw)
+
+    def save(self) -> tuple:
+        return self.known, self.generator.get_state()
+
+    def restore(self, saved: tuple) -> None:
+        self.known = saved[0]
+        self.generator.set_state(saved[1])
 
 
 def _checked(name: str, size, dtype, device: str | None) -> tuple[int, np.dtype, str]:

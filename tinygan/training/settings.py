@@ -101,9 +101,8 @@ class Settings:
 
     @property
     def repeats(self) -> bool:
-        """Whether all steps do the same, but for the penalties of every so many: augmentations
-        draw on the host, and noise falls."""
-        return not self.augment and self.noise is None
+        """Whether all steps do the same, but for the penalties of every so many: noise falls."""
+        return self.noise is None
 
     def view(self, epochs: float) -> View:
         """What D sees of images after so many epochs: augmented, then noisy, then packed."""
