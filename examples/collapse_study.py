@@ -44,7 +44,8 @@ def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
                 SameDCGAN(**variant.nets),
                 variant.images(train.images, train.labels, train.name), out,
                 Settings(options.batch_size, options.lr, seed=options.seed, **settings),
-                evaluate=scorer, samples=2000, resume=(out / "checkpoint.npz").exists(),
+                evaluate=lambda samples: scorer(variant.signed(samples)), samples=2000,
+                resume=(out / "checkpoint.npz").exists(),
             )  # fmt: skip
             if not trainer.train(epochs):
                 raise SystemExit(f"stopped and saved; the same command goes on with {name!r}")
