@@ -44,8 +44,8 @@ def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
                 SameDCGAN(**variant.nets),
                 variant.images(train.images, train.labels, train.name), out,
                 Settings(options.batch_size, options.lr, seed=options.seed, **settings),
-                device=options.device, evaluate=scorer, samples=2000,
-                resume=(out / "checkpoint.npz").exists(),
+                device=options.device, samples=2000, resume=(out / "checkpoint.npz").exists(),
+                evaluate=lambda samples: scorer(variant.signed(samples)),
             )  # fmt: skip
             if not trainer.train(epochs):
                 raise SystemExit(f"stopped and saved; the same command goes on with {name!r}")

@@ -25,6 +25,11 @@ class Variant:
     settings: dict[str, Any] = field(default_factory=dict)
     images: type[Dataset] = ZeroToOne
 
+    def signed(self, samples: np.ndarray) -> np.ndarray:
+        """Samples with black at -1 and white at 1, as the classifier knows digits. A generator that
+        is shown images in [0, 1] means 0 by black; what its tanh makes below that is black, too."""
+        return 2 * np.clip(samples, 0, 1) - 1 if self.images is ZeroToOne else samples
+
 
 LOGITS = {"loss": "non-saturating"}
 VARIANTS = {

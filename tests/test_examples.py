@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import tinygan.data.load
-from tinygan.data import DataUnavailableError
+from tinygan.data import DataUnavailableError, synthetic_digits
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -184,6 +184,19 @@ def test_collapse_study_makes_its_table(run, tmp_path):
     assert rows["fixed"]["steps"] == 10 and rows["fixed"]["broke"] is None
     assert 0 <= rows["faithful"]["entropy"] <= np.log(10)
     assert (tmp_path / "runs" / "collapse_study" / "entropy.png").exists()
+
+
+def test_collapse_study_scores_all_variants_on_one_scale(run):
+    """A generator that makes exactly its variant's training images gives the data's own pixels."""
+    from collapse_variants import VARIANTS
+
+    data = synthetic_digits(20, seed=2)
+    indices = np.arange(20)
+    for variant in VARIANTS.values():
+        shown = variant.images(data.images, data.labels, data.name).batch(indices)
+        np.testing.assert_allclose(variant.signed(shown), data.batch(indices), atol=1e-6)
+    below = np.full((1, 1, 28, 28), -0.5, np.float32)
+    assert (VARIANTS["faithful"].signed(below) == -1).all()
 
 
 def test_torch_comparison_runs(run, tmp_path, monkeypatch):
