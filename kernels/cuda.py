@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
 _WITH_SOURCES = (
-    "activation", "adam", "batch_norm", "conv2d", "cross_entropy", "layout", "matmul",
-    "peaks", "random", "reduction",
+    "activation", "adam", "average", "batch_norm", "conv2d", "cross_entropy", "layout",
+    "matmul", "peaks", "random", "reduction",
 )  # fmt: skip
 
 _all: dict[str, Source] = {}

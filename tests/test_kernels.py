@@ -37,9 +37,10 @@ CASES = [
     for case in ladder.shapes
 ]
 # These write their results into their arguments.
-IN_PLACE = {"adam", "advance"}
+IN_PLACE = {"adam", "advance", "average"}
 # NumPy computes these on the CPU; all others must be cut into tasks.
-BY_NUMPY = {"tanh", "uniform", "normal", "advance", "bce_with_logits", "bce_with_logits_backward"}
+BY_NUMPY = {"advance", "average", "bce_with_logits", "bce_with_logits_backward", "normal", "tanh",
+            "uniform"}  # fmt: skip
 PURE = [rung for rung in RUNGS if rung.values[0].name not in IN_PLACE]
 FASTER = [rung for rung in RUNGS if rung.values[1] is not rung.values[0].reference]
 
@@ -167,6 +168,7 @@ _CONVOLUTIONS = [
 # Large enough for several tasks, and one case for each way that a rung may go.
 LARGE = {
     "adam": [dict(shapes=[(150_001,), (300, 400)], step=2)],
+    "average": [dict(shapes=[(150_001,), (300, 400)], updates=2)],
     "batch_norm": [dict(m=9001, c=40)],
     "batch_norm_backward": [dict(m=9001, c=40)],
     "matmul": [dict(m=301, k=70, n=300), dict(m=301, k=70, n=300, transposed="a"),

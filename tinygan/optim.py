@@ -10,7 +10,8 @@ import numpy as np
 from tinygan.device import array_module, to_device
 from tinygan.kernels import recording
 from tinygan.kernels.adam import adam as adam_kernel
-from tinygan.nn.module import Buffer, Module
+from tinygan.kernels.average import average as average_kernel
+from tinygan.nn.module import Module
 from tinygan.tensor import Tensor
 
 
@@ -132,10 +133,9 @@ class Adam(Optimizer):
         options: dict = {}
         if recording.current is not None:
             clock = recording.current.participant(
-                (id(self), *indices), lambda: _Clock(self, indices)
+                (id(self), *indices), lambda: _AdamClock(self, indices)
             )
-            clock.known = (self.lr, step)  # the kernel will have counted
-            options["clock"] = clock.array
+            options["clock"] = clock.tick()
         adam_kernel(
             *self._params_and_grads(indices), self._arrays(indices, "m"),
             self._arrays(indices, "v"), lr=self.lr, beta1=self.betas[0], beta2=self.betas[1],
@@ -144,35 +144,79 @@ class Adam(Optimizer):
 
 
 class _Clock:
-    """An Adam's learning rate and step count in the device's memory, for steps that are replayed
-    (a `tinygan.kernels.recording.Participant`)."""
+    """Numbers that change from step to step, in the device's memory too, for steps that are
+    replayed (a `tinygan.kernels.recording.Participant`). Kernels count them up there.
 
-    def __init__(self, optimizer: Adam, indices: list[int]):
-        self.optimizer, self.indices = optimizer, indices
-        like = optimizer.params[indices[0]].data
-        lr, step = self._of_host()
-        self.known = (lr, step - 1)  # made within a step, which has been counted
-        self.array = array_module(like).asarray(np.array(self.known, np.float64))
+    Subclasses define `read`, the host's numbers, `count`, what a step does to them, and `save` and
+    `restore`. `now`: as the device has them, within a step that the host has counted.
+    """
 
-    def _of_host(self) -> tuple[float, int]:
-        return self.optimizer.lr, self.optimizer._steps[self.indices[0]]
+    def __init__(self, like: Tensor, now: tuple[float, ...]):
+        self.known = now  # what the array holds after all that has been launched
+        self.array = array_module(like.data).asarray(np.array(now, np.float64))
+
+    def tick(self):
+        """The array for a kernel that counts it up to what the host has."""
+        self.known = self.read()
+        return self.array
 
     def before(self) -> None:
-        if self.known != self._of_host():
-            self.known = self._of_host()
+        if self.known != self.read():
+            self.known = self.read()
             self.array[...] = array_module(self.array).asarray(np.array(self.known, np.float64))
 
     def after(self) -> None:
+        self.count()
+        self.known = self.read()
+
+    def read(self) -> tuple[float, ...]:
+        raise NotImplementedError
+
+    def count(self) -> None:
+        raise NotImplementedError
+
+
+class _AdamClock(_Clock):
+    """The learning rate and the step count of some parameters."""
+
+    def __init__(self, optimizer: Adam, indices: list[int]):
+        self.optimizer, self.indices = optimizer, indices
+        lr, step = self.read()
+        super().__init__(optimizer.params[indices[0]], (lr, step - 1))
+
+    def read(self) -> tuple[float, ...]:
+        return self.optimizer.lr, self.optimizer._steps[self.indices[0]]
+
+    def count(self) -> None:
         for index in self.indices:
             self.optimizer._steps[index] += 1
             self.optimizer.params[index].version += 1
-        self.known = self._of_host()
 
-    def save(self) -> tuple[tuple[float, int], list[int]]:
+    def save(self) -> tuple:
         return self.known, list(self.optimizer._steps)
 
-    def restore(self, saved) -> None:
+    def restore(self, saved: tuple) -> None:
         self.known, self.optimizer._steps = saved[0], list(saved[1])
+
+
+class _UpdatesClock(_Clock):
+    """The number of updates of an average."""
+
+    def __init__(self, average: ExponentialMovingAverage, like: Tensor):
+        self.average = average
+        super().__init__(like, (average.updates - 1.0,))
+
+    def read(self) -> tuple[float, ...]:
+        return (float(self.average.updates),)
+
+    def count(self) -> None:
+        self.average.updates += 1
+
+    def save(self) -> tuple:
+        return self.known, self.average.updates
+
+    def restore(self, saved: tuple) -> None:
+        self.known, self.average.updates = saved
 
 
 class SGD(Optimizer):
@@ -258,21 +302,26 @@ class ExponentialMovingAverage:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
 
     def update(self) -> None:
-        """To be called after each step of the module's optimizer.
-
-        Raises:
-            CaptureError: within a step that is captured; call it after that.
-        """
-        recording.refuse("ExponentialMovingAverage.update, whose decay changes from step to step")
+        """To be called after each step of the module's optimizer."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         average = [*self.module.parameters(), *self.module.buffers()]
         source = [*self._source.parameters(), *self._source.buffers()]
+        floating = [(mean, value) for mean, value in zip(average, source, strict=True)
+                    if mean.dtype.kind == "f"]  # fmt: skip
+        options: dict = {}
+        if floating and recording.current is not None:
+            clock = recording.current.participant(
+                (id(self),), lambda: _UpdatesClock(self, floating[0][0])
+            )
+            options["clock"] = clock.tick()
+        if floating:
+            average_kernel(
+                [mean.data for mean, _ in floating], [value.data for _, value in floating],
+                decay=self.decay, updates=self.updates, **options,
+            )  # fmt: skip
         for mean, value in zip(average, source, strict=True):
-            if isinstance(mean, Buffer) and mean.dtype.kind != "f":
+            if mean.dtype.kind != "f":
                 mean.data[...] = value.data
-            else:
-                mean.data += (1 - decay) * (value.data - mean.data)
             mean.version += 1
 
     def state_dict(self) -> dict:

@@ -203,7 +203,6 @@ class Trainer:
         self.step += 1
         self.log.write(step=self.step, **{k: round(v, 6) for k, v in result._asdict().items()})
         self._check(result, progress)
-        self.average.update()
         progress.update(len(indices), result)
 
     def _game(self, epochs: float) -> Callable[..., StepTensors]:
@@ -212,14 +211,21 @@ class Trainer:
         key = penalty is not None
         if key in self._games:
             return self._games[key]
-        game: Callable[..., StepTensors] = partial(
+        play = partial(
             gan_step_tensors, self.model.generator, self.model.discriminator, self.optimizer_g,
             self.optimizer_d, self.loss, view=self.settings.view(epochs), penalty=penalty,
             regulariser=self.regulariser,
         )  # fmt: skip
-        if self.settings.repeats:
-            self._games[key] = game = capture(game, device=self.device)
-        return game
+
+        def game(real: Tensor, latent: Tensor, labels: Tensor | None) -> StepTensors:
+            result = play(real, latent, labels)
+            self.average.update()
+            return result
+
+        if not self.settings.repeats:
+            return game
+        self._games[key] = capture(game, device=self.device)
+        return self._games[key]
 
     def _check(self, result: StepResult, progress: Progress) -> None:
         problem = alarms.divergence(result.loss_d, result.loss_g)
