@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_the_nets_of_a_run_are_found(run, tmp_path, monkeypatch):
     run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, "--width", 4, "--batch-size", 64)
     explore_run = __import__("explore_run")
     folder = tmp_path / "runs" / "dcgan_mnist"
-    subject = explore_run._from_run(folder, tmp_path / "look", seed=0)
+    options = Namespace(run=folder, out=tmp_path / "look", seed=0, device="cpu")
+    subject = explore_run._from_run(options)
     model = DCGAN(width=4, batch_norm_d=False, categories=30)
     load_generator(folder / "checkpoint.npz", model.generator)
     for name, array in model.generator.state_dict().items():
