@@ -145,7 +145,11 @@ def wrong_steps(net, optimizer):
     def returns_a_number(images, target):
         return 3.0
 
+    def concatenates(images, target):
+        return tinygan.cat([images.mean().reshape(1)] * 9).sum()
+
     return {
+        "cat": (concatenates, "cat of 9 tensors"),
         "item": (reads, "item.*copy to the host"),
         "host": (copies, "copy from the host"),
         "SGD": (plain_sgd, "SGD"),
@@ -153,7 +157,7 @@ def wrong_steps(net, optimizer):
     }
 
 
-@pytest.mark.parametrize("name", ["item", "host", "SGD", "number"])
+@pytest.mark.parametrize("name", ["cat", "item", "host", "SGD", "number"])
 def test_what_cannot_be_captured_is_named(name, device, rng):
     if device == "cpu":
         pytest.skip("on the CPU the step is called as it is")

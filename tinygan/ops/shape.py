@@ -147,6 +147,8 @@ class Cat(Function):
 
     def forward(self, *arrays):
         self.sizes = [array.shape[self.dim] for array in arrays]
+        if len(arrays) > 8 and recording.capturing():  # whose addresses CuPy copies from the host
+            recording.refuse(f"cat of {len(arrays)} tensors; at most 8 at a time can be captured")
         return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
 
     def backward(self, grad_output):
