@@ -7,9 +7,9 @@
 
 What is recorded are launches with their arguments, addresses and numbers, as they are. So a number
 that the host computes anew for each run must lie in the device's memory: whoever has such a number
-(an optimizer its step count, a generator its position) looks for `current` and becomes a
-participant. What nobody has declared is found by comparing the recorded launches of our kernels
-with those of the last rehearsal.
+(an optimizer its learning rate and step count) looks for `current` and becomes a participant. What
+nobody has declared is found by comparing the recorded launches of our kernels with those of the
+last rehearsal.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ def capture(
     Each call does one step. The first `warmup` calls run as always, so that every kernel is
     compiled and all memory is allocated; the next one is recorded; from then on a call copies its
     arguments into the recorded ones and launches the graph: no Python, no allocation, no gaps
-    between the kernels. Adam's learning rate and step count and the random streams lie in the
-    device's memory and go on.
+    between the kernels. Adam's learning rate and step count lie in the device's memory and go on.
+    Random numbers are drawn on the host, so they must be arguments.
 
     Args:
         step: takes tensors, which may differ from call to call in their values alone, and other
