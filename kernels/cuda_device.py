@@ -36,7 +36,9 @@ def count_devices(device: str) -> int:
         return runtime.getDeviceCount()
     except runtime.CUDARuntimeError as error:
         hint = ""
-        if "InsufficientDriver" in str(error):
+        if "InsufficientDriver" in str(error) and not runtime.driverGetVersion():
+            hint = "; NVIDIA's driver is not installed"
+        elif "InsufficientDriver" in str(error):
             has = _cuda_version(runtime.driverGetVersion())
             needs = _cuda_version(runtime.runtimeGetVersion())
             hint = (f"; the driver is for CUDA {has}, CuPy for {needs}: update the driver, or "

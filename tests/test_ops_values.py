@@ -10,6 +10,7 @@ import pytest
 import tinygan
 import tinygan.functional as F
 from tinygan import grad, tensor
+from tinygan.kernels.emulator import standin
 
 DTYPES = ("float32", "float64")
 
@@ -296,3 +297,19 @@ def test_one_hot_and_embedding(device):
     assert y.tolist() == [[5, 6], [1, 2], [5, 6]]
     assert grad(y.sum(), weight)[0].tolist() == [[1, 1], [0, 0], [2, 2]]
     assert math.prod(F.embedding(tensor(np.zeros((0, 2), int), device=device), weight).shape) == 0
+
+
+def test_views_that_begin_anywhere(device, rng):
+    """Kernels that load vectors of 16 bytes must not do so where memory is not aligned."""
+    standin.checked = True  # where the device is emulated; its fixture sets it back
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    for function in (F.relu, F.tanh, lambda x: F.leaky_relu(x, 0.2)):
+        on_device = tinygan.tensor(x, device=device)[1:].requires_grad_(True)
+        on_cpu = tinygan.tensor(x)[1:].requires_grad_(True)
+        results = []
+        for view in (on_device, on_cpu):
+            y = function(view)
+            (gradient,) = tinygan.grad(y.sum(), view)
+            results.append((y.detach().cpu().numpy(), gradient.cpu().numpy()))
+        for a, b in zip(*results, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)

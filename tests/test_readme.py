@@ -46,6 +46,14 @@ def test_the_op_of_the_contributing_page_is_right():
     assert gradgradcheck(lambda x: names["elu"](x, 1.3), x)
 
 
+def test_the_cuda_page_quotes_kernels_as_they_are():
+    kernels = "\n".join(path.read_text("utf-8") for path in (ROOT / "kernels").rglob("*.cu*"))
+    quoted = blocks("docs/cuda.md", "cpp")
+    assert quoted
+    for block in quoted:
+        assert block in kernels, block
+
+
 @pytest.mark.parametrize(
     "document",
     ["README.md", "CONTRIBUTING.md", "kernels/README.md"]

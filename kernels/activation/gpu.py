@@ -27,6 +27,8 @@ def _launch(source, kernel, *args):
     inputs, back = in_memory_order([arg for arg in args if hasattr(arg, "shape")])
     result = empty(inputs[0].shape, inputs[0].dtype)
     size, dtype = result.size, result.dtype
+    if any(array.data.ptr % 16 for array in inputs):  # views that begin anywhere
+        source = NAIVE
     per_thread = 16 // dtype.itemsize if source is VECTORS else 1
     blocks = max(1, parts(size, THREADS * per_thread))
     blocks = min(blocks, MOST_BLOCKS) if source is VECTORS else blocks

@@ -18,7 +18,7 @@ matmul(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ c, int 
        long long a_row, long long a_column, long long b_row, long long b_column) {
   using Tiles = SharedTiles<T>;
   __shared__ typename Tiles::Shared shared;
-  const int first_row = blockIdx.y * Tiles::side, first_column = blockIdx.x * Tiles::side;
+  const int first_row = blockIdx.x * Tiles::side, first_column = blockIdx.y * Tiles::side;
   const T sum = Tiles::multiply(
       shared, MatrixOperand<T>{a, a_row, a_column, m}, a_column == 1, first_row,
       MatrixOperand<T>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);

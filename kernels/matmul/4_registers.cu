@@ -19,7 +19,7 @@ matmul(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ c, int 
   using Tiles = RegisterTiles<T, tile_m, tile_n>;
   __shared__ typename Tiles::Shared shared;
   Tiles tiles(shared);
-  const int first_row = blockIdx.y * tile_m, first_column = blockIdx.x * tile_n;
+  const int first_row = blockIdx.x * tile_m, first_column = blockIdx.y * tile_n;
   tiles.multiply(MatrixOperand<T>{a, a_row, a_column, m}, a_column == 1, first_row,
                  MatrixOperand<T>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);
   tiles.for_each([&](int i, int j, T value) {

@@ -59,5 +59,14 @@ matmul.rung(
     # Below this the conversions take longer than what they save.
     covers=lambda a, b: a.dtype == "f" and min(*a.shape, b.shape[1]) >= 16,
 )
-for _rung in ("naive", "coalesced", "tiles", "registers"):
+MOST_BLOCKS = 65_535  # along the grid's y axis, of 8 rows or columns in the first two rungs
+matmul.rung(
+    "naive", "matmul.gpu:matmul_naive", device="cuda",
+    covers=lambda a, b: b.shape[1] <= 8 * MOST_BLOCKS,
+)  # fmt: skip
+matmul.rung(
+    "coalesced", "matmul.gpu:matmul_coalesced", device="cuda",
+    covers=lambda a, b: a.shape[0] <= 8 * MOST_BLOCKS,
+)  # fmt: skip
+for _rung in ("tiles", "registers"):
     matmul.rung(_rung, f"matmul.gpu:matmul_{_rung}", device="cuda")

@@ -46,7 +46,7 @@ def matmul_coalesced(a, b):
 
 
 def matmul_tiles(a, b):
-    grid = (parts(b.shape[1], 32), parts(a.shape[0], 32))
+    grid = (parts(a.shape[0], 32), parts(b.shape[1], 32))
     return _launch(TILES, f"matmul<{name_of(a.dtype)}>", grid, (32, 32), a, b)
 
 
@@ -55,4 +55,4 @@ def matmul_registers(a, b):
     m, n = a.shape[0], b.shape[1]
     tile = 128 if parts(m, 128) * parts(n, 128) >= ENOUGH_TILES else 64
     kernel = f"matmul<{name_of(a.dtype)}, {tile}, {tile}>"
-    return _launch(REGISTERS, kernel, (parts(n, tile), parts(m, tile)), (256,), a, b)
+    return _launch(REGISTERS, kernel, (parts(m, tile), parts(n, tile)), (256,), a, b)
