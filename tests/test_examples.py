@@ -57,6 +57,28 @@ def test_dcgan_trains_scores_resumes_and_samples(run, tmp_path):
         run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, *SMALL)
 
 
+def test_examples_run_on_the_device(run, tmp_path, rng, device):
+    """A Trainer's run, which captures its steps, and a loop of an example's own."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(24):
+        pixels = rng.integers(0, 256, (28, 28)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    text = run("dcgan_mnist.py", "--data", folder, "--epochs", 1, "--width", 4,
+               "--batch-size", 4, "--device", device)  # fmt: skip
+    assert "1 epochs" in text
+    log = (tmp_path / "runs" / "dcgan_mnist" / "log.jsonl").read_text().splitlines()
+    assert sum("loss_d" in line for line in log) == 6
+    text = run("mode_coverage.py", "--quick", "--device", device)
+    assert "modes" in text
+
+
+def test_a_device_that_is_not_there_is_named(run, capsys):
+    with pytest.raises(SystemExit):
+        run("dcgan_mnist.py", "--device", "gpu")
+    assert "--device: device must be 'cpu', 'cuda' or 'cuda:<index>'" in capsys.readouterr().err
+
+
 def test_dcgan_on_a_folder_of_images(run, tmp_path, rng):
     folder = tmp_path / "pictures"
     folder.mkdir()
