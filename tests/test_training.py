@@ -156,8 +156,9 @@ CHILD = """
     from test_training import make_trainer
     from tinygan.training import trainer
     trainer.STEPS_PER_CHECKPOINT = 2
-    step = trainer.gan_step  # slowed down: there must be time to stop it
-    trainer.gan_step = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
+    step = trainer.gan_step_tensors  # slowed down: there must be time to stop it
+    play = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
+    trainer.gan_step_tensors = play
     out = Path({out!r})
     sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
 """
