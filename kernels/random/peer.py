@@ -3,13 +3,16 @@
 import torch
 
 
-def _dtype(dtype):
-    return torch.float32 if dtype.itemsize == 4 else torch.float64
+def _like(state, dtype):
+    dtype = torch.float32 if dtype.itemsize == 4 else torch.float64
+    return dict(dtype=dtype, device=torch.from_dlpack(state).device)
 
 
 def uniform(state, count, dtype):
-    return {"eager": lambda: torch.rand(count, dtype=_dtype(dtype))}
+    like = _like(state, dtype)
+    return {"eager": lambda: torch.rand(count, **like)}
 
 
 def normal(state, count, dtype):
-    return {"eager": lambda: torch.randn(count, dtype=_dtype(dtype))}
+    like = _like(state, dtype)
+    return {"eager": lambda: torch.randn(count, **like)}
