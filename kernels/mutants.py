@@ -1,6 +1,6 @@
 """Takes out each barrier and each bound of the CUDA kernels in turn: does any test notice?
 
-    python -m tinygan.kernels.mutants                     all kernels: half an hour on one core
+    python -m tinygan.kernels.mutants                     all kernels: minutes on one core
     python -m tinygan.kernels.mutants reduction matmul/3  those whose names begin so
 
 A mutant is a kernel's text with one `__syncthreads();` or `__syncwarp();` removed, with one bound
@@ -14,8 +14,10 @@ among EQUIVALENT, where it says why they compute the same.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -142,6 +144,20 @@ def killed_by(source: cuda.Source, text: str) -> str | None:
     return None
 
 
+def of_all() -> dict[Mutant, list[tuple[cuda.Source, str]]]:
+    """{mutant: the sources that have its line, each with its changed text}."""
+    found: dict[Mutant, list[tuple[cuda.Source, str]]] = {}
+    for source in cuda.sources():
+        for mutant, text in of_text(source.text).items():
+            found.setdefault(mutant, []).append((source, text))
+    return found
+
+
+def first_killer(places: list[tuple[cuda.Source, str]]) -> str | None:
+    """What notices a mutant; a header's line is changed in one text after the other."""
+    return next(filter(None, (killed_by(*place) for place in places)), None)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -149,25 +165,27 @@ def main() -> int:
     parser.add_argument("names", nargs="*", default=[""], help="beginnings of names of files")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each mutant")
     options = parser.parse_args()
-    start, seen, survivors = time.perf_counter(), set(), []
-    by_mutant: dict[Mutant, list[tuple[cuda.Source, str]]] = {}
-    for source in cuda.sources():
-        for mutant, text in of_text(source.text).items():
-            by_mutant.setdefault(mutant, []).append((source, text))
+    with tempfile.TemporaryDirectory() as folder:  # nobody will want these libraries again
+        os.environ["TINYGAN_CACHE"] = folder
+        return _try_all(options)
+
+
+def _try_all(options: argparse.Namespace) -> int:
+    start, survivors = time.perf_counter(), []
+    chosen = {
+        mutant: places for mutant, places in of_all().items()
+        if any(mutant.file.startswith(name) for name in options.names)
+    }  # fmt: skip
     with standin.installed(checked=True):
-        for mutant, places in by_mutant.items():
-            if not any(mutant.file.startswith(name) for name in options.names):
-                continue
-            seen.add(mutant)
-            # A header's line is changed in one text after the other that includes it.
-            killer = next(filter(None, (killed_by(*place) for place in places)), None)
+        for mutant, places in chosen.items():
+            killer = first_killer(places)
             if killer is None:
                 survivors.append(mutant)
                 print(f"survives  {mutant}  {mutant.excuse or ''}", flush=True)
             elif options.verbose:
                 print(f"noticed   {mutant}  {killer}", flush=True)
     unexplained = [mutant for mutant in survivors if mutant.excuse is None]
-    print(f"{len(seen)} mutants, {len(survivors)} survive, {len(unexplained)} of them without an "
+    print(f"{len(chosen)} mutants, {len(survivors)} survive, {len(unexplained)} of them without an "
           f"explanation; {time.perf_counter() - start:.0f} s")  # fmt: skip
     return 1 if unexplained else 0
 

@@ -105,9 +105,25 @@ def test_every_barrier_is_taken_out():
     assert len(taken) == in_files > 5
 
 
-def test_a_mutant_is_noticed_and_the_kernel_itself_is_not():
-    source = SOURCES["reduction/2_parts.cu"]
+def test_kernels_without_a_change_are_no_mutants():
+    for name in ("reduction/2_parts.cu", "matmul/3_tiles.cu"):
+        with standin.installed(checked=True):
+            assert mutants.killed_by(SOURCES[name], SOURCES[name].text) is None
+
+
+MUTANTS = mutants.of_all()
+
+
+@pytest.mark.parametrize("file", sorted({mutant.file for mutant in MUTANTS}))
+def test_every_barrier_and_every_bound_is_missed(file):
+    """Where one is taken out, some case of some rung fails; or it is said why none can."""
     with standin.installed(checked=True):
-        assert mutants.killed_by(source, source.text) is None
-        for mutant, text in mutants.of_text(source.text).items():
-            assert mutants.killed_by(source, text) is not None, mutant
+        for mutant, places in MUTANTS.items():
+            if mutant.file == file:
+                noticed = mutants.first_killer(places)
+                assert (noticed is None) == (mutant.excuse is not None), mutant
+
+
+def test_every_excuse_is_needed():
+    known = {(mutant.file, mutant.line.strip(), mutant.put_in) for mutant in MUTANTS}
+    assert set(mutants.EQUIVALENT) <= known

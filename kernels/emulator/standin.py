@@ -22,10 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from tinygan.kernels.emulator import streams
+from tinygan.kernels.emulator import standin_cuda, streams
 from tinygan.kernels.emulator.build import EmulatorError
 from tinygan.kernels.emulator.module import Module, Traffic, empty
-from tinygan.kernels.emulator.streams import CUDARuntimeError
 
 # How kernels run; `installed` sets them.
 checked = False
@@ -133,7 +132,7 @@ class ndarray(NDArrayOperatorsMixin):
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
     T = property(lambda self: ndarray(self._host.T))
-    device = property(lambda self: Device(0))
+    device = property(lambda self: standin_cuda.Device(0))
 
     @property
     def data(self) -> _Memory:
@@ -285,40 +284,12 @@ def _empty_like(x: ndarray, dtype=None) -> ndarray:
     return made
 
 
-class Device:
-    """The one device."""
-
-    def __init__(self, index: int = 0):
-        if index != 0:
-            raise RuntimeError(f"cudaErrorInvalidDevice: {index}")
-        self.id = index
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error) -> None:
-        pass
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, Device) and other.id == self.id
-
-    def synchronize(self) -> None:
-        pass
-
-
 def _pointed_to(args: Sequence[Any]) -> list[np.ndarray]:
     """The arrays whose addresses stand in structures among the arguments."""
     words = [x.tobytes() for x in args if x.dtype.kind == "V"]
     addresses = np.frombuffer(b"".join(word[: len(word) // 8 * 8] for word in words), np.uint64)
     found = {int(a): _addresses.get(int(a)) for a in addresses if a}
     return [array._host for array in found.values() if array is not None]
-def _properties(device: int) -> dict[str, Any]:
-    """Of an emulated GPU, small enough to be kept busy."""
-    return {
-        "name": b"emulated GPU", "multiProcessorCount": 2, "major": 8, "minor": 0,
-        "totalGlobalMem": 2**30, "l2CacheSize": 2**20, "maxThreadsPerMultiProcessor": 2048,
-        "warpSize": 32,
-    }  # fmt: skip
 
 
 class RawKernel:
@@ -384,54 +355,13 @@ class RawModule:
         return self._modules[checked]
 
 
-class MemoryPool:
-    """As `cupy.cuda.MemoryPool`; memory comes from NumPy all the same."""
-
-    def malloc(self, size: int) -> None:
-        raise NotImplementedError("the stand-in has no memory of its own")
-
-
-class OutOfMemoryError(MemoryError):
-    """As `cupy.cuda.memory.OutOfMemoryError`."""
-
-
-_pool = MemoryPool()
-_allocators: list[Any] = [_pool.malloc]
-
-
-def set_allocator(allocator: Any) -> None:
-    _allocators[0] = allocator
-
-
-@contextlib.contextmanager
-def using_allocator(allocator: Any) -> Iterator[None]:
-    _allocators.append(allocator)
-    yield
-    _allocators.pop()
-
-
 def _module() -> types.ModuleType:
-    runtime, cuda, cupy = (
-        types.ModuleType(name, __doc__) for name in ("cupy.cuda.runtime", "cupy.cuda", "cupy")
-    )
-    memory = types.ModuleType("cupy.cuda.memory", __doc__)
-    vars(memory).update(OutOfMemoryError=OutOfMemoryError)
-    vars(runtime).update(
-        getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError,
-        memGetInfo=lambda: (2**30, 2**31), getDeviceProperties=_properties,
-        driverGetVersion=lambda: 12040, runtimeGetVersion=lambda: 12080,
-    )  # fmt: skip
-    vars(cuda).update(
-        Device=Device, runtime=runtime, Event=streams.Event, Stream=streams.Stream,
-        get_elapsed_time=streams.get_elapsed_time, get_current_stream=streams.get_current_stream,
-        MemoryPool=MemoryPool, using_allocator=using_allocator, set_allocator=set_allocator,
-        get_allocator=lambda: _allocators[-1], memory=memory,
-    )  # fmt: skip
+    cupy = types.ModuleType("cupy", __doc__)
     vars(cupy).update({name: _function(name) for name in _FUNCTIONS})
-    vars(cupy).update(get_default_memory_pool=lambda: _pool)
     vars(cupy).update(
-        ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=cuda, asarray=asarray,
-        array=array, asnumpy=asnumpy, empty=_empty, empty_like=_empty_like, float32=np.float32,
+        ndarray=ndarray, RawModule=RawModule, RawKernel=RawKernel, cuda=standin_cuda.module(),
+        asarray=asarray, array=array, asnumpy=asnumpy, empty=_empty, empty_like=_empty_like,
+        get_default_memory_pool=standin_cuda.get_default_memory_pool, float32=np.float32,
         float64=np.float64, int64=np.int64, inf=np.inf, newaxis=None, __version__="emulated",
     )  # fmt: skip
     return cupy
