@@ -280,3 +280,8 @@ for _ladder, _where, _covers, _share in (
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
     for _rung in ("naive", "coalesced", "tiles", "registers"):
         _ladder.rung(_rung, f"conv2d.gpu:{_ladder.name}_{_rung}", device="cuda")
+    for _rung, _precision in (("tf32", "tf32"), ("bf16", "bfloat16"), ("fp16", "float16")):
+        _ladder.rung(
+            _rung, f"conv2d.gpu:{_ladder.name}_{_rung}", device="cuda", precision=_precision,
+            covers=lambda x, *rest, **options: x.dtype == "f",
+        )  # fmt: skip

@@ -21,6 +21,12 @@ REGISTERS = Source(
     [f"{name}<{dtype}, {tile}, {tile}>" for name in _NAMES for dtype in _TYPES
      for tile in (64, 128)] + _SUMS,
 )  # fmt: skip
+KINDS = {"tf32": "Kind::tf32", "bf16": "Kind::bf16", "fp16": "Kind::f16"}
+TENSOR_CORES = Source(
+    "conv2d/5_tensor_cores.cu",
+    [f"{name}<{kind}, {tile}, {tile}>" for name in _NAMES for kind in KINDS.values()
+     for tile in (64, 128)] + ["sum_parts<float>"],
+)  # fmt: skip
 
 ENOUGH_BLOCKS = 128  # about as many as a large GPU has multiprocessors
 SHAPE = np.dtype(
@@ -59,15 +65,17 @@ def _dense(weight):
 class _Rung:
     """How a rung cuts a matrix of rows and columns into blocks."""
 
-    def __init__(self, source, block, tiles):
-        self.source, self.block, self.tiles = source, block, tiles
+    def __init__(self, source, block, tiles, kind=None):
+        self.source, self.block, self.tiles, self.kind = source, block, tiles, kind
 
     def launch(self, name, rows, columns, args, dtype, depth=1):
         tile = self.tiles[-1]
         for tile in self.tiles:  # the largest first
             if parts(rows, tile[0]) * parts(columns, tile[1]) * depth >= ENOUGH_BLOCKS:
                 break
-        template = name_of(dtype) + (f", {tile[0]}, {tile[1]}" if len(self.tiles) > 1 else "")
+        template = self.kind or name_of(dtype)
+        if len(self.tiles) > 1:
+            template += f", {tile[0]}, {tile[1]}"
         grid = (parts(rows, tile[0]), parts(columns, tile[1]), depth)
         self.source.launch(f"{name}<{template}>", grid, self.block, args)
 
@@ -77,6 +85,8 @@ _RUNGS = {
     "coalesced": _Rung(COALESCED, (32, 8), [(8, 32)]),
     "tiles": _Rung(TILES, (32, 32), [(32, 32)]),
     "registers": _Rung(REGISTERS, (256,), [(128, 128), (64, 64)]),
+    **{name: _Rung(TENSOR_CORES, (256,), [(128, 128), (64, 64)], kind)
+       for name, kind in KINDS.items()},
 }
 
 
@@ -98,7 +108,7 @@ def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size):
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
         bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (y, _in_memory(weight), bias, x, shape)
-        by_phase = rung in ("tiles", "registers")
+        by_phase = rung not in ("naive", "coalesced")
         phases = stride[0] * stride[1] if by_phase else 1
         pixels = x.shape[0] * parts(x.shape[1], stride[0]) * parts(x.shape[2], stride[1])
         rows = pixels if by_phase else x.size // x.shape[3]

@@ -21,7 +21,8 @@ from tinygan.kernels.ladder import Ladder, Probe, Rung, relative_error
 # 1e-6 in float32 (measured) and 1e-15 in float64; a wrong, lost or doubled term is far larger.
 BOUND = {"float32": 1e-5, "float64": 1e-12}
 # Two factors rounded to 8 binary digits: each product is off by up to 1/128, sums by less.
-LOW_PRECISION_BOUND = {"bfloat16": 1e-2}
+# With 11, of tf32 and float16, an eighth of that.
+LOW_PRECISION_BOUND = {"bfloat16": 1e-2, "tf32": 1.25e-3, "float16": 1.25e-3}
 # Launches of at most so many operations are run with all accesses checked: about a second.
 MOST_CHECKED_FLOPS = 250_000
 

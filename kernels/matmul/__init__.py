@@ -70,3 +70,8 @@ matmul.rung(
 )  # fmt: skip
 for _rung in ("tiles", "registers"):
     matmul.rung(_rung, f"matmul.gpu:matmul_{_rung}", device="cuda")
+for _rung, _precision in (("tf32", "tf32"), ("bf16", "bfloat16"), ("fp16", "float16")):
+    matmul.rung(
+        _rung, f"matmul.gpu:matmul_{_rung}", device="cuda", precision=_precision,
+        covers=lambda a, b: a.dtype == "f",
+    )  # fmt: skip

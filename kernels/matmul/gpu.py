@@ -14,6 +14,11 @@ REGISTERS = Source(
     "matmul/4_registers.cu",
     [f"matmul<{dtype}, {tile}, {tile}>" for dtype in _TYPES for tile in (64, 128)],
 )
+KINDS = {"tf32": "Kind::tf32", "bf16": "Kind::bf16", "fp16": "Kind::f16"}
+TENSOR_CORES = Source(
+    "matmul/5_tensor_cores.cu",
+    [f"matmul<{kind}, {tile}, {tile}>" for kind in KINDS.values() for tile in (64, 128)],
+)
 ENOUGH_TILES = 128  # about as many as a large GPU has multiprocessors
 
 
@@ -51,8 +56,24 @@ def matmul_tiles(a, b):
 
 
 def matmul_registers(a, b):
+    return _in_tiles(REGISTERS, name_of(a.dtype), a, b)
+
+
+def _in_tiles(source, template, a, b):
     """Tiles of 128x128 when there are enough of them to keep the GPU busy, else of 64x64."""
     m, n = a.shape[0], b.shape[1]
     tile = 128 if parts(m, 128) * parts(n, 128) >= ENOUGH_TILES else 64
-    kernel = f"matmul<{name_of(a.dtype)}, {tile}, {tile}>"
-    return _launch(REGISTERS, kernel, (parts(m, tile), parts(n, tile)), (256,), a, b)
+    kernel = f"matmul<{template}, {tile}, {tile}>"
+    return _launch(source, kernel, (parts(m, tile), parts(n, tile)), (256,), a, b)
+
+
+def matmul_tf32(a, b):
+    return _in_tiles(TENSOR_CORES, KINDS["tf32"], a, b)
+
+
+def matmul_bf16(a, b):
+    return _in_tiles(TENSOR_CORES, KINDS["bf16"], a, b)
+
+
+def matmul_fp16(a, b):
+    return _in_tiles(TENSOR_CORES, KINDS["fp16"], a, b)
