@@ -41,16 +41,24 @@ struct TensorTiles {
     alignas(16) unsigned b[2][tile_n][stride];
   };
 
-  // Which of a tile's words a thread fetches, one after the other.
+  // Which of a tile's words a thread fetches, one after the other. A warp fetches a patch of 8 rows
+  // and 4 words: all banks when they are kept (20 r + w, r < 8, w < 4, are 32 different numbers modulo
+  // 32), and whole sectors of memory if 8 values lie side by side along the rows, or two to a word
+  // along the terms. Along the terms of tf32 it is 2 rows and 16 words, for whole sectors, in two
+  // passes.
   struct Walk {
-    int first_outer, outer_step, first_word, word_step;
+    bool wide;
+    int rows, lane, warp;  // rows: of patches in a tile
     __device__ __forceinline__ Walk(int thread, int tile, bool along_terms)
-        : first_outer(along_terms ? thread / words : thread % tile),
-          outer_step(along_terms ? threads / words : 0),
-          first_word(along_terms ? thread % words : thread / tile),
-          word_step(along_terms ? 0 : threads / tile) {}
-    __device__ __forceinline__ int outer(int e) const { return first_outer + e * outer_step; }
-    __device__ __forceinline__ int word(int e) const { return first_word + e * word_step; }
+        : wide(along_terms && per_word == 1), rows(tile / (wide ? 2 : 8)), lane(thread % 32),
+          warp(thread / 32) {}
+    __device__ __forceinline__ int outer(int e) const {
+      const int row = (warp + 8 * e) % rows;
+      return wide ? 2 * row + lane / words : 8 * row + lane % 8;
+    }
+    __device__ __forceinline__ int word(int e) const {
+      return wide ? lane % words : (warp + 8 * e) / rows * 4 + lane / 8;
+    }
   };
 
   Shared& shared;
