@@ -157,19 +157,32 @@ struct TensorTiles {
     }
   }
 
-  // Calls function(row, column, value) for each value that this thread holds, within the tile.
+  // Calls function(row, column, value, next) for each pair of neighbours in a row that this thread
+  // holds: `next` is the value of column + 1. Both are places within the tile.
   template <typename Function>
-  __device__ __forceinline__ void for_each(Function function) {
+  __device__ __forceinline__ void for_each_pair(Function function) {
 #pragma unroll
     for (int i = 0; i < per_m; i++) {
 #pragma unroll
       for (int j = 0; j < per_n; j++) {
 #pragma unroll
-        for (int k = 0; k < 4; k++) {
-          function(warp_row + 16 * i + lane / 4 + 8 * (k / 2),
-                   warp_column + 8 * j + 2 * (lane % 4) + k % 2, sums[i][j][k]);
+        for (int k = 0; k < 4; k += 2) {
+          function(warp_row + 16 * i + lane / 4 + 4 * k, warp_column + 8 * j + 2 * (lane % 4),
+                   sums[i][j][k], sums[i][j][k + 1]);
         }
       }
     }
   }
 };
+
+// Writes a pair into a row of `columns` values, as far as they are in it: as one, where all rows
+// begin at even places.
+__device__ __forceinline__ void store_pair(float* row, int column, int columns, float value,
+                                           float next) {
+  if (columns % 2 == 0) {
+    if (column < columns) *reinterpret_cast<float2*>(row + column) = make_float2(value, next);
+    return;
+  }
+  if (column < columns) row[column] = value;
+  if (column + 1 < columns) row[column + 1] = next;
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ BOUND = 1e-2  # two factors of 8 binary digits; sums of random signs are off by 
 @pytest.fixture
 def supported(monkeypatch):
     """As if this CPU could: the rungs work everywhere, only slower."""
-    monkeypatch.setattr("tinygan.precision._supported", lambda: True)
+    monkeypatch.setattr("tinygan.precision._supported", lambda dtype: True)
 
 
 def multiply(a, b):
@@ -78,28 +80,28 @@ def test_float64_is_not_touched(op, first, second, supported):
 
 
 def test_blocks_nest_and_end(supported):
-    assert module.autocast_precision() is None
+    assert module.product_precision("cpu") is None
     with tinygan.autocast("bfloat16"):
-        assert module.autocast_precision() == "bfloat16"
+        assert module.product_precision("cpu") == "bfloat16"
         with tinygan.autocast(enabled=False):
-            assert module.autocast_precision() is None
-        assert module.autocast_precision() == "bfloat16"
+            assert module.product_precision("cpu") is None
+        assert module.product_precision("cpu") == "bfloat16"
         with pytest.raises(KeyError), tinygan.autocast(enabled=False):
             raise KeyError
-        assert module.autocast_precision() == "bfloat16"
-    assert module.autocast_precision() is None
+        assert module.product_precision("cpu") == "bfloat16"
+    assert module.product_precision("cpu") is None
 
 
 def test_a_function_can_be_decorated(supported):
     @tinygan.autocast()
     def precision():
-        return module.autocast_precision()
+        return module.product_precision("cpu")
 
     assert precision() == precision() == "bfloat16"
 
 
 def test_without_the_instruction_it_says_so_and_computes_in_float32(monkeypatch):
-    monkeypatch.setattr("tinygan.precision._supported", lambda: False)
+    monkeypatch.setattr("tinygan.precision._supported", lambda dtype: False)
     op, *shapes = OPS[0]
     expected = outputs_and_gradients(op, shapes, False)
     with pytest.warns(UserWarning, match="no bfloat16 arithmetic .*; computing in float32"):
@@ -107,8 +109,60 @@ def test_without_the_instruction_it_says_so_and_computes_in_float32(monkeypatch)
     assert all((a == b).all() for a, b in zip(result, expected, strict=True))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float64", None, 16])
+@pytest.mark.parametrize("dtype", ["float32", "float64", None, 16])
 def test_other_dtypes_are_refused(dtype):
-    message = "autocast: dtype must be 'bfloat16', got"
+    message = "autocast: dtype must be 'bfloat16' or 'float16', got"
     with pytest.raises(ValueError, match=message), tinygan.autocast(dtype):
         pass
+
+
+# The tensor cores of a GPU
+
+DIGITS = {"bfloat16": (1e-4, BOUND), "float16": (1e-5, BOUND / 8), "tf32": (1e-5, BOUND / 8)}
+
+
+@contextlib.contextmanager
+def rounding(precision):
+    """As a user asks for it."""
+    if precision == "tf32":
+        module.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            module.set_float32_matmul_precision("highest")
+    else:
+        with tinygan.autocast(precision):
+            yield
+
+
+@pytest.mark.parametrize("precision", DIGITS)
+@pytest.mark.parametrize(("op", "first", "second"), CASES)
+def test_a_gpu_rounds_products_and_their_gradients(op, first, second, precision, device):
+    if device == "cpu":
+        pytest.skip("of GPUs")
+    results = []
+    for inside in (False, True):
+        rng = np.random.default_rng(5)
+        x, y = (tinygan.tensor(rng.standard_normal(shape).astype("f4"), device=device,
+                               requires_grad=True) for shape in (first, second))  # fmt: skip
+        with rounding(precision) if inside else contextlib.nullcontext():
+            result = op(x, y)
+        weight = rng.standard_normal(result.shape).astype("f4")
+        (result * tinygan.tensor(weight, device=device)).sum().backward()
+        assert x.grad is not None and y.grad is not None
+        results.append([each.detach().cpu().numpy() for each in (result, x.grad, y.grad)])
+    least, most = DIGITS[precision]
+    for exact, rounded in zip(*results, strict=True):
+        assert least < relative_error(rounded, exact) < most
+
+
+def test_high_precision_changes_nothing_on_a_cpu():
+    assert module.get_float32_matmul_precision() == "highest"
+    op, *shapes = OPS[1]
+    exact = outputs_and_gradients(op, shapes, False)
+    with rounding("tf32"):
+        assert module.product_precision("cpu") == "tf32"
+        high = outputs_and_gradients(op, shapes, False)
+    assert all((a == b).all() for a, b in zip(exact, high, strict=True))
+    with pytest.raises(ValueError, match="precision must be 'highest' or 'high', got 'medium'"):
+        module.set_float32_matmul_precision("medium")

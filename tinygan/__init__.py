@@ -26,7 +26,11 @@ from tinygan.graph import draw, print_graph
 from tinygan.kernels.threads import get_num_threads, set_num_threads
 from tinygan.ops.math import where
 from tinygan.ops.shape import cat, stack
-from tinygan.precision import autocast
+from tinygan.precision import (
+    autocast,
+    get_float32_matmul_precision,
+    set_float32_matmul_precision,
+)
 from tinygan.profiler import profile
 from tinygan.serialization import load, save
 from tinygan.tensor import Tensor, float32, float64, int64
@@ -48,6 +52,7 @@ __all__ = [
     "float32",
     "float64",
     "functional",
+    "get_float32_matmul_precision",
     "get_num_threads",
     "grad",
     "gradcheck",
@@ -66,6 +71,7 @@ __all__ = [
     "rand",
     "randn",
     "save",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "set_num_threads",
     "stack",

@@ -5,12 +5,43 @@ from __future__ import annotations
 import contextlib
 import warnings
 
-_precision: str | None = None
+from tinygan import cuda
+
+_dtype: str | None = None
+_float32 = "highest"
 
 
-def autocast_precision() -> str | None:
-    """What `autocast` asks for at the moment: ``"bfloat16"``, or None."""
-    return _precision
+def product_precision(device: str) -> str | None:
+    """How float32 products on `device` are to be rounded: ``"bfloat16"``, ``"float16"``,
+    ``"tf32"``, or None for not at all. Where no kernel does so, they are not."""
+    if _dtype is not None and (device != "cpu" or _supported(_dtype)):
+        return _dtype
+    return "tf32" if _float32 == "high" else None
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """How matrix products, convolutions and their gradients treat float32, as in PyTorch.
+
+    Args:
+        precision: ``"highest"``, as it is at first: no factor is rounded. ``"high"``: on GPUs the
+            factors are rounded to tf32 (11 instead of 24 binary digits) for the tensor cores, and
+            summed in float32. CPUs have no such arithmetic and stay exact.
+
+    Raises:
+        ValueError: another precision.
+    """
+    global _float32
+    if precision not in ("highest", "high"):
+        raise ValueError(
+            "set_float32_matmul_precision: precision must be 'highest' or 'high', got "
+            f"{precision!r}; for bfloat16 see autocast"
+        )
+    _float32 = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` has set."""
+    return _float32
 
 
 @contextlib.contextmanager
@@ -18,38 +49,39 @@ def autocast(dtype: str = "bfloat16", enabled: bool = True):
     """``with tinygan.autocast("bfloat16"):`` multiplies in bfloat16 inside the block.
 
     Matrix products, convolutions and their gradients round the factors of their float32 products
-    to bfloat16 (8 instead of 24 binary digits), and sum the products in float32. Everything else,
-    tensors, weights, optimizers and batch statistics, stays float32; float64 is not touched. An op
-    that was recorded inside the block computes its gradient in the same way, wherever that is
-    called. Unlike in PyTorch, no tensor changes its dtype.
+    to bfloat16 (8 instead of 24 binary digits) or float16 (11, up to 65504), and sum the products
+    in float32. Everything else, tensors, weights, optimizers and batch statistics, stays float32;
+    float64 is not touched. An op that was recorded inside the block computes its gradient in the
+    same way, wherever that is called. Unlike in PyTorch, no tensor changes its dtype.
 
-    Twice as fast on CPUs with AVX512-BF16; on others a warning says that float32 is used.
+    On GPUs by tensor cores; bfloat16 also on CPUs with AVX512-BF16, twice as fast. Other CPUs
+    compute in float32, and where there is no GPU either a warning says so.
 
     Args:
-        dtype: only ``"bfloat16"``.
+        dtype: ``"bfloat16"`` or ``"float16"``.
         enabled: False for no change.
 
     Raises:
         ValueError: another dtype.
     """
-    global _precision
-    if dtype != "bfloat16":
-        raise ValueError(f"autocast: dtype must be 'bfloat16', got {dtype!r}")
-    wanted = dtype if enabled else None
-    if wanted is not None and not _supported():
+    global _dtype
+    if dtype not in ("bfloat16", "float16"):
+        raise ValueError(f"autocast: dtype must be 'bfloat16' or 'float16', got {dtype!r}")
+    if enabled and not _supported(dtype) and not cuda.is_available():
+        needs = " (AVX512-BF16)" if dtype == "bfloat16" else ""
         warnings.warn(
-            "autocast: this CPU has no bfloat16 arithmetic (AVX512-BF16); computing in float32",
+            f"autocast: this CPU has no {dtype} arithmetic{needs}; computing in float32",
             stacklevel=3,
         )
-        wanted = None
-    outer, _precision = _precision, wanted
+    outer, _dtype = _dtype, dtype if enabled else None
     try:
         yield
     finally:
-        _precision = outer
+        _dtype = outer
 
 
-def _supported() -> bool:
+def _supported(dtype: str) -> bool:
+    """Whether this CPU is faster with factors of `dtype`."""
     from tinygan.kernels.matmul.gemm_bf16 import SUPPORTED  # here, because it imports Numba
 
-    return SUPPORTED
+    return SUPPORTED and dtype == "bfloat16"

@@ -19,11 +19,14 @@ conv2d(const float* __restrict__ x, const float* __restrict__ weight,
   const int first_row = blockIdx.x * tile_m, first_column = blockIdx.y * tile_n;
   tiles.multiply(WindowRows<float>{x, shape}, true, first_row, WeightColumns<float>{weight, shape},
                  shape.weight_k != 1, first_column, 0, shape.r * shape.s * shape.c);
-  tiles.for_each([&](int i, int j, float sum) {
+  auto finished = [&](float sum, int k) {
+    return activated(sum + (bias && k < shape.k ? bias[k] : 0.0f), slope);
+  };
+  tiles.for_each_pair([&](int i, int j, float sum, float next) {
     const int pixel = first_row + i, k = first_column + j;
-    if (pixel < shape.pixels_y() && k < shape.k) {
-      y[static_cast<long long>(pixel) * shape.k + k] =
-          activated(sum + (bias ? bias[k] : 0.0f), slope);
+    if (pixel < shape.pixels_y()) {
+      store_pair(y + static_cast<long long>(pixel) * shape.k, k, shape.k, finished(sum, k),
+                 finished(next, k + 1));
     }
   });
 }
@@ -40,10 +43,14 @@ conv_transpose2d(const float* __restrict__ y, const float* __restrict__ weight,
   Tiles tiles(shared);
   tiles.multiply(PhaseRows<float>{y, phase}, true, first_row, PhaseColumns<float>{weight, phase},
                  shape.weight_c != 1, first_column, 0, phase.terms());
-  tiles.for_each([&](int i, int j, float sum) {
+  auto finished = [&](float sum, int c) {
+    return sum + (bias && c < shape.c ? bias[c] : 0.0f);
+  };
+  tiles.for_each_pair([&](int i, int j, float sum, float next) {
     const int pixel = first_row + i, c = first_column + j;
-    if (pixel < phase.pixels() && c < shape.c) {
-      x[phase.pixel_of_x(pixel) * shape.c + c] = sum + (bias ? bias[c] : 0.0f);
+    if (pixel < phase.pixels()) {
+      store_pair(x + phase.pixel_of_x(pixel) * shape.c, c, shape.c, finished(sum, c),
+                 finished(next, c + 1));
     }
   });
 }
@@ -61,10 +68,11 @@ conv2d_weight_grad(const float* __restrict__ x, const float* __restrict__ y, flo
   tiles.multiply(PixelChannels<float>{y, shape}, false, first_row, WindowColumns<float>{x, shape}, false,
                  first_column, first, last);
   const int taps = shape.r * shape.s * shape.c;
-  tiles.for_each([&](int i, int j, float sum) {
+  tiles.for_each_pair([&](int i, int j, float sum, float next) {
     const int k = first_row + i, tap = first_column + j;
-    if (k < shape.k && tap < taps) {
-      parts[(static_cast<long long>(blockIdx.z) * shape.k + k) * taps + tap] = sum;
+    if (k < shape.k) {
+      store_pair(parts + (static_cast<long long>(blockIdx.z) * shape.k + k) * taps, tap, taps, sum,
+                 next);
     }
   });
 }

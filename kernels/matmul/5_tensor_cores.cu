@@ -20,9 +20,9 @@ matmul(const float* __restrict__ a, const float* __restrict__ b, float* __restri
   const int first_row = blockIdx.x * tile_m, first_column = blockIdx.y * tile_n;
   tiles.multiply(MatrixOperand<float>{a, a_row, a_column, m}, a_column == 1, first_row,
                  MatrixOperand<float>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);
-  tiles.for_each([&](int i, int j, float value) {
-    if (first_row + i < m && first_column + j < n) {
-      c[static_cast<long long>(first_row + i) * n + first_column + j] = value;
+  tiles.for_each_pair([&](int i, int j, float value, float next) {
+    if (first_row + i < m) {
+      store_pair(c + static_cast<long long>(first_row + i) * n, first_column + j, n, value, next);
     }
   });
 }

@@ -19,7 +19,7 @@ from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
 from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
-from tinygan.precision import autocast_precision
+from tinygan.precision import product_precision
 from tinygan.tensor import Tensor
 
 Pair = tuple[int, ...]  # of length 2
@@ -229,7 +229,8 @@ def conv2d(
         )
     output_size = tuple((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     inputs = (input, weight) if bias is None else (input, weight, bias)
-    node = Conv2d(stride, (top, left), autocast_precision(), output_size, activation_slope)
+    precision = product_precision(input.device)
+    node = Conv2d(stride, (top, left), precision, output_size, activation_slope)
     return node(*inputs)
 
 
@@ -304,7 +305,7 @@ def conv_transpose2d(
         )
     inputs = (input, weight) if bias is None else (input, weight, bias)
     padding = around[0], around[2]
-    return ConvTranspose2d(stride, padding, autocast_precision(), output_size)(*inputs)
+    return ConvTranspose2d(stride, padding, product_precision(input.device), output_size)(*inputs)
 
 
 @functools.cache  # without a bound: a captured step goes on using the arrays

@@ -11,7 +11,7 @@ from tinygan.device import array_module
 from tinygan.kernels.matmul import matmul as matmul_kernel
 from tinygan.ops.math import as_tensor, promoted
 from tinygan.ops.shape import reshape, sum_to, transpose, unsqueeze
-from tinygan.precision import autocast_precision
+from tinygan.precision import product_precision
 from tinygan.tensor import Tensor
 
 
@@ -63,4 +63,4 @@ def matmul(a, b) -> Tensor:
         raise ValueError(
             f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
         ) from None
-    return MatMul(autocast_precision())(a, b)
+    return MatMul(product_precision(a.device))(a, b)
