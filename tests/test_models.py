@@ -28,11 +28,20 @@ MODELS = {
 }
 
 
+def make(name, device):
+    """A model whose nets are on the device."""
+    model = MODELS[name]()
+    model.generator.to(device)
+    model.discriminator.to(device)
+    return model
+
+
 def with_labels(model, *tensors):
     """The arguments of the nets: a label for each row where the model takes labels."""
     if model.classes is None:
         return tensors
-    return (*tensors, tinygan.tensor(np.arange(len(tensors[0])) % model.classes))
+    labels = np.arange(len(tensors[0])) % model.classes
+    return (*tensors, tinygan.tensor(labels, device=tensors[0].device))
 
 
 def count(net: nn.Module) -> int:
@@ -43,15 +52,15 @@ def count(net: nn.Module) -> int:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_images_logits_and_gradients(name):
-    model = MODELS[name]()
-    latent = model.latent(4)
+def test_images_logits_and_gradients(name, device):
+    model = make(name, device)
+    latent = model.latent(4).to(device)
     images = model.generator(*with_labels(model, latent))
     assert images.shape == (4, 1, 28, 28) and images.dtype == tinygan.float32
     assert images.abs().amax().item() <= 1
     logits = model.discriminator(*with_labels(model, images))
     assert logits.shape == (4, 1)
-    (logits * tinygan.randn(4, 1)).sum().backward()
+    (logits * tinygan.randn(4, 1, device=device)).sum().backward()
     for net in (model.generator, model.discriminator):
         for parameter_name, parameter in net.named_parameters():
             assert parameter.grad is not None, parameter_name
@@ -60,15 +69,15 @@ def test_images_logits_and_gradients(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_an_image_does_not_depend_on_its_batch_mates(name):
-    model = MODELS[name]()
-    latent = model.latent(12)
+def test_an_image_does_not_depend_on_its_batch_mates(name, device):
+    model = make(name, device)
+    latent = model.latent(12).to(device)
     model.generator(*with_labels(model, latent))  # moves the running statistics
     model.generator.eval()
     with tinygan.no_grad():
-        together = model.generator(*with_labels(model, latent)).numpy()
+        together = model.generator(*with_labels(model, latent)).cpu().numpy()
         apart = np.concatenate([
-            model.generator(*(x[i : i + 1] for x in with_labels(model, latent))).numpy()
+            model.generator(*(x[i : i + 1] for x in with_labels(model, latent))).cpu().numpy()
             for i in range(12)
         ])  # fmt: skip
     # Products of another shape may add in another order: sums of up to 1200 terms of size 0.1.
@@ -93,12 +102,12 @@ def test_a_seed_gives_the_same_model_and_latents(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_each_net_learns_a_task_that_anyone_can_learn(name):
+def test_each_net_learns_a_task_that_anyone_can_learn(name, device):
     """D tells half-white images from a fixed batch of G's;
     then G learns to please that D."""
-    model, real = MODELS[name](), tinygan.ones(16, 1, 28, 28)
+    model, real = make(name, device), tinygan.ones(16, 1, 28, 28, device=device)
     real.data[:, :, :, 14:] = -1
-    latent, *labels = with_labels(model, model.latent(16))
+    latent, *labels = with_labels(model, model.latent(16).to(device))
     loss = F.gan_loss("non-saturating")
     with tinygan.no_grad():
         fake = model.generator(latent, *labels)

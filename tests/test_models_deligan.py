@@ -24,26 +24,28 @@ def count(net: nn.Module) -> int:
 # The mixture
 
 
-def test_mixture_latent_is_mu_plus_sigma_eps(rng):
-    mixture = MixtureLatent(4, 3, sigma=0.5)
+def test_mixture_latent_is_mu_plus_sigma_eps(rng, device):
+    mixture = MixtureLatent(4, 3, sigma=0.5).to(device)
     nn.init.normal_(mixture.sigma)
     component, eps = np.array([2, 0, 2, 3, 1]), rng.standard_normal((5, 3)).astype(np.float32)
-    rows = tinygan.tensor(np.concatenate([np.eye(4, dtype=np.float32)[component], eps], 1))
-    mu, sigma = mixture.mu.detach().numpy(), mixture.sigma.detach().numpy()
+    rows = np.concatenate([np.eye(4, dtype=np.float32)[component], eps], 1)
+    mu, sigma = mixture.mu.detach().cpu().numpy(), mixture.sigma.detach().cpu().numpy()
     expected = mu[component] + sigma[component] * eps
     # One product with 1 and three with 0 is exact; then one product and one sum are rounded.
-    np.testing.assert_allclose(mixture(rows).detach().numpy(), expected, rtol=0, atol=1e-6)
+    found = mixture(tinygan.tensor(rows, device=device)).detach().cpu().numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
-def test_gradients_of_the_mixture(rng):
-    mixture = MixtureLatent(3, 2)
+def test_gradients_of_the_mixture(rng, device):
+    mixture = MixtureLatent(3, 2).to(device)
     rows = np.concatenate([np.eye(3)[[0, 2, 1, 2]], rng.standard_normal((4, 2))], 1)
 
     def function(mu, sigma):
         mixture.mu, mixture.sigma = mu, sigma
-        return mixture(tinygan.tensor(rows))
+        return mixture(tinygan.tensor(rows, device=device))
 
-    inputs = [tinygan.tensor(rng.standard_normal((3, 2)), requires_grad=True) for _ in range(2)]
+    inputs = [tinygan.tensor(rng.standard_normal((3, 2)), device=device, requires_grad=True)
+              for _ in range(2)]  # fmt: skip
     assert tinygan.gradcheck(function, inputs, eps=1.0)  # linear in both: differences are exact
 
 
@@ -68,26 +70,27 @@ def test_latent_rows_go_through_the_components_in_turn():
         model.latent(1, noise="none")
 
 
-def test_a_sample_depends_on_its_own_row():
+def test_a_sample_depends_on_its_own_row(device):
     model = toy_model("DeLiGAN")
+    model.generator.to(device)
     rows = model.latent(100)
+    shuffled = np.random.default_rng(0).permutation(100)[:30]
     with tinygan.no_grad():
-        together = model.generator(rows).numpy()
-        shuffled = np.random.default_rng(0).permutation(100)[:30]
-        np.testing.assert_allclose(
-            model.generator(rows[shuffled]).numpy(), together[shuffled], rtol=0, atol=1e-6
-        )
+        together = model.generator(rows.to(device)).cpu().numpy()
+        apart = model.generator(rows[shuffled].to(device)).cpu().numpy()
+    np.testing.assert_allclose(apart, together[shuffled], rtol=0, atol=1e-6)
 
 
-def test_sigma_regulariser():
+def test_sigma_regulariser(device):
     model = toy_model("DeLiGAN", components=2, latent_size=2)
     assert isinstance(model, DeLiGAN)
     model.mixture.sigma.data[...] = [[1.0, 2.0], [0.0, 1.0]]
+    model.generator.to(device)
     loss = model.sigma_regulariser(0.1)
     assert loss.item() == pytest.approx(0.05, rel=1e-6)  # 0.1 (0 + 1 + 1 + 0) / 4
     loss.backward()
     np.testing.assert_allclose(
-        model.mixture.sigma.grad.numpy(), [[0.0, 0.05], [-0.05, 0.0]], rtol=1e-6, atol=1e-9
+        model.mixture.sigma.grad.cpu().numpy(), [[0.0, 0.05], [-0.05, 0.0]], rtol=1e-6, atol=1e-9
     )
     assert model.mixture.mu.grad is None
     assert DeLiGAN(nn.Linear(2, 2), nn.Linear(2, 1), 3, 2).mixture.sigma.tolist()[0] == [
@@ -116,19 +119,20 @@ def test_the_mixture_rejects_empty_sizes():
         ("DeLiGAN", 3 * 32 + 33 * 2 + 2 * 50 * 2),
     ],
 )
-def test_toy_models(name, parameters):
+def test_toy_models(name, parameters, device):
     assert name in TOY_MODELS and len(TOY_MODELS) == 6
     model = toy_model(name)
     assert count(model.generator) == parameters
     assert count(model.discriminator) == 3 * 32 + 33
-    points = model.generator(model.latent(50))
+    generator, discriminator = model.generator.to(device), model.discriminator.to(device)
+    points = generator(model.latent(50).to(device))
     assert points.shape == (50, 2) and points.abs().amax().item() <= 1
-    (model.discriminator(points) * tinygan.randn(50, 1)).sum().backward()
+    (discriminator(points) * tinygan.randn(50, 1, device=device)).sum().backward()
     for net in (model.generator, model.discriminator):
         for parameter_name, parameter in net.named_parameters():
             assert parameter.grad is not None, parameter_name
             # Row by row: each of the 50 Gaussians, or of the 50 generators, is reached.
-            table = parameter.grad.numpy().reshape(len(parameter.grad), -1)
+            table = parameter.grad.cpu().numpy().reshape(len(parameter.grad), -1)
             assert (np.abs(table).max(1) > 0).all(), parameter_name
 
 
@@ -141,14 +145,15 @@ def test_toy_models_start_as_tensorflow_does():
     assert (toy_model("DeLiGAN").generator.state_dict()["0.sigma"] == np.float32(0.02)).all()
 
 
-def test_each_net_of_the_ensemble_computes_its_own_rows(rng):
+def test_each_net_of_the_ensemble_computes_its_own_rows(rng, device):
     model = toy_model("Ensemble-GAN", components=3, hidden=4)
+    model.generator.to(device)
     nn.init.normal_(model.generator.bias1)
     nn.init.normal_(model.generator.bias2)
     w1, b1, w2, b2 = (value.astype(np.float64) for value in model.generator.state_dict().values())
     rows = model.latent(7)
     eps = rows.numpy()[:, 3:]
-    for k, found in enumerate(model.generator(rows).detach().numpy()):
+    for k, found in enumerate(model.generator(rows.to(device)).detach().cpu().numpy()):
         i = k % 3
         hidden = np.tanh(eps[k] @ w1[i].reshape(2, 4) + b1[i])
         expected = np.tanh(hidden @ w2[i].reshape(4, 2) + b2[i])

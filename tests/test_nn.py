@@ -279,23 +279,23 @@ def test_batch_norm_refuses_a_backward_with_statistics_that_have_moved(device):
         y.backward()
 
 
-def test_batch_norm_without_parameters():
-    layer = nn.BatchNorm1d(3, affine=False)
+def test_batch_norm_without_parameters(device):
+    layer = nn.BatchNorm1d(3, affine=False).to(device)
     assert list(layer.parameters()) == []
     assert list(layer.state_dict()) == ["running_mean", "running_var"]
-    assert layer(tinygan.randn(4, 3)).shape == (4, 3)
+    assert layer(tinygan.randn(4, 3, device=device)).shape == (4, 3)
 
 
-def test_maxout_and_embedding():
-    layer = nn.Maxout(4, 3, 5)
-    x = tinygan.randn(2, 4)
-    expected = layer.linear(x).detach().numpy().reshape(2, 3, 5).max(2)
+def test_maxout_and_embedding(device):
+    layer = nn.Maxout(4, 3, 5).to(device)
+    x = tinygan.randn(2, 4, device=device)
+    expected = layer.linear(x).detach().cpu().numpy().reshape(2, 3, 5).max(2)
     assert layer(x).tolist() == expected.tolist()
-    table = nn.Embedding(1000, 20)
+    table = nn.Embedding(1000, 20).to(device)
     # 20,000 samples of N(0, 1): mean within 5 / sqrt(20000), deviation within 5 / sqrt(40000).
-    values = table.weight.detach().numpy()
+    values = table.weight.detach().cpu().numpy()
     assert abs(values.mean()) < 0.036 and abs(values.std() - 1) < 0.025
-    y = table(tinygan.tensor([[3, 999], [3, 0]]))
+    y = table(tinygan.tensor([[3, 999], [3, 0]], device=device))
     assert y.tolist() == values[[[3, 999], [3, 0]]].tolist()
 
 

@@ -41,12 +41,15 @@ def test_minibatch_discrimination_is_the_papers_sum(device, rng):
     assert o.min() > 0.01 and np.ptp(o) > 0.1
 
 
-def test_minibatch_discrimination_of_equal_and_of_distant_samples():
-    layer = nn.MinibatchDiscrimination(2, 6, 4)
-    assert (layer(tinygan.ones(7, 2)).detach().numpy()[:, 2:] == 6).all()  # the six others
-    distant = tinygan.tensor(np.eye(2, dtype=np.float32) * 1e4)
-    assert (layer(distant).detach().numpy()[:, 2:] == 0).all()
-    assert (layer(tinygan.ones(1, 2)).detach().numpy()[:, 2:] == 0).all()  # no others
+def test_minibatch_discrimination_of_equal_and_of_distant_samples(device):
+    layer = nn.MinibatchDiscrimination(2, 6, 4).to(device)
+
+    def closeness(x):
+        return layer(tinygan.tensor(x, device=device)).detach().cpu().numpy()[:, 2:]
+
+    assert (closeness(np.ones((7, 2), np.float32)) == 6).all()  # the six others
+    assert (closeness(np.eye(2, dtype=np.float32) * 1e4) == 0).all()
+    assert (closeness(np.ones((1, 2), np.float32)) == 0).all()  # no others
 
 
 def test_gradients_of_minibatch_discrimination(device, rng):
@@ -147,21 +150,21 @@ def test_spectral_norm_resumes_where_it_was_saved(rng):
     np.testing.assert_array_equal(first(x).detach().numpy(), second(x).detach().numpy())
 
 
-def test_two_passes_before_one_backward():
+def test_two_passes_before_one_backward(device):
     """D sees real and generated images before it is trained: the second power iteration must not
     touch the vectors that the first pass's gradient reads."""
-    normalised = nn.spectral_norm(nn.Linear(3, 2, bias=False))
+    normalised = nn.spectral_norm(nn.Linear(3, 2, bias=False)).to(device)
     nn.init.normal_(normalised.layer.weight)
     start = normalised.state_dict()
-    x = tinygan.randn(4, 3)
+    x = tinygan.randn(4, 3, device=device)
     normalised(x).sum().backward()
-    alone = normalised.layer.weight.grad.numpy()
+    alone = normalised.layer.weight.grad.cpu().numpy()
     normalised.load_state_dict(start)
     normalised.zero_grad()
     first = normalised(x).sum()
     normalised(x)
     first.backward()
-    np.testing.assert_array_equal(normalised.layer.weight.grad.numpy(), alone)
+    np.testing.assert_array_equal(normalised.layer.weight.grad.cpu().numpy(), alone)
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU(), nn.LeakyReLU(0.2)])

@@ -5,7 +5,7 @@ import pytest
 
 import tinygan
 import tinygan.functional as F
-from tinygan import Tensor, gradcheck, nn, tensor
+from tinygan import gradcheck, nn, tensor
 from tinygan.device import Generator
 from tinygan.ops.image import translate
 from tinygan.optim import SGD
@@ -22,8 +22,8 @@ from tinygan.training import (
 from tinygan.training.stabilisers import AUGMENTATIONS, brightness, cutout, translation
 
 
-def doubles(rng, *shape):
-    return tensor(rng.standard_normal(shape))
+def doubles(rng, *shape, device="cpu"):
+    return tensor(rng.standard_normal(shape), device=device)
 
 
 # Penalties
@@ -38,32 +38,33 @@ def test_r1_of_known_slopes(rng, device):
     assert r1_penalty(half_square, real, fake).item() == pytest.approx(float(expected))
 
 
-def test_gradient_penalty_of_known_slopes(rng):
-    real, fake = doubles(rng, 5, 3), doubles(rng, 5, 3)
+def test_gradient_penalty_of_known_slopes(rng, device):
+    real, fake = doubles(rng, 5, 3, device=device), doubles(rng, 5, 3, device=device)
     for length, expected in ((1.0, 0.0), (3.0, 4.0), (0.5, 0.25)):
-        weight = tensor(np.full((3, 1), length / np.sqrt(3)))
+        weight = tensor(np.full((3, 1), length / np.sqrt(3)), device=device)
         penalty = gradient_penalty(lambda x, w=weight: x @ w, real, fake).item()
         assert penalty == pytest.approx(expected, abs=1e-9)
 
 
-def test_gradient_penalty_looks_between_real_and_generated(rng):
-    real, fake, seen = doubles(rng, 200, 2), doubles(rng, 200, 2), []
-    gradient_penalty(lambda x: (seen.append(x.data), x.sum(1))[1], real, fake)
-    mix = (seen[0] - fake.data) / (real.data - fake.data)
+def test_gradient_penalty_looks_between_real_and_generated(rng, device):
+    real, fake = doubles(rng, 200, 2, device=device), doubles(rng, 200, 2, device=device)
+    seen = []
+    gradient_penalty(lambda x: (seen.append(x.detach()), x.sum(1))[1], real, fake)
+    mix = ((seen[0] - fake) / (real - fake)).cpu().data
     np.testing.assert_allclose(mix[:, 0], mix[:, 1], atol=1e-6)  # one number per point
     assert 0 <= mix.min() < 0.05 < 0.95 < mix.max() < 1 + 1e-9
 
 
 @pytest.mark.parametrize("penalty", [r1_penalty, gradient_penalty])
-def test_the_gradient_of_a_penalty_is_right(penalty, rng):
-    real, fake = doubles(rng, 3, 1, 4, 4), doubles(rng, 3, 1, 4, 4)
+def test_the_gradient_of_a_penalty_is_right(penalty, rng, device):
+    real, fake = (doubles(rng, 3, 1, 4, 4, device=device) for _ in range(2))
 
     def value(kernel, weight):
         tinygan.manual_seed(1)  # the same points between, at every call
         critic = lambda x: F.tanh(F.conv2d(x, kernel, None, 2, 1)).flatten(1) @ weight  # noqa: E731
         return penalty(critic, real, fake)
 
-    inputs = [doubles(rng, 2, 1, 4, 4), doubles(rng, 8, 1)]
+    inputs = [doubles(rng, 2, 1, 4, 4, device=device), doubles(rng, 8, 1, device=device)]
     assert gradcheck(value, [x.requires_grad_() for x in inputs])
 
 
@@ -80,8 +81,8 @@ def test_pack_puts_neighbours_into_the_channels(rng):
         pack(images, 4)
 
 
-def test_instance_noise_has_its_standard_deviation():
-    noise = instance_noise(tinygan.zeros(100, 1, 20, 20), 0.3).data
+def test_instance_noise_has_its_standard_deviation(device):
+    noise = instance_noise(tinygan.zeros(100, 1, 20, 20, device=device), 0.3).cpu().data
     # 40,000 numbers: the standard error of the deviation is 0.3 / sqrt(80,000) = 0.001
     assert noise.std() == pytest.approx(0.3, abs=0.005)
     assert abs(noise.mean()) < 0.01
@@ -108,25 +109,25 @@ def test_translate_refuses():
         translate(tinygan.zeros(2, 4), np.zeros(2, int), np.zeros(2, int))
 
 
-def test_translation_moves_by_up_to_an_eighth():
-    dot = tinygan.zeros(2000, 1, 16, 16)
+def test_translation_moves_by_up_to_an_eighth(device):
+    dot = tinygan.zeros(2000, 1, 16, 16, device=device)
     dot.data[:, 0, 8, 8] = 1.0
-    _, _, rows, columns = np.nonzero(translation(dot).data)
+    _, _, rows, columns = np.nonzero(translation(dot).cpu().data)
     assert len(rows) == 2000
     assert sorted(set(rows)) == sorted(set(columns)) == [6, 7, 8, 9, 10]
     assert np.bincount(rows)[6:].min() > 300  # 400 each, standard deviation 18
     assert not np.array_equal(rows, columns)
 
 
-def test_brightness_adds_one_number_per_image():
-    shift = brightness(tinygan.zeros(500, 2, 3, 3)).data
+def test_brightness_adds_one_number_per_image(device):
+    shift = brightness(tinygan.zeros(500, 2, 3, 3, device=device)).cpu().data
     assert (shift == shift[:, :1, :1, :1]).all()
     values = shift[:, 0, 0, 0]
     assert -0.5 <= values.min() < -0.4 and 0.4 < values.max() <= 0.5
 
 
-def test_cutout_blanks_a_square_of_half_the_size():
-    blank = cutout(tinygan.ones(500, 2, 16, 16)).data == 0
+def test_cutout_blanks_a_square_of_half_the_size(device):
+    blank = cutout(tinygan.ones(500, 2, 16, 16, device=device)).cpu().data == 0
     assert (blank == blank[:, :1]).all()
     areas = blank[:, 0].sum((1, 2))
     assert areas.max() == 64 and areas.min() >= 16  # whole inside, a quarter at a corner
@@ -137,9 +138,9 @@ def test_cutout_blanks_a_square_of_half_the_size():
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_gradients_flow_through_augmentations(name, rng):
+def test_gradients_flow_through_augmentations(name, rng, device):
     augment = lambda x: AUGMENTATIONS[name](x, Generator(3))  # noqa: E731
-    assert gradcheck(augment, doubles(rng, 3, 1, 8, 8).requires_grad_())
+    assert gradcheck(augment, doubles(rng, 3, 1, 8, 8, device=device).requires_grad_())
 
 
 def test_diff_augment_applies_all_or_refuses():
@@ -155,9 +156,9 @@ def test_diff_augment_applies_all_or_refuses():
 # In training
 
 
-def test_label_smoothing_is_cross_entropy_with_that_target(rng):
-    real, fake = doubles(rng, 7, 1), doubles(rng, 7, 1)
-    target = Tensor(np.full((7, 1), 0.9))
+def test_label_smoothing_is_cross_entropy_with_that_target(rng, device):
+    real, fake = doubles(rng, 7, 1, device=device), doubles(rng, 7, 1, device=device)
+    target = tensor(np.full((7, 1), 0.9), device=device)
     expected = F.binary_cross_entropy_with_logits(real, target) + F.softplus(fake).mean()
     smooth = F.gan_loss("non-saturating", real_label=0.9)
     assert smooth.discriminator(real, fake).item() == pytest.approx(expected.item(), rel=1e-12)
@@ -235,12 +236,13 @@ def test_settings_refuse(options, message):
         Settings(**options)
 
 
-def test_r1_holds_a_discriminator_back(rng):
+def test_r1_holds_a_discriminator_back(rng, device):
     """On data that one plane separates, D's slope keeps growing without a penalty."""
     slopes = {}
-    real, fake = doubles(rng, 50, 2) * 0.1 + 1.0, doubles(rng, 50, 2) * 0.1 - 1.0
+    real = doubles(rng, 50, 2, device=device) * 0.1 + 1.0
+    fake = doubles(rng, 50, 2, device=device) * 0.1 - 1.0
     for gamma in (0.0, 1.0):
-        critic = nn.Linear(2, 1)
+        critic = nn.Linear(2, 1).to(device)
         optimizer = SGD(critic.parameters(), 0.5)
         for _ in range(200):
             discriminator_step(
