@@ -66,12 +66,14 @@ def test_classifier_rejects_other_data():
 def test_classifier_is_cached_and_a_damaged_cache_is_replaced(tmp_path, monkeypatch):
     monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path))
     data = synthetic_digits(130, seed=2)
-    lines = []
+    lines, stream = [], tinygan.device.generator.get_state()
     first = classifier_for(data, progress=lines.append)
     assert lines[0].startswith("training a classifier of synthetic")
     lines.clear()
     again = classifier_for(data, progress=lines.append)
     assert lines == []
+    # A run draws the same numbers, whatever was in the cache.
+    assert tinygan.device.generator.get_state() == stream
     a, b = first.state_dict(), again.state_dict()
     assert all(np.array_equal(a[name], b[name]) for name in a)
     (path,) = (tmp_path / "classifiers").iterdir()

@@ -164,7 +164,8 @@ def classifier_for(
     if path.exists():
         try:
             state = load(path)
-            model = Classifier(int(state["classes"]), *data.images.shape[1:3]).to(device)
+            with temporary_seed(0):  # the run must not depend on what the cache holds
+                model = Classifier(int(state["classes"]), *data.images.shape[1:3]).to(device)
             model.load_state_dict(state["model"])
             return model.eval()
         except (ValueError, KeyError, TypeError) as error:
