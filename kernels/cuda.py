@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tinygan.kernels import recording
+from tinygan.kernels.memory import parts
 
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("-std=c++17",)
+# Of how many blocks a launch should consist: about as many as a large GPU has multiprocessors.
+ENOUGH_BLOCKS = 128
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
 _WITH_SOURCES = (
     "activation", "adam", "average", "batch_norm", "conv2d", "cross_entropy", "layout",
@@ -75,6 +78,14 @@ def sources() -> list[Source]:
     for package in _WITH_SOURCES:
         importlib.import_module(f"tinygan.kernels.{package}.gpu")
     return list(_all.values())
+
+
+def largest_tile(rows: int, columns: int, sides: Sequence[int], depth: int = 1) -> int:
+    """The largest side of a tile of which there are enough blocks, else the smallest."""
+    for side in sorted(sides, reverse=True):
+        if parts(rows, side) * parts(columns, side) * depth >= ENOUGH_BLOCKS:
+            return side
+    return min(sides)
 
 
 def name_of(dtype) -> str:

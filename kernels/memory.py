@@ -79,6 +79,11 @@ def dense(array):
     return array if np.may_share_memory(view, array) else array.copy(order="K")
 
 
+def transposed(matrix) -> bool:
+    """Whether a matrix lies in memory column by column, without gaps (and not row by row, too)."""
+    return matrix.T.flags.c_contiguous and not matrix.flags.c_contiguous
+
+
 def same_order(array, model) -> bool:
     """Whether elements of equal index lie at equal places (strides of sizes 0 and 1 are noise)."""
     return array.size == 0 or all(

@@ -3,6 +3,8 @@
 // image.
 #pragma once
 
+#include "operand.cuh"
+
 template <typename T>
 struct alignas(4 * sizeof(T) < 16 ? 4 * sizeof(T) : 16) Four {
   T values[4];
@@ -50,9 +52,8 @@ struct RegisterTiles {
   }
 
   // sums += sum of rows(first_row + i, l) columns(l, first_column + j) over first_term <= l <
-  // last_term. An operand has outer(i) and term(l), which do what depends on one index alone, and
-  // value(outer, term), 0 outside. along_terms: whether neighbouring terms are neighbours in memory
-  // (else neighbouring rows or columns are), so that neighbouring threads fetch them.
+  // last_term. *_along_terms: whether neighbouring terms are neighbours in memory (else neighbouring
+  // rows or columns are), so that neighbouring threads fetch them.
   template <typename Rows, typename Columns>
   __device__ void multiply(const Rows& rows, bool rows_along_terms, int first_row,
                            const Columns& columns, bool columns_along_terms, int first_column,
@@ -70,12 +71,12 @@ struct RegisterTiles {
 #pragma unroll
       for (int e = 0; e < loads_a; e++) {
         const int l = start + walk_a.term(e);
-        next_a[e] = l < last_term ? rows.value(outer_a[e], rows.term(l)) : T(0);
+        next_a[e] = l < last_term ? value_of<T>(rows, outer_a[e], rows.term(l)) : T(0);
       }
 #pragma unroll
       for (int e = 0; e < loads_b; e++) {
         const int l = start + walk_b.term(e);
-        next_b[e] = l < last_term ? columns.value(outer_b[e], columns.term(l)) : T(0);
+        next_b[e] = l < last_term ? value_of<T>(columns, outer_b[e], columns.term(l)) : T(0);
       }
     };
     auto keep = [&](int buffer) {

@@ -3,6 +3,8 @@
 // of an image.
 #pragma once
 
+#include "operand.cuh"
+
 template <typename T>
 struct SharedTiles {
   static constexpr int side = 32;
@@ -14,9 +16,8 @@ struct SharedTiles {
   };
 
   // The value of the thread's row and column: the sum of rows(first_row + threadIdx.y, l)
-  // columns(l, first_column + threadIdx.x) over first_term <= l < last_term. An operand has
-  // outer(i), term(l) and value(outer, term), which is 0 outside; *_along_terms: whether
-  // neighbouring terms are neighbours in memory, so that neighbouring threads fetch them.
+  // columns(l, first_column + threadIdx.x) over first_term <= l < last_term. *_along_terms:
+  // whether neighbouring terms are neighbours in memory, so that neighbouring threads fetch them.
   template <typename Rows, typename Columns>
   __device__ static T multiply(Shared& shared, const Rows& rows, bool rows_along_terms,
                                int first_row, const Columns& columns, bool columns_along_terms,
@@ -29,8 +30,9 @@ struct SharedTiles {
     T sum = 0;
     for (int start = first_term; start < last_term; start += side) {
       const int l = start + row_term, h = start + column_term;
-      shared.a[row][row_term] = l < last_term ? rows.value(outer_a, rows.term(l)) : T(0);
-      shared.b[column_term][column] = h < last_term ? columns.value(outer_b, columns.term(h)) : T(0);
+      shared.a[row][row_term] = l < last_term ? value_of<T>(rows, outer_a, rows.term(l)) : T(0);
+      shared.b[column_term][column] =
+          h < last_term ? value_of<T>(columns, outer_b, columns.term(h)) : T(0);
       __syncthreads();
 #pragma unroll
       for (int s = 0; s < side; s++) sum += shared.a[y][s] * shared.b[s][x];

@@ -35,6 +35,10 @@ def test_every_source_is_launched_by_trials_that_are_small_enough_to_check():
     for name, found in of_sources.items():
         checked = [trial for trial in found if trial.flops <= trials.MOST_CHECKED_FLOPS]
         assert len(checked) >= 3, name
+        launched = {kernel for trial in checked for file, kernel in trial.kernels if file == name}
+        # A tick belongs to captured steps: tests/test_capture.py.
+        kernels = {k for k in SOURCES[name].kernels if "double" not in k and k != "tick"}
+        assert launched >= kernels, name
 
 
 def test_a_kernel_is_run_and_checked(shell):

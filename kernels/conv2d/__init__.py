@@ -20,6 +20,7 @@ import numpy as np
 
 from tinygan.kernels.conv2d.minimal_filtering import products
 from tinygan.kernels.ladder import Ladder
+from tinygan.kernels.tensor_cores import PRECISIONS
 
 # Edges first: what a rung must survive. Then ordinary small shapes.
 _SHAPES = {
@@ -92,6 +93,22 @@ _SHAPES = {
         n=2, c=3, k=4, size=(1, 2), kernel=(2, 3), stride=(3, 4), padding=(1, 0), after=(0, 1)
     ),
     "parts of unequal length": dict(n=1, c=2, k=3, size=(16, 20), kernel=(2, 2), padding=(1, 0)),
+    "in fours": dict(n=1, c=4, k=8, size=(5, 3), kernel=(1, 1)),
+    "in fours, weight of the other": dict(
+        n=2, c=20, k=12, size=(5, 4), kernel=(3, 2), padding=(1, 0), of_other=True
+    ),
+    "in fours, stride 2": dict(
+        n=3, c=12, k=20, size=(7, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1), after=(2, 1)
+    ),
+    "in fours, stride 2, weight of the other": dict(
+        n=2, c=68, k=76, size=(8, 10), kernel=(4, 4), stride=(2, 2), padding=(1, 1), of_other=True
+    ),
+    "in fours, stride > kernel": dict(
+        n=3, c=8, k=4, size=(8, 9), kernel=(2, 1), stride=(3, 4)
+    ),
+    "in fours, parts of unequal length": dict(
+        n=1, c=4, k=8, size=(16, 20), kernel=(2, 2), padding=(1, 0)
+    ),
     "unequal": dict(n=2, c=9, k=5, size=(5, 11), kernel=(2, 5), stride=(1, 3), padding=(0, 2)),
 }
 _STRIDED = dict(kernel=(4, 4), stride=(2, 2), padding=(1, 1))
@@ -122,20 +139,24 @@ def _arrays(rng, dtype, n, c, k, size, kernel, stride=(1, 1), padding=(0, 0), af
     return draw(n, *size, c), weight, draw(n, p, q, k), draw(k), draw(c), stride, padding
 
 
-def make_forward(rng, dtype, slope=1.0, **case):
+def _suiting_transposed(weight):
+    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
+
+
+# of_other: whether the weight's memory suits the other convolution, whose gradient this one is.
+def make_forward(rng, dtype, slope=1.0, of_other=False, **case):
     x, weight, y, bias, _, stride, padding = _arrays(rng, dtype, **case)
     options = dict(stride=stride, padding=padding, output_size=y.shape[1:3], slope=slope)
-    return (x, weight, bias), options
+    return (x, _suiting_transposed(weight) if of_other else weight, bias), options
 
 
-def make_transposed(rng, dtype, **case):
+def make_transposed(rng, dtype, of_other=False, **case):
     x, weight, y, _, bias, stride, padding = _arrays(rng, dtype, **case)
     options = dict(stride=stride, padding=padding, output_size=x.shape[1:3])
-    weight = np.ascontiguousarray(weight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
-    return (y, weight, bias), options
+    return (y, weight if of_other else _suiting_transposed(weight), bias), options
 
 
-def make_weight_grad(rng, dtype, **case):
+def make_weight_grad(rng, dtype, of_other=False, **case):
     x, weight, y, _, _, stride, padding = _arrays(rng, dtype, **case)
     return (x, y), dict(stride=stride, padding=padding, kernel_size=weight.shape[2:])
 
@@ -280,8 +301,26 @@ for _ladder, _where, _covers, _share in (
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
     for _rung in ("naive", "coalesced", "tiles", "registers"):
         _ladder.rung(_rung, f"conv2d.gpu:{_ladder.name}_{_rung}", device="cuda")
-    for _rung, _precision in (("tf32", "tf32"), ("bf16", "bfloat16"), ("fp16", "float16")):
+    for _kind, _precision in PRECISIONS.items():
         _ladder.rung(
-            _rung, f"conv2d.gpu:{_ladder.name}_{_rung}", device="cuda", precision=_precision,
+            _kind, f"conv2d.gpu:{_ladder.name}_{_kind}", device="cuda", precision=_precision,
             covers=lambda x, *rest, **options: x.dtype == "f",
+        )  # fmt: skip
+
+
+def _in_fours(x, weight, bias, **options):
+    """Whether x and y have channels in fours."""
+    return x.dtype == "f" and not (weight.shape[0] % 4 or weight.shape[1] % 4)
+
+
+def _in_fours_weight_grad(x, y, **options):
+    return x.dtype == "f" and not (x.shape[3] % 4 or y.shape[3] % 4)
+
+
+for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
+    _covers = _in_fours_weight_grad if _ladder is conv2d_weight_grad else _in_fours
+    for _kind, _precision in PRECISIONS.items():
+        _ladder.rung(
+            f"{_kind} pipeline", f"conv2d.gpu:{_ladder.name}_{_kind}_pipeline", device="cuda",
+            precision=_precision, covers=_covers,
         )  # fmt: skip

@@ -6,8 +6,17 @@ import functools
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, contiguous, empty, name_of, zeros
+from tinygan.kernels.cuda import (
+    ENOUGH_BLOCKS,
+    Source,
+    contiguous,
+    empty,
+    largest_tile,
+    name_of,
+    zeros,
+)
 from tinygan.kernels.memory import parts
+from tinygan.kernels.tensor_cores import KINDS, SIDES, aligned, flag, pipeline_bytes
 
 _NAMES = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
 _TYPES = ("float", "double")
@@ -21,14 +30,17 @@ REGISTERS = Source(
     [f"{name}<{dtype}, {tile}, {tile}>" for name in _NAMES for dtype in _TYPES
      for tile in (64, 128)] + _SUMS,
 )  # fmt: skip
-KINDS = {"tf32": "Kind::tf32", "bf16": "Kind::bf16", "fp16": "Kind::f16"}
 TENSOR_CORES = Source(
     "conv2d/5_tensor_cores.cu",
-    [f"{name}<{kind}, {tile}, {tile}>" for name in _NAMES for kind in KINDS.values()
-     for tile in (64, 128)] + ["sum_parts<float>"],
+    [f"{name}<{kind}>" for name in _NAMES for kind in KINDS.values()] + ["sum_parts<float>"],
+)
+PIPELINE = Source(
+    "conv2d/6_pipeline.cu",
+    [f"{name}<{kind}, {side}, {weight_along}>" for name in _NAMES[:2] for kind in KINDS.values()
+     for side in SIDES for weight_along in ("true", "false")]
+    + [f"conv2d_weight_grad<{kind}, {side}>" for kind in KINDS.values() for side in SIDES]
+    + ["sum_parts<float>"],
 )  # fmt: skip
-
-ENOUGH_BLOCKS = 128  # about as many as a large GPU has multiprocessors
 SHAPE = np.dtype(
     [(name, np.int32) for name in (*"nhwcpqkrs", "stride_h", "stride_w", "top", "left")]
     + [(f"weight_{name}", np.int64) for name in "kcrs"],
@@ -52,72 +64,105 @@ def _shape(x_shape, y_shape, kernel, stride, padding, weight=None):
 
 def _in_memory(weight):
     """A contiguous view of the weight's memory; its strides go to the kernel in the shape."""
-    order = sorted(range(4), key=lambda i: -weight.strides[i])
-    return weight.transpose(order)
+    return weight.transpose(_order(weight))
 
 
-def _dense(weight):
-    """The weight without gaps, in whichever order."""
-    view = _in_memory(weight)
-    return weight if view.flags.c_contiguous else contiguous(weight)
+def _order(weight):
+    """The dimensions as they lie in memory, the last one densest."""
+    return sorted(range(4), key=lambda i: -weight.strides[i])
 
 
 class _Rung:
-    """How a rung cuts a matrix of rows and columns into blocks."""
+    """What a rung asks of its arrays, and how it cuts a matrix of rows and columns into blocks.
 
-    def __init__(self, source, block, tiles, kind=None):
-        self.source, self.block, self.tiles, self.kind = source, block, tiles, kind
+    Args:
+        tiles: rows and columns of a block's tile; squares where there are several to choose from.
+        products: whether it computes matrix products, so that transposed convolutions are cut into
+            phases and weight gradients into parts.
+    """
 
-    def launch(self, name, rows, columns, args, dtype, depth=1):
-        tile = self.tiles[-1]
-        for tile in self.tiles:  # the largest first
-            if parts(rows, tile[0]) * parts(columns, tile[1]) * depth >= ENOUGH_BLOCKS:
-                break
-        template = self.kind or name_of(dtype)
+    def __init__(self, source, block, tiles, kind=None, products=True):
+        self.source, self.block, self.tiles = source, block, tiles
+        self.kind, self.products = kind, products
+
+    contiguous = staticmethod(contiguous)
+
+    def dense(self, weight):
+        """The weight without gaps, in whichever order."""
+        return weight if _in_memory(weight).flags.c_contiguous else contiguous(weight)
+
+    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None):
+        tile, template = self.tiles[0], self.kind or name_of(dtype)
         if len(self.tiles) > 1:
+            tile = (largest_tile(rows, columns, [side for side, _ in self.tiles], depth),) * 2
             template += f", {tile[0]}, {tile[1]}"
         grid = (parts(rows, tile[0]), parts(columns, tile[1]), depth)
         self.source.launch(f"{name}<{template}>", grid, self.block, args)
 
 
+class _Pipeline(_Rung):
+    def __init__(self, kind):
+        super().__init__(PIPELINE, None, [(side, side) for side in SIDES], kind)
+
+    contiguous = staticmethod(aligned)
+
+    def dense(self, weight):
+        """The weight without gaps, with channels as neighbours in memory."""
+        order = _order(weight)
+        if order[-1] > 1 or not weight.transpose(order).flags.c_contiguous:
+            order = [2, 3, 1, 0]
+        return aligned(weight.transpose(order)).transpose(np.argsort(order).tolist())
+
+    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None):
+        side = largest_tile(rows, columns, SIDES, depth)
+        grid = (parts(rows, side), parts(columns, side), depth)
+        template, along = f"{KINDS[self.kind]}, {side}", (False, False)
+        if weight is not None:
+            summed = 1 if name == "conv2d" else 0  # which of its channels
+            along = (True, weight.strides[summed] == weight.itemsize)
+            template += f", {flag(along[1])}"
+        shared_bytes = pipeline_bytes(self.kind, side, *along)
+        self.source.launch(f"{name}<{template}>", grid, (2 * side,), args, shared_bytes)
+
+
 _RUNGS = {
-    "naive": _Rung(NAIVE, (32, 8), [(32, 8)]),
-    "coalesced": _Rung(COALESCED, (32, 8), [(8, 32)]),
+    "naive": _Rung(NAIVE, (32, 8), [(32, 8)], products=False),
+    "coalesced": _Rung(COALESCED, (32, 8), [(8, 32)], products=False),
     "tiles": _Rung(TILES, (32, 32), [(32, 32)]),
-    "registers": _Rung(REGISTERS, (256,), [(128, 128), (64, 64)]),
-    **{name: _Rung(TENSOR_CORES, (256,), [(128, 128), (64, 64)], kind)
-       for name, kind in KINDS.items()},
+    "registers": _Rung(REGISTERS, (256,), [(64, 64), (128, 128)]),
+    **{name: _Rung(TENSOR_CORES, (256,), [(64, 64)], kind) for name, kind in KINDS.items()},
+    **{f"{name}_pipeline": _Pipeline(name) for name in KINDS},
 }
 
 
 def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0):
-    x, weight = contiguous(x), _dense(weight)
+    x, weight = rung.contiguous(x), rung.dense(weight)
     y = empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     if y.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
         bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (x, _in_memory(weight), bias, y, shape, x.dtype.type(slope))
-        _RUNGS[rung].launch("conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype)
+        rung.launch("conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype, weight=weight)
     return y
 
 
 def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size):
-    y, weight = contiguous(y), _dense(weight)
+    y, weight = rung.contiguous(y), rung.dense(weight)
     x = empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     if x.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
         bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (y, _in_memory(weight), bias, x, shape)
-        by_phase = rung not in ("naive", "coalesced")
-        phases = stride[0] * stride[1] if by_phase else 1
-        pixels = x.shape[0] * parts(x.shape[1], stride[0]) * parts(x.shape[2], stride[1])
-        rows = pixels if by_phase else x.size // x.shape[3]
-        _RUNGS[rung].launch("conv_transpose2d", rows, x.shape[3], args, y.dtype, phases)
+        rows, phases = x.size // x.shape[3], 1
+        if rung.products:
+            phases = stride[0] * stride[1]
+            rows = x.shape[0] * parts(x.shape[1], stride[0]) * parts(x.shape[2], stride[1])
+        rung.launch("conv_transpose2d", rows, x.shape[3], args, y.dtype, phases, weight)
     return x
 
 
 def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
-    x, y = contiguous(x), contiguous(y)
+    x, y = rung.contiguous(x), rung.contiguous(y)
     r, s = kernel_size
     c, k, taps = x.shape[3], y.shape[3], r * s * x.shape[3]
     pixels = y.size // k if k else 0
@@ -125,26 +170,26 @@ def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
         return zeros((k, r, s, c), x.dtype).transpose(0, 3, 1, 2)
     shape = _shape(x.shape, y.shape, kernel_size, stride, padding)
     grad = empty((k, r, s, c), x.dtype)
-    if rung in ("naive", "coalesced"):
-        _RUNGS[rung].launch("conv2d_weight_grad", k, taps, (x, y, grad, shape), x.dtype)
+    if not rung.products:
+        rung.launch("conv2d_weight_grad", k, taps, (x, y, grad, shape), x.dtype)
         return grad.transpose(0, 3, 1, 2)
     # Few values of many terms: the pixels are cut into as many parts as give enough blocks.
-    tile = _RUNGS[rung].tiles[-1][0]
-    blocks = parts(k, tile) * parts(taps, tile)
+    side = rung.tiles[0][0]
+    blocks = parts(k, side) * parts(taps, side)
     count = max(1, min(parts(ENOUGH_BLOCKS, blocks), parts(pixels, 256)))
     each = parts(pixels, count)
     count = parts(pixels, each)
     partial = empty((count, k, r, s, c), x.dtype) if count > 1 else grad
     args = (x, y, partial, shape, np.int32(each))
-    _RUNGS[rung].launch("conv2d_weight_grad", k, taps, args, x.dtype, count)
+    rung.launch("conv2d_weight_grad", k, taps, args, x.dtype, count)
     if count > 1:
-        _RUNGS[rung].source.launch(
+        rung.source.launch(
             f"sum_parts<{name_of(x.dtype)}>", (parts(grad.size, 256),), (256,),
             (partial, grad, np.int32(count), np.int64(grad.size)),
         )  # fmt: skip
     return grad.transpose(0, 3, 1, 2)
 
 
-for _rung in _RUNGS:
+for _name, _rung in _RUNGS.items():
     for _function in (conv2d, conv_transpose2d, conv2d_weight_grad):
-        globals()[f"{_function.__name__}_{_rung}"] = functools.partial(_function, _rung)
+        globals()[f"{_function.__name__}_{_name}"] = functools.partial(_function, _rung)

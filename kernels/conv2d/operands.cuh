@@ -1,8 +1,6 @@
 // A convolution as a matrix product that is never written down (implicit GEMM).
 //
-// Each factor of the product is an operand with two indices: an outer one, which the result keeps,
-// and a term, which is summed over. `outer` and `term` split an index into what `value` needs, so
-// that the divisions are done once for many values; value() is 0 outside. For
+// Its factors as operands (operand.cuh), whose `outer` and `term` do the divisions. For
 //
 //     conv2d               rows: pixels of y      columns: output channels   terms: (r, s, c)
 //     conv_transpose2d     rows: pixels of x      columns: input channels    terms: (r', s', k)
@@ -33,10 +31,8 @@ struct Windows {
     const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
     return {(static_cast<long long>(r) * shape.w + s) * shape.c + c, r, s};
   }
-  template <typename T>
-  __device__ __forceinline__ T value(const T* __restrict__ x, Place a, Place b) const {
-    const bool inside = shape.inside_x(a.row + b.row, a.column + b.column);
-    return a.valid && inside ? x[a.offset + b.offset] : T(0);
+  __device__ __forceinline__ bool inside(Place a, Place b) const {
+    return a.valid && shape.inside_x(a.row + b.row, a.column + b.column);
   }
 };
 
@@ -46,9 +42,10 @@ struct WindowRows {  // of conv2d
   const Shape& shape;
   __device__ __forceinline__ Place outer(int pixel) const { return Windows{shape}.pixel(pixel); }
   __device__ __forceinline__ Place term(int tap) const { return Windows{shape}.tap(tap); }
-  __device__ __forceinline__ T value(Place a, Place b) const {
-    return Windows{shape}.value(x, a, b);
+  __device__ __forceinline__ bool inside(Place a, Place b) const {
+    return Windows{shape}.inside(a, b);
   }
+  __device__ __forceinline__ const T* at(Place a, Place b) const { return x + a.offset + b.offset; }
 };
 
 template <typename T>
@@ -57,9 +54,10 @@ struct WindowColumns {  // of conv2d_weight_grad
   const Shape& shape;
   __device__ __forceinline__ Place outer(int tap) const { return Windows{shape}.tap(tap); }
   __device__ __forceinline__ Place term(int pixel) const { return Windows{shape}.pixel(pixel); }
-  __device__ __forceinline__ T value(Place a, Place b) const {
-    return Windows{shape}.value(x, a, b);
+  __device__ __forceinline__ bool inside(Place a, Place b) const {
+    return Windows{shape}.inside(a, b);
   }
+  __device__ __forceinline__ const T* at(Place a, Place b) const { return x + a.offset + b.offset; }
 };
 
 template <typename T>
@@ -70,8 +68,9 @@ struct PixelChannels {  // y as the rows of conv2d_weight_grad: (k, pixel)
   __device__ __forceinline__ Place term(int pixel) const {
     return {static_cast<long long>(pixel) * shape.k, 0, 0};
   }
-  __device__ __forceinline__ T value(Place a, Place b) const {
-    return a.valid ? y[a.offset + b.offset] : T(0);
+  __device__ __forceinline__ bool inside(Place a, Place b) const { return a.valid; }
+  __device__ __forceinline__ const T* at(Place a, Place b) const {
+    return y + a.offset + b.offset;
   }
 };
 
@@ -86,8 +85,9 @@ struct WeightColumns {  // of conv2d: (k; r, s, c)
     const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
     return {shape.at_weight(0, c, r, s), 0, 0};
   }
-  __device__ __forceinline__ T value(Place a, Place b) const {
-    return a.valid ? weight[a.offset + b.offset] : T(0);
+  __device__ __forceinline__ bool inside(Place a, Place b) const { return a.valid; }
+  __device__ __forceinline__ const T* at(Place a, Place b) const {
+    return weight + a.offset + b.offset;
   }
 };
 
@@ -141,11 +141,11 @@ struct PhaseRows {  // y as the rows of a phase: (pixel of x; r', s', k)
     const int r = index / shape.k / phase.taps_s;
     return {k - (static_cast<long long>(r) * shape.q + s) * shape.k, -r, -s};
   }
-  __device__ __forceinline__ T value(Place a, Place b) const {
+  __device__ __forceinline__ bool inside(Place a, Place b) const {
     const int p = a.row + b.row, q = a.column + b.column;
-    const bool inside = p >= 0 && p < phase.shape.p && q >= 0 && q < phase.shape.q;
-    return a.valid && inside ? y[a.offset + b.offset] : T(0);
+    return a.valid && p >= 0 && p < phase.shape.p && q >= 0 && q < phase.shape.q;
   }
+  __device__ __forceinline__ const T* at(Place a, Place b) const { return y + a.offset + b.offset; }
 };
 
 template <typename T>
@@ -162,7 +162,8 @@ struct PhaseColumns {  // the weight as the columns of a phase: (c; r', s', k)
     return {shape.at_weight(k, 0, phase.row + r * shape.stride_h, phase.column + s * shape.stride_w),
             0, 0};
   }
-  __device__ __forceinline__ T value(Place a, Place b) const {
-    return a.valid ? weight[a.offset + b.offset] : T(0);
+  __device__ __forceinline__ bool inside(Place a, Place b) const { return a.valid; }
+  __device__ __forceinline__ const T* at(Place a, Place b) const {
+    return weight + a.offset + b.offset;
   }
 };

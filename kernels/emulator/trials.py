@@ -6,9 +6,10 @@ kernels through here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,13 +59,25 @@ def reference(ladder: Ladder, case: str, dtype: str) -> Any:
     return ladder.reference(*args, **options)
 
 
+@contextlib.contextmanager
+def large_tiles(yes: bool = True) -> Iterator[None]:
+    """Inside, a launch takes the largest tiles there are, as it does for large arrays."""
+    before, cuda.ENOUGH_BLOCKS = cuda.ENOUGH_BLOCKS, 0 if yes else cuda.ENOUGH_BLOCKS
+    try:
+        yield
+    finally:
+        cuda.ENOUGH_BLOCKS = before
+
+
 class Trial(NamedTuple):
-    """One rung on one case of its ladder."""
+    """One rung on one case of its ladder, in tiles that suit the case or in the largest."""
 
     ladder: Ladder
     rung: Rung
     case: str
     flops: int
+    large: bool
+    kernels: frozenset[tuple[str, str]]  # (file, name), in float32
 
     def error(self, dtype: str) -> float:
         """That of the rung's result, relative to the largest value of the reference's. It runs in
@@ -74,14 +87,13 @@ class Trial(NamedTuple):
             KernelFault: a checked kernel made a mistake.
             ValueError: the result has another shape than the reference's, or is not finite.
         """
-        import cupy
-
         args, options = draw(self.ladder, self.ladder.shapes[self.case], dtype)
-        result = self.rung(*convert(args, cupy.asarray), **options)
+        with large_tiles(self.large):
+            result = self.rung(*convert(args, cuda.to_device), **options)
         return relative_error(result, reference(self.ladder, self.case, dtype))
 
     def __str__(self) -> str:
-        return f"{self.ladder.name}-{self.rung.name} {self.case!r}"
+        return f"{self.ladder.name}-{self.rung.name} {self.case!r}" + ", large" * self.large
 
 
 @functools.cache
@@ -89,27 +101,34 @@ def of_sources() -> dict[str, list[Trial]]:
     """{name of a .cu file: the trials that launch it, those with the least work first}."""
     sources = cuda.sources()  # imports every ladder and probe that has CUDA rungs
     found: dict[str, list[Trial]] = {source.name: [] for source in sources}
-    used: set[str] = set()
+    used: set[tuple[str, str]] = set()
     launch = cuda.Source.launch
 
     # The host's side alone tells what is launched: nothing is run.
-    def note(source: cuda.Source, *args: Any, **options: Any) -> None:
-        used.add(source.name)
+    def note(source: cuda.Source, kernel: str, *args: Any, **options: Any) -> None:
+        used.add((source.name, kernel))
 
     try:
         cuda.Source.launch = note
-        with standin.installed() as cupy:
+        with standin.installed():
             for ladder in (*Ladder.registry.values(), *Probe.registry.values()):
                 for rung in (rung for rung in ladder.rungs if rung.device == "cuda"):
                     for case, values in ladder.shapes.items():
                         args, options = draw(ladder, values, "float32")
                         if not rung.covers(*args, **options):
                             continue
-                        used.clear()
-                        rung(*convert(args, cupy.asarray), **options)
-                        trial = Trial(ladder, rung, case, ladder.flops(*args, **options))
-                        for name in used:
-                            found[name].append(trial)
+                        kernels: frozenset[tuple[str, str]] = frozenset()
+                        for large in (False, True):
+                            used.clear()
+                            with large_tiles(large):
+                                rung(*convert(args, cuda.to_device), **options)
+                            if kernels == used:  # it has one size of tiles
+                                continue
+                            kernels = frozenset(used)
+                            flops = ladder.flops(*args, **options)
+                            trial = Trial(ladder, rung, case, flops, large, kernels)
+                            for name in {file for file, _ in kernels}:
+                                found[name].append(trial)
     finally:
         cuda.Source.launch = launch
     return {name: sorted(trials, key=lambda t: t.flops) for name, trials in found.items()}

@@ -10,14 +10,14 @@
 #include "matmul/operands.cuh"
 #include "tensor_tiles.cuh"
 
-template <Kind kind, int tile_m, int tile_n>
-__global__ void __launch_bounds__(256, tile_m == 64 ? 2 : 1)
+template <Kind kind>
+__global__ void __launch_bounds__(256, 2)
 matmul(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int m,
        int n, int k, long long a_row, long long a_column, long long b_row, long long b_column) {
-  using Tiles = TensorTiles<kind, tile_m, tile_n>;
+  using Tiles = TensorTiles<kind>;
   __shared__ typename Tiles::Shared shared;
   Tiles tiles(shared);
-  const int first_row = blockIdx.x * tile_m, first_column = blockIdx.y * tile_n;
+  const int first_row = blockIdx.x * Tiles::side, first_column = blockIdx.y * Tiles::side;
   tiles.multiply(MatrixOperand<float>{a, a_row, a_column, m}, a_column == 1, first_row,
                  MatrixOperand<float>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);
   tiles.for_each_pair([&](int i, int j, float value, float next) {

@@ -1,6 +1,8 @@
 """matmul(a, b) = a @ b for two matrices: (m, k) @ (k, n) -> (m, n), any strides, one dtype."""
 
 from tinygan.kernels.ladder import Ladder
+from tinygan.kernels.memory import transposed
+from tinygan.kernels.tensor_cores import PRECISIONS
 
 
 def make(rng, dtype, m, k, n, transposed=""):
@@ -39,6 +41,11 @@ matmul = Ladder(
         "rows a page apart": dict(m=70, k=1024, n=33),
         "no rows": dict(m=0, k=5, n=7),
         "no terms": dict(m=4, k=0, n=7),
+        "in fours": dict(m=37, k=44, n=68),
+        "in fours, a transposed": dict(m=68, k=20, n=36, transposed="a"),
+        "in fours, b transposed": dict(m=3, k=36, n=80, transposed="b"),
+        "in fours, both transposed": dict(m=20, k=68, n=12, transposed="ab"),
+        "in fours, many": dict(m=132, k=52, n=140, transposed="b"),
     },
     bench_shapes={
         "square": dict(m=1024, k=1024, n=1024),
@@ -70,8 +77,22 @@ matmul.rung(
 )  # fmt: skip
 for _rung in ("tiles", "registers"):
     matmul.rung(_rung, f"matmul.gpu:matmul_{_rung}", device="cuda")
-for _rung, _precision in (("tf32", "tf32"), ("bf16", "bfloat16"), ("fp16", "float16")):
+
+
+def _in_fours(a, b):
+    """Whether the values that lie side by side in memory, of a, b and the result, come in fours.
+    (What has gaps is copied row by row.)"""
+    beside = a.shape[0] if transposed(a) else a.shape[1]
+    return a.dtype == "f" and not (beside % 4 or b.shape[0] % 4 or b.shape[1] % 4)
+
+
+for _kind, _precision in PRECISIONS.items():
     matmul.rung(
-        _rung, f"matmul.gpu:matmul_{_rung}", device="cuda", precision=_precision,
+        _kind, f"matmul.gpu:matmul_{_kind}", device="cuda", precision=_precision,
         covers=lambda a, b: a.dtype == "f",
+    )  # fmt: skip
+for _kind, _precision in PRECISIONS.items():
+    matmul.rung(
+        f"{_kind} pipeline", f"matmul.gpu:matmul_{_kind}_pipeline", device="cuda",
+        precision=_precision, covers=_in_fours,
     )  # fmt: skip

@@ -1,9 +1,12 @@
 """CUDA rungs of the matrix product: which kernel, in how large tiles."""
 
+import functools
+
 import numpy as np
 
-from tinygan.kernels.cuda import Source, contiguous, empty, name_of
-from tinygan.kernels.memory import parts
+from tinygan.kernels.cuda import Source, contiguous, empty, largest_tile, name_of
+from tinygan.kernels.memory import parts, transposed
+from tinygan.kernels.tensor_cores import KINDS, SIDES, aligned, flag, pipeline_bytes
 
 _TYPES = ("float", "double")
 _PLAIN = [f"matmul<{dtype}>" for dtype in _TYPES]
@@ -14,15 +17,18 @@ REGISTERS = Source(
     "matmul/4_registers.cu",
     [f"matmul<{dtype}, {tile}, {tile}>" for dtype in _TYPES for tile in (64, 128)],
 )
-KINDS = {"tf32": "Kind::tf32", "bf16": "Kind::bf16", "fp16": "Kind::f16"}
-TENSOR_CORES = Source(
-    "matmul/5_tensor_cores.cu",
-    [f"matmul<{kind}, {tile}, {tile}>" for kind in KINDS.values() for tile in (64, 128)],
-)
-ENOUGH_TILES = 128  # about as many as a large GPU has multiprocessors
+TENSOR_CORES = Source("matmul/5_tensor_cores.cu", [f"matmul<{kind}>" for kind in KINDS.values()])
+# Of a and b: whether they lie along their terms. b along its terms beside an a that does not is
+# copied: only the product of two transposed matrices wants it.
+_ALONG = ((True, True), (True, False), (False, False))
+PIPELINE = Source(
+    "matmul/6_pipeline.cu",
+    [f"matmul<{kind}, {side}, {flag(a)}, {flag(b)}>" for kind in KINDS.values() for side in SIDES
+     for a, b in _ALONG],
+)  # fmt: skip
 
 
-def _launch(source, kernel, grid, block, a, b):
+def _launch(source, kernel, grid, block, a, b, shared_bytes=0):
     """c = kernel(a, b); any strides."""
     a, b = (x if _memory(x).flags.c_contiguous else contiguous(x) for x in (a, b))
     (m, k), n = a.shape, b.shape[1]
@@ -30,13 +36,14 @@ def _launch(source, kernel, grid, block, a, b):
     if c.size:
         strides = [np.int64(s // a.itemsize) for s in (*a.strides, *b.strides)]
         sizes = [np.int32(s) for s in (m, n, k)]
-        source.launch(kernel, grid, block, (_memory(a), _memory(b), c, *sizes, *strides))
+        args = (_memory(a), _memory(b), c, *sizes, *strides)
+        source.launch(kernel, grid, block, args, shared_bytes)
     return c
 
 
 def _memory(x):
     """The matrix or its transpose, whichever is contiguous: what a kernel gets is an address."""
-    return x if x.flags.c_contiguous else x.T
+    return x.T if transposed(x) else x
 
 
 def matmul_naive(a, b):
@@ -60,20 +67,31 @@ def matmul_registers(a, b):
 
 
 def _in_tiles(source, template, a, b):
-    """Tiles of 128x128 when there are enough of them to keep the GPU busy, else of 64x64."""
     m, n = a.shape[0], b.shape[1]
-    tile = 128 if parts(m, 128) * parts(n, 128) >= ENOUGH_TILES else 64
-    kernel = f"matmul<{template}, {tile}, {tile}>"
-    return _launch(source, kernel, (parts(m, tile), parts(n, tile)), (256,), a, b)
+    side = largest_tile(m, n, (64, 128))
+    kernel = f"matmul<{template}, {side}, {side}>"
+    return _launch(source, kernel, (parts(m, side), parts(n, side)), (256,), a, b)
 
 
-def matmul_tf32(a, b):
-    return _in_tiles(TENSOR_CORES, KINDS["tf32"], a, b)
+def _tensor_cores(kind, a, b):
+    grid = (parts(a.shape[0], 64), parts(b.shape[1], 64))
+    return _launch(TENSOR_CORES, f"matmul<{KINDS[kind]}>", grid, (256,), a, b)
 
 
-def matmul_bf16(a, b):
-    return _in_tiles(TENSOR_CORES, KINDS["bf16"], a, b)
+def _pipeline(kind, a, b):
+    a_along, b_along = not transposed(a), transposed(b)
+    if (a_along, b_along) not in _ALONG:
+        b, b_along = b.copy(order="C"), False
+    a, b = (aligned(x) if not transposed(x) else aligned(x.T).T for x in (a, b))
+    m, n = a.shape[0], b.shape[1]
+    side = largest_tile(m, n, SIDES)
+    return _launch(
+        PIPELINE, f"matmul<{KINDS[kind]}, {side}, {flag(a_along)}, {flag(b_along)}>",
+        (parts(m, side), parts(n, side)), (2 * side,), a, b,
+        pipeline_bytes(kind, side, a_along, b_along),
+    )  # fmt: skip
 
 
-def matmul_fp16(a, b):
-    return _in_tiles(TENSOR_CORES, KINDS["fp16"], a, b)
+for _kind in KINDS:
+    globals()[f"matmul_{_kind}"] = functools.partial(_tensor_cores, _kind)
+    globals()[f"matmul_{_kind}_pipeline"] = functools.partial(_pipeline, _kind)

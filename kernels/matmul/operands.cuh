@@ -1,4 +1,4 @@
-// The factors of a matrix product as operands of shared_tiles.cuh and register_tiles.cuh.
+// The factors of a matrix product as operands (operand.cuh).
 #pragma once
 
 struct Offset {
@@ -14,7 +14,8 @@ struct MatrixOperand {
   int outers;
   __device__ __forceinline__ Offset outer(int i) const { return {i * outer_stride, i < outers}; }
   __device__ __forceinline__ long long term(int l) const { return l * term_stride; }
-  __device__ __forceinline__ T value(Offset a, long long term) const {
-    return a.valid ? values[a.offset + term] : T(0);
+  __device__ __forceinline__ bool inside(Offset a, long long term) const { return a.valid; }
+  __device__ __forceinline__ const T* at(Offset a, long long term) const {
+    return values + a.offset + term;
   }
 };

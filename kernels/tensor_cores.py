@@ -1,0 +1,28 @@
+"""What the CUDA rungs on tensor cores share: kinds of factors, and the sizes of a pipeline."""
+
+from tinygan.kernels.cuda import contiguous
+
+# {name of the rungs: the template argument}
+KINDS = {"tf32": "Kind::tf32", "bf16": "Kind::bf16", "fp16": "Kind::f16"}
+PRECISIONS = {"tf32": "tf32", "bf16": "bfloat16", "fp16": "float16"}
+SIDES = (64, 128)  # of a pipeline's tiles
+_STAGES, _DEPTH, _BANKS_APART = 4, 16, 8
+
+
+def pipeline_bytes(kind: str, side: int, *along: bool) -> int:
+    """Shared memory of a pipeline (tensor_pipeline.cuh), whose operands lie along their terms or
+    not."""
+    per_word = 1 if kind == "tf32" else 2
+    rows = (side if each else side + _BANKS_APART // per_word for each in along)
+    return _STAGES * 4 * _DEPTH * sum(rows)
+
+
+def aligned(array):
+    """The array, contiguous and at a multiple of 16 bytes: itself where it is, else a copy."""
+    array = contiguous(array)
+    return array if array.data.ptr % 16 == 0 else array.copy()
+
+
+def flag(value: bool) -> str:
+    """As a template argument."""
+    return "true" if value else "false"
