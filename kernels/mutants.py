@@ -31,6 +31,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "the other threads add up sums that nobody asks them for",
     ("register_tiles.cuh", "const bool more = start + depth < last_term;", "true"):
         "zeros are kept in a buffer that nobody reads any more",
+    ("tensor_tiles.cuh", "const bool more = start + depth < last_term;", "true"):
+        "zeros are kept in a buffer that nobody reads any more",
 }  # fmt: skip
 
 _BARRIER = re.compile(r"__sync(?:threads|warp)\(\);")

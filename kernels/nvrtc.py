@@ -15,7 +15,10 @@ import functools
 import importlib.util
 import json
 import re
+import subprocess
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +26,21 @@ from typing import NamedTuple
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")
 # What CuPy passes, too. -ftz=true: it does so always, and results must not depend on who compiles.
 OPTIONS = ("-std=c++17", "-ftz=true")
+# As nvdisasm prints one: its address, a condition on a predicate, its name.
+_INSTRUCTION = r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)"
 RECORD = Path(__file__).with_name("resources.json")
 
 
 class NvrtcError(RuntimeError):
     """The compiler is missing, or a text does not compile; the message is the compiler's log."""
+
+
+class Compiled(NamedTuple):
+    """A text after compiling: machine code, what each kernel needs, and its name in there."""
+
+    cubin: bytes
+    resources: dict[str, Resources]
+    symbols: dict[str, str]
 
 
 class Resources(NamedTuple):
@@ -46,14 +59,19 @@ def compiler() -> ctypes.CDLL:
     Raises:
         NvrtcError: it is not installed.
     """
-    spec = importlib.util.find_spec("nvidia")
-    roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
-    found = sorted(path for root in roots for path in root.glob("*/lib/libnvrtc.so.*"))
+    found = _installed("lib/libnvrtc.so.*")
     if not found:
         raise NvrtcError("NVRTC is not installed: pip install nvidia-cuda-nvrtc")
     for builtins in found[-1].parent.glob("libnvrtc-builtins.so.*"):
         ctypes.CDLL(str(builtins))  # NVRTC opens it by name, and would not find it
     return ctypes.CDLL(str(found[-1]))
+
+
+def _installed(pattern: str) -> list[Path]:
+    """The files of NVIDIA's packages that match, the newest last."""
+    spec = importlib.util.find_spec("nvidia")
+    roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
+    return sorted(path for root in roots for path in root.glob(f"*/{pattern}"))
 
 
 def _check(status: int, what: str) -> None:
@@ -75,8 +93,8 @@ def _text(program: ctypes.c_void_p, what: str) -> bytes:
 def compile_text(
     text: str, kernels: Sequence[str], architecture: str, *, name: str = "kernel.cu",
     options: Sequence[str] = (),
-) -> tuple[bytes, dict[str, Resources]]:
-    """The cubin of a text, and what each of `kernels` needs.
+) -> Compiled:
+    """A text for one architecture.
 
     Raises:
         NvrtcError: NVRTC is missing, or the text does not compile.
@@ -99,7 +117,8 @@ def compile_text(
             _check(nvrtc.nvrtcGetLoweredName(program, kernel.encode(), ctypes.byref(symbol)),
                    kernel)  # fmt: skip
             lowered[(symbol.value or b"").decode()] = kernel
-        return _text(program, "CUBIN"), _resources(log, lowered)
+        symbols = {kernel: symbol for symbol, kernel in lowered.items()}
+        return Compiled(_text(program, "CUBIN"), _resources(log, lowered), symbols)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
@@ -125,6 +144,36 @@ def _resources(log: str, lowered: dict[str, str]) -> dict[str, Resources]:
     return found
 
 
+def nvdisasm() -> Path:
+    """NVIDIA's disassembler.
+
+    Raises:
+        NvrtcError: it is not installed.
+    """
+    found = _installed("bin/nvdisasm")
+    if not found:
+        raise NvrtcError("nvdisasm is not installed: pip install nvidia-cuda-nvdisasm")
+    return found[-1]
+
+
+def instructions(compiled: Compiled) -> dict[str, Counter[str]]:
+    """{kernel: {instruction with its modifiers, such as ``LDG.E.128``: how often it is written}}.
+
+    Raises:
+        NvrtcError: nvdisasm is not installed.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(compiled.cubin)
+        file.flush()
+        command = [str(nvdisasm()), "-c", file.name]
+        text = subprocess.run(command, capture_output=True, check=True).stdout
+    counts: dict[str, Counter[str]] = {}
+    sections = re.split(r"^\s*\.section\s+\.text\.([^,\s]+).*$", text.decode(), flags=re.MULTILINE)
+    for symbol, lines in zip(sections[1::2], sections[2::2], strict=True):
+        counts[symbol] = Counter(re.findall(_INSTRUCTION, lines, re.MULTILINE))
+    return {kernel: counts[symbol] for kernel, symbol in compiled.symbols.items()}
+
+
 def compile_all() -> dict[str, dict[str, dict[str, Resources]]]:
     """{file: {kernel: {architecture: resources}}} of every source."""
     from tinygan.kernels.cuda import sources
@@ -132,11 +181,11 @@ def compile_all() -> dict[str, dict[str, dict[str, Resources]]]:
     table: dict[str, dict[str, dict[str, Resources]]] = {}
     for source in sources():
         for architecture in ARCHITECTURES:
-            _, resources = compile_text(
+            compiled = compile_text(
                 source.text, source.kernels, architecture, name=source.name,
                 options=source.options,
             )  # fmt: skip
-            for kernel, needs in resources.items():
+            for kernel, needs in compiled.resources.items():
                 table.setdefault(source.name, {}).setdefault(kernel, {})[architecture] = needs
     return table
 

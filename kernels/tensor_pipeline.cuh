@@ -96,6 +96,7 @@ struct TensorPipeline : WarpSums<kind, side / 32, 4> {
   using Rows = Staged<kind, side, rows_along>;
   using Columns = Staged<kind, side, columns_along>;
   static constexpr int depth = Rows::depth, copies = Rows::chunks / threads;
+  static constexpr bool even = true;  // columns are a multiple of four
 
   struct Stage {
     Rows a;

@@ -62,14 +62,15 @@ struct WarpSums {
   }
 };
 
-// Writes a pair into a row of `columns` values, as far as they are in it: as one, where all rows
-// begin at even places.
+// Writes a pair into a row of `columns` values, as far as they are in it; as one, if `even`: when all
+// rows begin at even places.
+template <bool even>
 __device__ __forceinline__ void store_pair(float* row, int column, int columns, float value,
                                            float next) {
-  if (columns % 2 == 0) {
+  if (even) {
     if (column < columns) *reinterpret_cast<float2*>(row + column) = make_float2(value, next);
-    return;
+  } else {
+    if (column < columns) row[column] = value;
+    if (column + 1 < columns) row[column + 1] = next;
   }
-  if (column < columns) row[column] = value;
-  if (column + 1 < columns) row[column + 1] = next;
 }

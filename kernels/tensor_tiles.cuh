@@ -16,6 +16,7 @@ struct TensorTiles : WarpSums<kind, 2, 2> {
   // that ldmatrix reads together, 16 bytes of each of eight, lie in eight different groups of banks.
   static constexpr int words = 16, stride = words + 4, depth = words * per_word;
   static constexpr int loads = side * words / threads;
+  static constexpr bool even = false;  // the result may have any number of columns
 
   struct Shared {
     alignas(16) unsigned a[2][side][stride];

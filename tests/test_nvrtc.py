@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
@@ -17,12 +18,17 @@ except nvrtc.NvrtcError as error:
 RECORD = json.loads(nvrtc.RECORD.read_text())
 
 
+@functools.cache
+def compiled(source, architecture):
+    return nvrtc.compile_text(
+        source.text, source.kernels, architecture, name=source.name, options=source.options
+    )
+
+
 @pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
 def test_a_source_compiles_within_its_limits(source, architecture):
-    cubin, resources = nvrtc.compile_text(
-        source.text, source.kernels, architecture, name=source.name, options=source.options
-    )
+    cubin, resources, _ = compiled(source, architecture)
     assert cubin[:4] == b"\x7fELF"
     assert set(resources) == set(source.kernels)
     for kernel, needs in resources.items():
@@ -31,6 +37,35 @@ def test_a_source_compiles_within_its_limits(source, architecture):
         # Another compiler may need a few registers more; twice as many is another kernel.
         assert needs.registers <= registers + 16 and needs.registers <= 255, kernel
         assert needs.shared <= shared and needs.stack <= stack, kernel
+
+
+# Of the instruction for each kind of factors.
+TENSOR_CORES = {
+    "tf32": "HMMA.1688.F32.TF32", "bf16": "HMMA.16816.F32.BF16", "f16": "HMMA.16816.F32",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize(
+    "source", [source for source in sources() if "Kind::tf32" in source.text], ids=lambda s: s.name
+)
+def test_rungs_on_tensor_cores_use_them_and_copy_16_bytes_at_a_time(source, architecture):
+    """What the text asks for by inline PTX is in the machine code; and pairs are stored as one."""
+    try:
+        nvrtc.nvdisasm()
+    except nvrtc.NvrtcError as error:
+        pytest.skip(str(error))
+    for kernel, counts in nvrtc.instructions(compiled(source, architecture)).items():
+        kind = next((kind for kind in TENSOR_CORES if f"Kind::{kind}" in kernel), None)
+        if kind is None:
+            continue
+        assert counts[TENSOR_CORES[kind]] >= 8, kernel
+        pipeline = "pipeline" in source.name
+        if pipeline:
+            assert counts["LDGSTS.E.BYPASS.128"] >= 4, kernel
+            assert counts["STG.E.64"] >= 16 and not counts["STG.E"], kernel
+        if not pipeline or (kind == "tf32" and "true" in kernel):
+            assert counts["LDSM.16.M88.4"] >= 4, kernel
 
 
 def test_every_cu_file_is_a_source_and_recorded():
@@ -53,5 +88,5 @@ def test_spills_are_seen():
       __syncthreads();
       for (int i = 0; i < 64; i++) y[i * n + threadIdx.x] = v[63 - i] * v[(7 * i + 3) % 64];
     }"""
-    _, resources = nvrtc.compile_text(text, ["k"], "sm_80")
+    _, resources, _ = nvrtc.compile_text(text, ["k"], "sm_80")
     assert resources["k"].spills > 0

@@ -106,6 +106,9 @@ _SHAPES = {
     "in fours, stride > kernel": dict(
         n=3, c=8, k=4, size=(8, 9), kernel=(2, 1), stride=(3, 4)
     ),
+    "in fours, smaller than the stride": dict(
+        n=2, c=4, k=4, size=(1, 2), kernel=(2, 3), stride=(3, 4), padding=(1, 0), after=(0, 1)
+    ),
     "in fours, parts of unequal length": dict(
         n=1, c=4, k=8, size=(16, 20), kernel=(2, 2), padding=(1, 0)
     ),
@@ -318,9 +321,9 @@ def _in_fours_weight_grad(x, y, **options):
 
 
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
-    _covers = _in_fours_weight_grad if _ladder is conv2d_weight_grad else _in_fours
+    _fits = _in_fours_weight_grad if _ladder is conv2d_weight_grad else _in_fours
     for _kind, _precision in PRECISIONS.items():
         _ladder.rung(
             f"{_kind} pipeline", f"conv2d.gpu:{_ladder.name}_{_kind}_pipeline", device="cuda",
-            precision=_precision, covers=_covers,
+            precision=_precision, covers=_fits,
         )  # fmt: skip

@@ -16,8 +16,8 @@ __device__ __forceinline__ void store_y(Sums& sums, int first_row, int first_col
   sums.for_each_pair([&](int i, int j, float sum, float next) {
     const int pixel = first_row + i, k = first_column + j;
     if (pixel < shape.pixels_y()) {
-      store_pair(y + static_cast<long long>(pixel) * shape.k, k, shape.k, finished(sum, k),
-                 finished(next, k + 1));
+      float* const row = y + static_cast<long long>(pixel) * shape.k;
+      store_pair<Sums::even>(row, k, shape.k, finished(sum, k), finished(next, k + 1));
     }
   });
 }
@@ -34,8 +34,8 @@ __device__ __forceinline__ void store_x(Sums& sums, int first_row, int first_col
   sums.for_each_pair([&](int i, int j, float sum, float next) {
     const int pixel = first_row + i, c = first_column + j;
     if (pixel < phase.pixels()) {
-      store_pair(x + phase.pixel_of_x(pixel) * channels, c, channels, finished(sum, c),
-                 finished(next, c + 1));
+      float* const row = x + phase.pixel_of_x(pixel) * channels;
+      store_pair<Sums::even>(row, c, channels, finished(sum, c), finished(next, c + 1));
     }
   });
 }
@@ -48,8 +48,8 @@ __device__ __forceinline__ void store_part(Sums& sums, int first_row, int first_
   sums.for_each_pair([&](int i, int j, float sum, float next) {
     const int k = first_row + i, tap = first_column + j;
     if (k < shape.k) {
-      store_pair(parts + (static_cast<long long>(blockIdx.z) * shape.k + k) * taps, tap, taps, sum,
-                 next);
+      float* const row = parts + (static_cast<long long>(blockIdx.z) * shape.k + k) * taps;
+      store_pair<Sums::even>(row, tap, taps, sum, next);
     }
   });
 }

@@ -43,11 +43,21 @@
 #define gridDim (emulator::grid_size())
 constexpr int warpSize = emulator::warp_size;
 
+// A GPU stores a vector as one; a compiler may make several stores of an assignment to a structure.
+#define EMULATOR_STORED_AS_ONE(name)                                                  \
+  __attribute__((always_inline)) name& operator=(const name& other) {                 \
+    typedef char Bytes __attribute__((vector_size(sizeof(name)), may_alias));         \
+    *reinterpret_cast<Bytes*>(this) = *reinterpret_cast<const Bytes*>(&other);        \
+    return *this;                                                                     \
+  }
 #define EMULATOR_VECTOR(T, name)                                                      \
   struct name##1 { T x; };                                                            \
-  struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                  \
+  struct alignas(2 * sizeof(T)) name##2 { T x, y; EMULATOR_STORED_AS_ONE(name##2) };  \
   struct name##3 { T x, y, z; };                                                      \
-  struct alignas(sizeof(T) < 8 ? 4 * sizeof(T) : 16) name##4 { T x, y, z, w; };       \
+  struct alignas(sizeof(T) < 8 ? 4 * sizeof(T) : 16) name##4 {                        \
+    T x, y, z, w;                                                                     \
+    EMULATOR_STORED_AS_ONE(name##4)                                                   \
+  };                                                                                  \
   inline name##1 make_##name##1(T x) { return {x}; }                                  \
   inline name##2 make_##name##2(T x, T y) { return {x, y}; }                          \
   inline name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; }                  \
@@ -62,8 +72,8 @@ EMULATOR_VECTOR(unsigned long long, ulonglong)
 EMULATOR_VECTOR(float, float)
 EMULATOR_VECTOR(double, double)
 struct uint1 { unsigned x; };
-struct alignas(8) uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) uint2 { unsigned x, y; EMULATOR_STORED_AS_ONE(uint2) };
+struct alignas(16) uint4 { unsigned x, y, z, w; EMULATOR_STORED_AS_ONE(uint4) };
 inline uint1 make_uint1(unsigned x) { return {x}; }
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }

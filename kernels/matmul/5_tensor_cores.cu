@@ -22,7 +22,8 @@ matmul(const float* __restrict__ a, const float* __restrict__ b, float* __restri
                  MatrixOperand<float>{b, b_column, b_row, n}, b_column != 1, first_column, 0, k);
   tiles.for_each_pair([&](int i, int j, float value, float next) {
     if (first_row + i < m) {
-      store_pair(c + static_cast<long long>(first_row + i) * n, first_column + j, n, value, next);
+      float* const row = c + static_cast<long long>(first_row + i) * n;
+      store_pair<Tiles::even>(row, first_column + j, n, value, next);
     }
   });
 }
