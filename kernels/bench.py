@@ -124,9 +124,9 @@ def _print_list() -> None:
         print("  shapes:", ", ".join(map(repr, ladder.bench_shapes)))
 
 
-def _prepare_torch(device: str) -> None:
-    """As many threads as ours; on a GPU products of float32 in float32, not in TF32's 10 bits, and
-    of cuDNN's algorithms the one that is fastest for each shape.
+def _prepare_torch(device: str, dtype: str) -> None:
+    """As many threads as ours; on a GPU products of float32 in float32 or, for ``"tf32"``, in
+    that, and of cuDNN's algorithms the one that is fastest for each shape.
 
     Raises:
         RuntimeError: PyTorch is not installed, or cannot use the GPU.
@@ -141,8 +141,8 @@ def _prepare_torch(device: str) -> None:
             raise RuntimeError(
                 f"--peer torch: PyTorch {torch.__version__} finds no GPU; is it a build with CUDA?"
             )
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
+        torch.backends.cudnn.allow_tf32 = dtype == "tf32"
         torch.backends.cudnn.benchmark = True
 
 
@@ -157,7 +157,7 @@ def _prepare(options: argparse.Namespace) -> None:
     if options.threads is not None:
         set_num_threads(options.threads)
     if options.peer == "torch":
-        _prepare_torch(options.device)
+        _prepare_torch(options.device, options.dtype)
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.kernels import cuda
-from tinygan.kernels.ladder import Ladder, Rung, relative_error
+from tinygan.kernels.ladder import LOW_PRECISIONS, Ladder, Rung, relative_error
 
 SEED = 0
 REFERENCE_SECONDS = 2.0
@@ -25,18 +25,20 @@ REFERENCE_SECONDS = 2.0
 # Relative to the largest value of the result. Sums of up to about 10^5 rounded products in any
 # order are off by some 100 roundings, of 6e-8 in float32 and 1.1e-16 in float64; a wrong index or
 # a forgotten term is off by far more. The wider margin in float64 covers that results are compared
-# with results of the same precision. bfloat16 rounds factors to 1/256.
-TOLERANCE = {"float32": 1e-5, "float64": 1e-10, "bfloat16": 1e-2}
+# with results of the same precision. bfloat16 rounds factors to 1/256, tf32 and float16 to 1/2048.
+TOLERANCE = {
+    "float32": 1e-5, "float64": 1e-10, "bfloat16": 1e-2, "tf32": 1.25e-3, "float16": 1.25e-3,
+}  # fmt: skip
 
 
 def array_dtype(dtype: str) -> str:
-    """The dtype of the arrays: bfloat16 is what rungs round the factors of products to."""
-    return "float32" if dtype == "bfloat16" else dtype
+    """The dtype of the arrays: a low precision is what rungs round the factors of products to."""
+    return "float32" if dtype in LOW_PRECISIONS else dtype
 
 
 def computes_in(rung: Rung, dtype: str) -> bool:
     """Whether a rung is one of those that are compared when `dtype` is asked for."""
-    return rung.precision == ("bfloat16" if dtype == "bfloat16" else None)
+    return rung.precision == (dtype if dtype in LOW_PRECISIONS else None)
 
 
 class WrongResultError(Exception):

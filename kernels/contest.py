@@ -20,7 +20,7 @@ from tinygan.kernels.checking import (
     copied,
     on_device,
 )
-from tinygan.kernels.ladder import Ladder, Rung
+from tinygan.kernels.ladder import LOW_PRECISIONS, Ladder, Rung
 from tinygan.kernels.roofline import Roofline
 from tinygan.kernels.table import Row
 from tinygan.kernels.timing import interleaved
@@ -115,7 +115,7 @@ def _contenders(
     if settings.peer is not None and ladder.peer is not None:
         module, name = ladder.peer.split(":")
         prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), name)
-        low = {"bfloat16": True} if settings.dtype == "bfloat16" else {}
+        low = {"precision": settings.dtype} if settings.dtype in LOW_PRECISIONS else {}
         modes = prepare(*fresh(), **options, **low)
         for mode, call in modes.items():
             checked = functools.partial(_as_float32, call) if low else call

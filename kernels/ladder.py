@@ -29,6 +29,10 @@ Case = Mapping[str, Any]
 hook: Callable[..., Any] | None = None
 
 
+# To which rungs may round the factors of products, where they are asked for it by name.
+LOW_PRECISIONS = ("bfloat16", "float16", "tf32")
+
+
 def always(*args: Any, **options: Any) -> bool:
     """The `covers` of a rung that works for every input."""
     return True

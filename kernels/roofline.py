@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygan.kernels.ladder import LOW_PRECISIONS
 from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, tile_from_rows
 from tinygan.kernels.matmul.gemm_bf16 import bf16_tile_from_rows
 from tinygan.kernels.parallel import parallel
@@ -50,7 +51,7 @@ class Roofline:
 def measure_roofline(device: str, dtype: str) -> Roofline:
     """Measures both limits; about half a second on a CPU, with the threads of
     `tinygan.kernels.threads`, and one or two on a GPU."""
-    of_arrays = "float32" if dtype == "bfloat16" else dtype
+    of_arrays = "float32" if dtype in LOW_PRECISIONS else dtype
     if device == "cuda":
         return Roofline(peaks.peak_flops(dtype), peaks.peak_bandwidth(of_arrays))
     return Roofline(_peak_flops(dtype), _peak_bandwidth(of_arrays))

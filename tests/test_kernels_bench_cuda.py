@@ -318,9 +318,13 @@ def test_the_peaks_are_work_by_time(small, monkeypatch):
     low = roofline.measure_roofline("cuda", "bfloat16")
     assert low.flops_per_second == 2 * 4 * 8 * 2 * (2 * 16 * 16 * 8) / 2
     assert low.bytes_per_second == limits.bytes_per_second
+    assert roofline.measure_roofline("cuda", "float16") == low
+    tf32 = roofline.measure_roofline("cuda", "tf32")
+    assert tf32.flops_per_second == low.flops_per_second / 2
     double = roofline.measure_roofline("cuda", "float64")
     assert double == limits
-    assert ("tensor_chains", (2,), (128,)) in launched and launched[-1][0] == "add<double>"
+    assert ("tensor_chains<Kind::bf16>", (2,), (128,)) in launched
+    assert launched[-1][0] == "add<double>"
 
 
 def test_the_best_of_several_tries_counts(monkeypatch):

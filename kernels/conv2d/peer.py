@@ -1,20 +1,20 @@
 """What the convolution ladders are compared with: PyTorch, in both of its memory formats.
 
-Everything that prepares a tensor is done before the clock runs: the format, bfloat16, and padding
-that is not the same on both sides, which PyTorch's convolutions do not know. Results are views in
-the ladder's NHWC.
+Everything that prepares a tensor is done before the clock runs: the format, the precision, and
+padding that is not the same on both sides, which PyTorch's convolutions do not know. Results are
+views in the ladder's NHWC.
 """
 
 
-def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, bfloat16=False):
+def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, precision=None):
     import torch
 
     def mode(memory_format):
         sizes = zip(x.shape[1:3], weight.shape[2:], output_size, stride, padding, strict=True)
-        image, inside = _padded(_nchw(x, bfloat16), list(sizes))
+        image, inside = _padded(_nchw(x, precision), list(sizes))
         image = image.contiguous(memory_format=memory_format)
-        taps = _tensor(weight, bfloat16).contiguous(memory_format=memory_format)
-        offset = None if bias is None else _tensor(bias, bfloat16)
+        taps = _tensor(weight, precision).contiguous(memory_format=memory_format)
+        offset = None if bias is None else _tensor(bias, precision)
 
         def run():
             y = torch.nn.functional.conv2d(image, taps, offset, stride, inside).permute(0, 2, 3, 1)
@@ -25,7 +25,7 @@ def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, bfloat16
     return _modes(mode)
 
 
-def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, bfloat16=False):
+def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, precision=None):
     import torch
 
     sizes = list(zip(y.shape[1:3], weight.shape[2:], output_size, stride, strict=True))
@@ -39,9 +39,9 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, bfloat16=
     rows, columns = (slice(first[i], first[i] + output_size[i]) for i in range(2))
 
     def mode(memory_format):
-        image = _nchw(y, bfloat16).contiguous(memory_format=memory_format)
-        taps = _tensor(weight, bfloat16).contiguous(memory_format=memory_format)
-        offset = None if bias is None else _tensor(bias, bfloat16)
+        image = _nchw(y, precision).contiguous(memory_format=memory_format)
+        taps = _tensor(weight, precision).contiguous(memory_format=memory_format)
+        offset = None if bias is None else _tensor(bias, precision)
         return lambda: torch.nn.functional.conv_transpose2d(
             image, taps, offset, stride, cut, extra
         ).permute(0, 2, 3, 1)[:, rows, columns]
@@ -49,14 +49,14 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, bfloat16=
     return _modes(mode)
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, bfloat16=False):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, precision=None):
     import torch
 
     def mode(memory_format):
         sizes = zip(x.shape[1:3], kernel_size, y.shape[1:3], stride, padding, strict=True)
-        image, inside = _padded(_nchw(x, bfloat16), list(sizes))
+        image, inside = _padded(_nchw(x, precision), list(sizes))
         image = image.contiguous(memory_format=memory_format)
-        grad = _nchw(y, bfloat16).contiguous(memory_format=memory_format)
+        grad = _nchw(y, precision).contiguous(memory_format=memory_format)
         # Read for its shape and format only.
         taps = image.new_empty(y.shape[3], x.shape[3], *kernel_size)
         taps = taps.contiguous(memory_format=memory_format)
@@ -77,15 +77,16 @@ def _modes(mode):
     }
 
 
-def _tensor(array, bfloat16):
+def _tensor(array, precision):
     import torch
 
     tensor = torch.from_dlpack(array)
-    return tensor.bfloat16() if bfloat16 else tensor
+    dtypes = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+    return tensor.to(dtypes.get(precision, tensor.dtype))
 
 
-def _nchw(array, bfloat16):
-    return _tensor(array, bfloat16).permute(0, 3, 1, 2)
+def _nchw(array, precision):
+    return _tensor(array, precision).permute(0, 3, 1, 2)
 
 
 def _padded(image, sizes):

@@ -1,11 +1,11 @@
 """What the matmul ladder is compared with."""
 
 
-def matmul(a, b, bfloat16=False):
+def matmul(a, b, precision=None):
     """PyTorch's matrix product."""
     import torch
 
-    a, b = torch.from_dlpack(a), torch.from_dlpack(b)
-    if bfloat16:
-        a, b = a.bfloat16(), b.bfloat16()
+    dtypes = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+    a, b = (torch.from_dlpack(x) for x in (a, b))
+    a, b = (x.to(dtypes.get(precision, x.dtype)) for x in (a, b))
     return {"mm": lambda: torch.mm(a, b)}

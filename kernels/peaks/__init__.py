@@ -2,8 +2,9 @@
 
     fma_chains(x, factor, offset, steps)[t]  = sum over k = 0, ..., 7 of c_k, where c_k = x[t] + k
                                                and then `steps` times c_k = c_k factor + offset
-    tensor_chains(x, steps)[t]               = 8 steps (p[g, 2 i] + p[g, 2 i + 1]) with p = u u^T,
-                                               t = 4 g + i, for each 32 values of x, an 8x4 matrix u
+    tensor_chains(x, steps, kind)[t]         = 8 steps (p[g, 2 i] + p[g, 2 i + 1]) with p = u u^T,
+                                               t = 4 g + i, for each 32 values of x, an 8x4 matrix
+                                               u; half of that for tf32
     add(b, c)                                = b + c
     sweep(x, threads, passes)[t]             = passes times the sum of all x[i], i = t mod threads
 
@@ -19,9 +20,9 @@ def make_fma_chains(rng, dtype, n, steps):
     return (rng.standard_normal(n).astype(dtype), float(factor), float(offset), steps), {}
 
 
-def make_tensor_chains(rng, dtype, warps, steps):
-    # Integers of this size and their sums are exact in bfloat16 and float32.
-    return (rng.integers(-8, 9, 32 * warps).astype(dtype), steps), {}
+def make_tensor_chains(rng, dtype, warps, steps, kind):
+    # Integers of this size and their sums are exact in all kinds of factors and in float32.
+    return (rng.integers(-8, 9, 32 * warps).astype(dtype), steps, kind), {}
 
 
 def make_add(rng, dtype, n):
@@ -49,15 +50,17 @@ fma_chains = Probe(
 tensor_chains = Probe(
     "tensor_chains",
     make=make_tensor_chains,
-    # Each warp: 8 products of 16x16 and 16x8 matrices.
-    flops=lambda x, steps: 8 * (2 * 16 * 16 * 8) * steps * (x.size // 32),
-    traffic=lambda x, steps: 2 * x.nbytes,
+    # Each warp: 8 products of 16x16 and 16x8 matrices; 16x8 and 8x8 in tf32.
+    flops=lambda x, steps, kind: (
+        8 * (2 * 16 * (8 if kind == "tf32" else 16) * 8) * steps * (x.size // 32)
+    ),
+    traffic=lambda x, *rest: 2 * x.nbytes,
     shapes={
-        "one warp": dict(warps=1, steps=1),
-        "no steps": dict(warps=1, steps=0),
-        "a few steps": dict(warps=1, steps=3),
-        "one block": dict(warps=4, steps=1),
-        "two blocks": dict(warps=8, steps=5),
+        "one warp": dict(warps=1, steps=1, kind="bf16"),
+        "no steps": dict(warps=1, steps=0, kind="tf32"),
+        "a few steps": dict(warps=1, steps=3, kind="fp16"),
+        "one block": dict(warps=4, steps=1, kind="tf32"),
+        "two blocks": dict(warps=8, steps=5, kind="bf16"),
     },
     bench_shapes={},
 )

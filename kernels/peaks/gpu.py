@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -10,9 +11,12 @@ import numpy as np
 from tinygan.kernels import cuda_device, peaks
 from tinygan.kernels.cuda import Source, empty, name_of
 from tinygan.kernels.memory import parts
+from tinygan.kernels.tensor_cores import KINDS, PRECISIONS
 
 ARITHMETIC = Source("peaks/arithmetic.cu", ["fma_chains<float>", "fma_chains<double>"])
-TENSOR_CORES = Source("peaks/tensor_cores.cu", ["tensor_chains"])
+TENSOR_CORES = Source(
+    "peaks/tensor_cores.cu", [f"tensor_chains<{kind}>" for kind in KINDS.values()]
+)
 MEMORY = Source("peaks/memory.cu", ["add<float>", "add<double>", "sweep"])
 
 _BLOCK, _TENSOR_BLOCK = 256, 128
@@ -32,12 +36,14 @@ def fma_chains(x, factor, offset, steps):
     return y
 
 
-def tensor_chains(x, steps):
+def tensor_chains(x, steps, kind):
     """x has a multiple of 32 values; of more than a block, a multiple of a block."""
     block = min(x.size, _TENSOR_BLOCK)
     x = x.astype(np.float32)
     y = empty(x.shape, np.float32)
-    TENSOR_CORES.launch("tensor_chains", (x.size // block,), (block,), (x, y, np.int32(steps)))
+    TENSOR_CORES.launch(
+        f"tensor_chains<{KINDS[kind]}>", (x.size // block,), (block,), (x, y, np.int32(steps))
+    )
     return y
 
 
@@ -76,14 +82,15 @@ def _threads() -> int:
 
 
 def peak_flops(dtype: str) -> float:
-    """FLOP/s of fused multiply-adds in registers; of mma.sync for ``"bfloat16"``."""
+    """FLOP/s of fused multiply-adds in registers; of mma.sync for low precisions."""
     import cupy
 
     threads = _threads()
-    if dtype == "bfloat16":
-        x = cupy.ones(threads, np.float32)
-        seconds = _best_seconds(lambda: tensor_chains(x, _TENSOR_STEPS))
-        return peaks.tensor_chains.flops(x, _TENSOR_STEPS) / seconds
+    for kind, precision in PRECISIONS.items():
+        if dtype == precision:
+            work = cupy.ones(threads, np.float32), _TENSOR_STEPS, kind
+            seconds = _best_seconds(functools.partial(tensor_chains, *work))
+            return peaks.tensor_chains.flops(*work) / seconds
     x = cupy.ones(threads, dtype)
     # c = 0.75 - c neither grows nor settles, however many the steps.
     args = (-1.0, 0.75, _STEPS)

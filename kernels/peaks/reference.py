@@ -10,10 +10,10 @@ def fma_chains(x, factor, offset, steps):
     return sum(chains)
 
 
-def tensor_chains(x, steps):
+def tensor_chains(x, steps, kind):
     u = x.reshape(-1, 8, 4)
     products = u @ u.transpose(0, 2, 1)
-    return 8 * steps * products.reshape(-1, 8, 4, 2).sum(3).reshape(-1)
+    return (4 if kind == "tf32" else 8) * steps * products.reshape(-1, 8, 4, 2).sum(3).reshape(-1)
 
 
 def sweep(x, threads, passes):
