@@ -2,12 +2,13 @@
 
 tinygan and PyTorch have the same layers with the same arguments, so the nets are written once, for
 either's `nn`. A step trains D on real and generated images and then G through the new D, each by
-binary cross-entropy on logits and Adam (`tinygan.training.gan_step`).
+binary cross-entropy on logits and Adam (`tinygan.training.gan_step_tensors`).
 """
 
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,13 +16,19 @@ import numpy as np
 
 LATENT_SIZE = 100
 ADAM: dict[str, Any] = dict(lr=2e-4, betas=(0.5, 0.999))
-OUR_MODES = ["tinygan-fp32", "tinygan-bf16"]
-MODES = [  # PyTorch's
-    "-".join(words)
-    for words in itertools.product(
-        ("fp32", "bf16"), ("eager", "compile"), ("contiguous", "channels_last")
-    )
-]
+_modes = lambda *words: ["-".join(mode) for mode in itertools.product(*words)]  # noqa: E731
+OUR_MODES = {
+    "cpu": ["tinygan-fp32", "tinygan-bf16"],
+    "cuda": ["tinygan-fp32", "tinygan-tf32", "tinygan-bf16"],
+}
+TORCH_MODES = {
+    "cpu": _modes(("fp32", "bf16"), ("eager", "compile"), ("contiguous", "channels_last")),
+    "cuda": _modes(
+        ("fp32", "tf32", "bf16"), ("eager", "reduce_overhead", "max_autotune"), ("channels_last",)
+    ),
+}
+COMPILE = {"compile": "default", "reduce_overhead": "reduce-overhead",
+           "max_autotune": "max-autotune"}  # fmt: skip
 
 
 def mnist(nn, width: int) -> tuple:
@@ -90,48 +97,95 @@ WORKLOADS = {
 
 
 class Game(NamedTuple):
-    """Two nets in training: ``step(latent())`` trains both and returns the losses of D and G, of
-    a type that float() reads. Latent vectors are uniform in [-1, 1)."""
+    """Two nets in training: ``step(latent)`` trains both and returns the losses of D and G, of a
+    type that float() reads. ``play()`` does so with latent vectors of its own, uniform in [-1, 1),
+    and is what is timed."""
 
     generator: Any
     discriminator: Any
-    latent: Callable[[], Any]
     step: Callable[[Any], tuple]
+    play: Callable[[], tuple]
+
+
+class Clock(NamedTuple):
+    """Notes moments, on a GPU those at which it gets there; and tells the seconds between two."""
+
+    mark: Callable[[], Any]
+    between: Callable[[Any, Any], float]
+
+
+CPU_CLOCK = Clock(time.perf_counter, lambda start, stop: stop - start)
+
+
+def cuda_clock(mode: str) -> Clock:
+    """By events of the library that the mode belongs to, on its current stream."""
+    if mode.startswith("tinygan"):
+        import cupy
+
+        make, elapsed = cupy.cuda.Event, cupy.cuda.get_elapsed_time
+    else:
+        import torch
+
+        make = lambda: torch.cuda.Event(enable_timing=True)  # noqa: E731
+        elapsed = torch.cuda.Event.elapsed_time
+
+    def mark():
+        event = make()
+        event.record()
+        return event
+
+    def between(start, stop):
+        stop.synchronize()
+        return elapsed(start, stop) / 1000
+
+    return Clock(mark, between)
 
 
 def tinygan_game(
-    workload: Workload, width: int, batch_size: int, threads: int, mode: str = "tinygan-fp32"
-) -> Game:
+    workload: Workload, width: int, batch_size: int, threads: int, mode: str = "tinygan-fp32",
+    device: str = "cpu",
+) -> Game:  # fmt: skip
+    """On a GPU, `play` is captured: a step is one CUDA graph."""
     import tinygan
     import tinygan.functional as F
-    from tinygan.training import gan_step
+    from tinygan.training import gan_step_tensors
 
     tinygan.set_num_threads(threads)
     tinygan.manual_seed(0)
-    generator, discriminator = workload.nets(tinygan.nn, width)
+    tinygan.set_float32_matmul_precision("high" if mode == "tinygan-tf32" else "highest")
+    generator, discriminator = (net.to(device) for net in workload.nets(tinygan.nn, width))
     adam_g, adam_d = (
         tinygan.optim.Adam(net.parameters(), **ADAM) for net in (generator, discriminator)
     )
     loss = F.gan_loss("non-saturating")  # the cross-entropies of PyTorch's step below
-    real = tinygan.tensor(workload.real(batch_size))
+    real = tinygan.tensor(workload.real(batch_size), device=device)
 
     def step(latent):
         with tinygan.autocast("bfloat16", enabled=mode == "tinygan-bf16"):
-            result = gan_step(generator, discriminator, adam_g, adam_d, loss, real, latent)
+            result = gan_step_tensors(
+                generator, discriminator, adam_g, adam_d, loss, real, latent
+            )
         return result.loss_d, result.loss_g
 
-    latent = lambda: tinygan.rand(batch_size, LATENT_SIZE) * 2.0 - 1.0  # noqa: E731
-    return Game(generator, discriminator, latent, step)
+    def play():
+        return step(tinygan.rand(batch_size, LATENT_SIZE, device=device) * 2.0 - 1.0)
+
+    return Game(generator, discriminator, step, tinygan.capture(play, device=device))
 
 
-def torch_game(workload: Workload, width: int, batch_size: int, threads: int, mode: str) -> Game:
+def torch_game(
+    workload: Workload, width: int, batch_size: int, threads: int, mode: str, device: str = "cpu"
+) -> Game:
     import torch
 
     precision, execution, layout = mode.split("-")
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    generator, discriminator = workload.nets(torch.nn, width)
-    real = torch.from_numpy(workload.real(batch_size))
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.benchmark = True
+    generator, discriminator = (net.to(device) for net in workload.nets(torch.nn, width))
+    real = torch.from_numpy(workload.real(batch_size)).to(device)
     for part in [*generator, *discriminator]:
         if hasattr(part, "inplace"):
             part.inplace = True  # saves PyTorch memory and time
@@ -143,13 +197,15 @@ def torch_game(workload: Workload, width: int, batch_size: int, threads: int, mo
         torch.optim.Adam(net.parameters(), **ADAM, fused=True) for net in (generator, discriminator)
     )
     run_g, run_d = generator, discriminator
-    if execution == "compile":
-        run_g, run_d = torch.compile(generator), torch.compile(discriminator)
-    autocast = lambda: torch.autocast("cpu", torch.bfloat16, precision == "bf16")  # noqa: E731
+    if execution in COMPILE:
+        run_g, run_d = (torch.compile(net, mode=COMPILE[execution]) for net in (run_g, run_d))
+    autocast = lambda: torch.autocast(device, torch.bfloat16, precision == "bf16")  # noqa: E731
     cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
-    one, zero = torch.ones(batch_size, 1), torch.zeros(batch_size, 1)
+    one, zero = (make(batch_size, 1, device=device) for make in (torch.ones, torch.zeros))
 
     def step(latent):
+        if device == "cuda" and execution in COMPILE:
+            torch.compiler.cudagraph_mark_step_begin()  # the last step's results may be overwritten
         with autocast():
             fake = run_g(latent)
             loss_d = cross_entropy(run_d(real).float(), one)
@@ -166,6 +222,7 @@ def torch_game(workload: Workload, width: int, batch_size: int, threads: int, mo
         discriminator.requires_grad_(True)
         return loss_d.detach(), loss_g.detach()
 
-    return Game(
-        generator, discriminator, lambda: torch.rand(batch_size, LATENT_SIZE) * 2 - 1, step
-    )
+    def play():
+        return step(torch.rand(batch_size, LATENT_SIZE, device=device) * 2 - 1)
+
+    return Game(generator, discriminator, step, play)

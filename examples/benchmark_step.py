@@ -3,11 +3,13 @@
     python examples/benchmark_step.py                            both workloads; many minutes
     python examples/benchmark_step.py --workload mnist --no-compile
     python examples/benchmark_step.py --write README.md docs/performance.md   renews their tables
+    python examples/benchmark_step.py --device cuda --json gpu.json --write README.md
     python examples/benchmark_step.py --curve 20                 are the losses those of PyTorch?
 
 Every contender trains in a process of its own (benchmark_worker.py) the nets of benchmark_nets.py,
 and sleeps while the others have their turns: its peak memory is its own, and noise hits all alike.
-A ratio above 1 says: faster than PyTorch's best mode of that precision.
+A ratio above 1 says: faster than PyTorch's best mode of that precision. On a GPU the layers are
+timed, too (benchmark_layers.py), and the file of --json is renewed after each part.
 """
 
 from __future__ import annotations
@@ -20,34 +22,55 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import benchmark_layers
 import numpy as np
 from benchmark_curve import print_curve
-from benchmark_nets import MODES, OUR_MODES, WORKLOADS
+from benchmark_nets import COMPILE, OUR_MODES, TORCH_MODES, WORKLOADS
 from benchmark_table import Row, as_markdown, as_text, compare
 from benchmark_worker import Contender
 
 import tinygan
+from tinygan.files import atomic_write
 from tinygan.kernels.matmul.gemm_bf16 import SUPPORTED
-from tinygan.kernels.table import check_markers, computer, computer_line, replace_between_markers
+from tinygan.kernels.table import (
+    check_markers,
+    computer,
+    computer_line,
+    gpu_line,
+    replace_between_markers,
+)
 
-MARKERS = "<!-- steps:begin -->", "<!-- steps:end -->"
+MARKERS = {
+    "cpu": ("<!-- steps:begin -->", "<!-- steps:end -->"),
+    "cuda": ("<!-- gpu:begin -->", "<!-- gpu:end -->"),
+}
 WARM_UP = 3  # steps that compile, and touch memory for the first time
 SETTLE_SECONDS = 0.3  # threads of OpenMP and BLAS spin for up to 0.2 s after work, then sleep
+# On a GPU: workload, images per step, width.
+GPU_PARTS = [("mnist", 128, 64), ("mnist", 1024, 64), ("dcgan64", 128, 64), ("dcgan64", 128, 128)]
+STEPS = {"cpu": 5, "cuda": 50}
 
 
-def race(workload: str, batch_size: int, options: argparse.Namespace) -> list[Row]:
+def race(workload: str, batch_size: int, width: int, options: argparse.Namespace) -> list[Row]:
     """Times all contenders in turns; a row of numbers for each, tinygan's first."""
     contenders: dict[str, Contender] = {}
     seconds: dict[str, list[float]] = {}
+    memory: dict[str, int | None] = {}
+    device = options.device
     with contextlib.ExitStack() as stack:
-        # On other CPUs bfloat16 would be float32 with a warning.
-        ours = OUR_MODES if SUPPORTED else OUR_MODES[:1]
+        ours = OUR_MODES[device]
+        if device == "cpu" and not SUPPORTED:
+            ours = ours[:1]  # bfloat16 would be float32 with a warning
         for mode in (*ours, *options.torch_modes):
-            contender = Contender(workload, mode, options.width, batch_size, options.threads)
+            free = tinygan.cuda.mem_get_info()[0] if device == "cuda" else 0
+            contender = Contender(workload, mode, width, batch_size, options.threads, device)
             contenders[mode], seconds[mode] = stack.enter_context(contender), []
             start = time.perf_counter()
             contender.train(WARM_UP)  # before the next one starts, to compile undisturbed
+            if device == "cuda":  # what the process has taken of the GPU's, and keeps
+                memory[mode] = free - tinygan.cuda.mem_get_info()[0]
             ready = f"{workload}, {mode}: ready after {time.perf_counter() - start:.0f} s"
             print(ready, file=sys.stderr, flush=True)
         for _ in range(options.blocks):
@@ -57,21 +80,22 @@ def race(workload: str, batch_size: int, options: argparse.Namespace) -> list[Ro
 
     rows: list[Row] = []
     for mode, contender in contenders.items():
-        name = ("" if mode in OUR_MODES else "PyTorch ") + mode.replace("-", " ")
+        name = ("" if mode in OUR_MODES[device] else "PyTorch ") + mode.replace("-", " ")
         rows.append(dict(workload=workload, name=name, problem=contender.problem))
         if not contender.problem:
             low, median, high = np.percentile(seconds[mode], [25, 50, 75]).tolist()
             rows[-1] |= dict(
                 batch_size=batch_size,
+                width=width,
                 parameters=contender.parameters,
                 last_losses=contender.losses,
                 median_seconds=median,
                 spread_percent=100 * (high - low) / median,
                 images_per_second=batch_size / median,
-                peak_bytes=contender.peak_bytes,
+                peak_bytes=memory.get(mode, contender.peak_bytes),
                 seconds=seconds[mode],
             )
-    compare(rows)
+    compare(rows, device)
     return rows
 
 
@@ -80,27 +104,39 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--workload", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
-    add("--torch-modes", nargs="*", choices=MODES, default=MODES, metavar="MODE",
-        help=f"all by default: {', '.join(MODES)}")  # fmt: skip
+    add("--device", choices=list(MARKERS), default="cpu")
+    add("--workload", nargs="+", choices=[*WORKLOADS, "layers"],
+        help="mnist and dcgan64; on a GPU each in two sizes, and layers")  # fmt: skip
+    add("--torch-modes", nargs="*", metavar="MODE",
+        help=f"all by default: {', '.join(TORCH_MODES['cpu'])}; on a GPU "
+        f"{', '.join(TORCH_MODES['cuda'])}")  # fmt: skip
     add("--no-compile", action="store_true", help="leave out the modes that compile")
     add("--threads", type=int, default=tinygan.get_num_threads(), help="of each (%(default)s)")
     add("--blocks", type=int, default=6, help="turns of each contender (%(default)s)")
-    add("--steps", type=int, default=5, help="timed in each turn (%(default)s)")
-    add("--width", type=int, default=64, help="channels next to the images (%(default)s)")
+    add("--steps", type=int, help="timed in each turn (5; on a GPU 50)")
+    add("--width", type=int, help="channels next to the images (64)")
     add("--batch-size", type=int, help="images per step (128 for mnist, 64 for dcgan64)")
-    add("--json", action="store_true", help="print one JSON document instead of text")
+    add("--json", type=Path, nargs="?", const=Path("-"), metavar="FILE",
+        help="write one JSON document; without a name, print it instead of text")  # fmt: skip
     add("--write", type=Path, nargs="+", default=[], metavar="FILE",
-        help=f"put a table between {' and '.join(MARKERS)}")  # fmt: skip
+        help=f"put a table between {' and '.join(MARKERS['cpu'])}, "
+        f"on a GPU {' and '.join(MARKERS['cuda'])}")  # fmt: skip
     add("--curve", type=int, metavar="N", help="time nothing, print both losses of N steps")
     options = parser.parse_args()
     for name in ("threads", "blocks", "steps", "width", "batch_size", "curve"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
-    if options.curve is not None and (options.json or options.write):
-        parser.error("--curve goes with neither --json nor --write")
+    if options.curve is not None and (options.json or options.write or options.device != "cpu"):
+        parser.error("--curve goes with neither --json nor --write nor a GPU")
+    if options.device == "cuda" and not tinygan.cuda.is_available():
+        parser.error("--device cuda: there is no GPU that tinygan can use")
+    known = TORCH_MODES[options.device]
+    options.torch_modes = known if options.torch_modes is None else options.torch_modes
+    for mode in options.torch_modes:
+        if mode not in known:
+            parser.error(f"--torch-modes: invalid choice: {mode!r} (choose from {known})")
     if options.no_compile:
-        options.torch_modes = [mode for mode in options.torch_modes if "compile" not in mode]
+        options.torch_modes = [m for m in options.torch_modes if m.split("-")[1] not in COMPILE]
     if importlib.util.find_spec("torch") is None:
         if options.curve is not None:
             parser.error("--curve needs PyTorch, which is not installed")
@@ -108,36 +144,72 @@ def arguments() -> argparse.Namespace:
         options.torch_modes = []
     for file in options.write:
         try:
-            check_markers(file, MARKERS)  # before minutes of work, not after
+            check_markers(file, MARKERS[options.device])  # before minutes of work, not after
         except (OSError, ValueError) as problem:
             parser.error(f"--write: {problem}")
+    everything = [*WORKLOADS, *(["layers"] if options.device == "cuda" else [])]
+    options.workload = options.workload or everything
+    options.steps = options.steps or STEPS[options.device]
     return options
+
+
+def parts(options: argparse.Namespace) -> list[tuple[str, int, int]]:
+    """The workloads that were asked for, each with the images per step and the width."""
+    known = GPU_PARTS
+    if options.device == "cpu" or options.width or options.batch_size:
+        width = options.width or 64
+        known = [(name, options.batch_size or workload.batch_size, width)
+                 for name, workload in WORKLOADS.items()]  # fmt: skip
+    return [part for part in known if part[0] in options.workload]
 
 
 def main() -> None:
     options = arguments()
+    on_gpu = options.device == "cuda"
     tinygan.set_num_threads(options.threads)  # for --curve and for the line about the computer
-    say = (lambda text: None) if options.json else lambda text: print(text, flush=True)
-    say(computer_line())
-    rows: list[Row] = []
-    for name in options.workload:
-        batch_size = options.batch_size or WORKLOADS[name].batch_size
-        sizes = options.width, batch_size, options.threads
-        say(f"\n{name}, width {options.width}, batch {batch_size}")
-        if options.curve is not None:
-            print_curve(WORKLOADS[name], *sizes, options.curve)
-        else:
-            new = race(name, batch_size, options)
-            say(as_text(new))
-            rows += new
-            if new[0]["problem"]:
-                sys.exit(f"{name}: tinygan failed: {new[0]['problem']}")
+    printing_json = options.json == Path("-")
+    say = (lambda text: None) if printing_json else lambda text: print(text, flush=True)
+    line = f"{gpu_line()}; {computer_line()}" if on_gpu else computer_line()
+    say(line)
     command = f"python examples/benchmark_step.py {shlex.join(sys.argv[1:])}".rstrip()
-    if options.json:
-        print(json.dumps({"command": command, "machine": computer(), "rows": rows}, indent=2))
-    notes = f"{computer_line()}. Measured by `{command}`."
+    rows: list[Row] = []
+    layers: list[Any] = []
+
+    def save() -> None:
+        document: dict[str, Any] = {"command": command, "machine": computer() | {"line": line}}
+        document |= {"rows": rows, "layers": [row.as_json() for row in layers]}
+        text = json.dumps(document, indent=2)
+        if printing_json:
+            print(text)
+        elif options.json:
+            with atomic_write(options.json) as file:
+                file.write(text.encode())
+
+    for name, batch_size, width in parts(options):
+        say(f"\n{name}, width {width}, batch {batch_size}")
+        if options.curve is not None:
+            print_curve(WORKLOADS[name], width, batch_size, options.threads, options.curve)
+            continue
+        new = race(name, batch_size, width, options)
+        say(as_text(new))
+        for row in new:
+            row["workload"] += f", batch {batch_size}, width {width}" if on_gpu else ""
+        rows += new
+        if new[0]["problem"]:
+            sys.exit(f"{name}: tinygan failed: {new[0]['problem']}")
+        if not printing_json:
+            save()
+    if "layers" in options.workload:
+        peer = "torch" if options.torch_modes else None
+        repeats = options.blocks * options.steps // 15 or 1
+        layers += benchmark_layers.layer_rows(options.device, peer, repeats, say)
+    if options.json and options.curve is None:
+        save()
+    notes = f"{line}. Measured by `{command}`."
+    tables = [as_markdown(rows, notes)] if rows else []
+    tables += [benchmark_layers.as_markdown(layers, notes)] if layers else []
     for file in options.write:
-        replace_between_markers(file, as_markdown(rows, notes), MARKERS)
+        replace_between_markers(file, "\n\n".join(tables), MARKERS[options.device])
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-HEADINGS = ("median ms", "spread", "images/s", "peak MB", "vs torch fp32", "vs torch bf16")
+HEADINGS = ("median ms", "spread", "images/s", "peak MB")
+PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "tf32", "bf16")}
 
 Row = dict[str, Any]
 
 
-def compare(rows: list[Row]) -> None:
+def compare(rows: list[Row], device: str = "cpu") -> None:
     """Adds to the rows of a workload the ratios to PyTorch's best modes, None without PyTorch.
 
     Raises:
@@ -19,7 +20,7 @@ def compare(rows: list[Row]) -> None:
     if len({row["parameters"] for row in timed}) > 1:
         counts = {row["name"]: row["parameters"] for row in timed}
         raise RuntimeError(f"nets with different numbers of parameters: {counts}")
-    for precision in ("fp32", "bf16"):
+    for precision in PRECISIONS[device]:
         peers = [r["median_seconds"] for r in timed if r["name"].startswith(f"PyTorch {precision}")]
         for row in timed:
             ratio = min(peers) / row["median_seconds"] if peers else None
@@ -27,9 +28,10 @@ def compare(rows: list[Row]) -> None:
 
 
 def cells(row: Row) -> list[str]:
-    ratios = [row["vs_torch_fp32"], row["vs_torch_bf16"]]
+    ratios = [value for name, value in row.items() if name.startswith("vs_torch")]
+    milliseconds = row["median_seconds"] * 1e3
     return [
-        f"{row['median_seconds'] * 1e3:.1f}",
+        f"{milliseconds:.1f}" if milliseconds > 10 else f"{milliseconds:.3f}",
         f"{row['spread_percent']:.0f} %",
         f"{row['images_per_second']:.0f}",
         "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}",
@@ -37,22 +39,28 @@ def cells(row: Row) -> list[str]:
     ]
 
 
+def headings(rows: list[Row]) -> list[str]:
+    names = dict.fromkeys(name for row in rows for name in row if name.startswith("vs_torch"))
+    return [*HEADINGS, *(name.replace("_", " ") for name in names)]
+
+
 def as_text(rows: list[Row]) -> str:
-    lines = [" " * 36 + "".join(f"{heading:>14}" for heading in HEADINGS)]
+    lines = [" " * 48 + "".join(f"{heading:>14}" for heading in headings(rows))]
     for row in rows:
         text = "".join(f"{cell:>14}" for cell in ([] if row["problem"] else cells(row)))
-        lines.append(f"{row['name']:<36}{text or 'FAILED: ' + row['problem']}")
+        lines.append(f"{row['name']:<48}{text or 'FAILED: ' + row['problem']}")
     return "\n".join(lines)
 
 
 def as_markdown(rows: list[Row], notes: str) -> str:
+    columns = headings(rows)
     lines = [
-        f"| workload | | {' | '.join(HEADINGS)} |",
-        "| --- | --- |" + " ---: |" * len(HEADINGS),
+        f"| workload | | {' | '.join(columns)} |",
+        "| --- | --- |" + " ---: |" * len(columns),
     ]
     failures = [row for row in rows if row["problem"]]
     for row in rows:
-        text = ["failed"] + [""] * (len(HEADINGS) - 1) if row in failures else cells(row)
+        text = ["failed"] + [""] * (len(columns) - 1) if row in failures else cells(row)
         lines.append(f"| {row['workload']} | {row['name']} | {' | '.join(text)} |")
     for row in failures:
         notes += f" Failed: {row['workload']}, {row['name']}, `{row['problem']}`."

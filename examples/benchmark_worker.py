@@ -7,6 +7,7 @@ two lines the process sleeps.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -15,9 +16,11 @@ import time
 from typing import Any
 
 import numpy as np
-from benchmark_nets import OUR_MODES, WORKLOADS, tinygan_game, torch_game
+from benchmark_nets import CPU_CLOCK, WORKLOADS, cuda_clock, tinygan_game, torch_game
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+COMMAND = [sys.executable, __file__]
+WAKE_SECONDS = 0.3  # of work before a GPU's clock counts: when idle, it lowers its frequency
 
 
 class Contender:
@@ -35,10 +38,13 @@ class Contender:
     losses: tuple[float, ...] = ()
     peak_bytes: int | None = None
 
-    def __init__(self, workload: str, mode: str, width: int, batch_size: int, threads: int):
-        settings = [workload, mode, width, batch_size, threads]
+    def __init__(
+        self, workload: str, mode: str, width: int, batch_size: int, threads: int,
+        device: str = "cpu",
+    ):  # fmt: skip
+        settings = [workload, mode, width, batch_size, threads, device]
         self._process = subprocess.Popen(
-            [sys.executable, __file__, *map(str, settings)],
+            [*COMMAND, *map(str, settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,7 +83,9 @@ class Contender:
 # The other end
 
 
-def work(workload: str, mode: str, width: int, batch_size: int, threads: int) -> None:
+def work(
+    workload: str, mode: str, width: int, batch_size: int, threads: int, device: str = "cpu"
+) -> None:
     """Answers the lines of the input until it ends, or until something goes wrong."""
     answers, sys.stdout = sys.stdout, sys.stderr  # nobody else may print between the answers
 
@@ -86,19 +94,25 @@ def work(workload: str, mode: str, width: int, batch_size: int, threads: int) ->
 
     try:
         sizes = WORKLOADS[workload], width, batch_size, threads
-        game = (tinygan_game if mode in OUR_MODES else torch_game)(*sizes, mode)
+        game = (tinygan_game if mode.startswith("tinygan") else torch_game)(*sizes, mode, device)
+        clock = CPU_CLOCK if device == "cpu" else cuda_clock(mode)
         nets = game.generator, game.discriminator
         before = sums(nets)
         for line in sys.stdin:
-            seconds, results = [], []
-            for _ in range(1 + int(line)):
-                start = time.perf_counter()
-                results.append(game.step(game.latent()))
-                seconds.append(time.perf_counter() - start)
-            losses = [[float(loss) for loss in result] for result in results]
+            # Not timed: it wakes the threads, fills the caches, and lets a GPU raise its frequency.
+            start = time.perf_counter()
+            losses = [numbers(game.play())]
+            while device != "cpu" and time.perf_counter() - start < WAKE_SECONDS:
+                numbers(game.play())
+            marks = [clock.mark()]
+            for _ in range(int(line)):
+                result = game.play()
+                marks.append(clock.mark())
+            seconds = [clock.between(*pair) for pair in itertools.pairwise(marks)]
+            losses.append(numbers(result))
             check_training(losses, before, sums(nets))
             answer(
-                seconds=seconds[1:],  # the first one has woken the threads and filled the caches
+                seconds=seconds,
                 losses=losses[-1],
                 parameters=[sum(p.numel() for p in net.parameters()) for net in nets],
                 peak_bytes=peak_bytes(),
@@ -108,10 +122,15 @@ def work(workload: str, mode: str, width: int, batch_size: int, threads: int) ->
         answer(problem=f"{type(error).__name__}: {lines[0] if lines else 'no message'}")
 
 
+def numbers(losses: tuple) -> list[float]:
+    """What the losses are; on a GPU, after waiting for it."""
+    return [float(loss) for loss in losses]
+
+
 def sums(nets) -> list[float]:
     """The sum over each parameter, by which one sees whether it has moved."""
     parameters = [parameter for net in nets for parameter in net.parameters()]
-    return [float(p.detach().numpy().sum(dtype=np.float64)) for p in parameters]
+    return [float(p.detach().cpu().numpy().sum(dtype=np.float64)) for p in parameters]
 
 
 def check_training(losses: list, before: list[float], after: list[float]) -> None:
@@ -137,5 +156,5 @@ def peak_bytes() -> int | None:
 
 
 if __name__ == "__main__":
-    width, batch_size, threads = map(int, sys.argv[3:])
-    work(sys.argv[1], sys.argv[2], width, batch_size, threads)
+    width, batch_size, threads = map(int, sys.argv[3:6])
+    work(sys.argv[1], sys.argv[2], width, batch_size, threads, sys.argv[6])

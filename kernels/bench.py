@@ -124,7 +124,7 @@ def _print_list() -> None:
         print("  shapes:", ", ".join(map(repr, ladder.bench_shapes)))
 
 
-def _prepare_torch(device: str, dtype: str) -> None:
+def prepare_torch(device: str, dtype: str) -> None:
     """As many threads as ours; on a GPU products of float32 in float32 or, for ``"tf32"``, in
     that, and of cuDNN's algorithms the one that is fastest for each shape.
 
@@ -157,7 +157,7 @@ def _prepare(options: argparse.Namespace) -> None:
     if options.threads is not None:
         set_num_threads(options.threads)
     if options.peer == "torch":
-        _prepare_torch(options.device, options.dtype)
+        prepare_torch(options.device, options.dtype)
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -11,9 +11,12 @@ import statistics
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tinygan
+from tinygan.kernels import emulator
+from tinygan.kernels.emulator import standin
 from tinygan.kernels.matmul.gemm_bf16 import SUPPORTED
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -78,6 +81,60 @@ def test_both_libraries_train_and_are_compared(run, tmp_path):
     assert text.endswith("<!-- steps:end -->\nbehind\n")
     assert f"| mnist | tinygan fp32 | {ours['median_seconds'] * 1e3:.1f} |" in text
     assert "Measured by `python examples/benchmark_step.py --workload mnist --torch-modes" in text
+
+
+EMULATED = """
+import sys
+from tinygan.kernels.emulator import standin
+sys.path.insert(0, {examples!r})
+import benchmark_worker
+benchmark_worker.WAKE_SECONDS = 0.0
+with standin.installed():
+    benchmark_worker.work(*sys.argv[1:3], *map(int, sys.argv[3:6]), sys.argv[6])
+"""
+
+
+def test_on_a_gpu_captured_steps_are_timed(run, module, monkeypatch, tmp_path):
+    """Emulated: that it runs, and what it writes; in all three precisions."""
+    try:
+        emulator.compiler()
+    except emulator.EmulatorError as error:
+        pytest.skip(str(error))
+    if "cupy" in sys.modules:
+        pytest.skip("the real CuPy is here")
+    command = [sys.executable, "-c", EMULATED.format(examples=str(EXAMPLES))]
+    monkeypatch.setattr(module("benchmark_worker"), "COMMAND", command)
+    page, results = tmp_path / "page.md", tmp_path / "gpu.json"
+    page.write_text("<!-- gpu:begin -->\n<!-- gpu:end -->\n")
+    with standin.installed():
+        text = run("--device", "cuda", "--workload", "mnist", "--torch-modes", "--json", results,
+                   "--write", page, *TINY)  # fmt: skip
+    assert "\nmnist, width 2, batch 3\n" in text
+    document = json.loads(results.read_text())
+    assert [row["name"] for row in document["rows"]] == [
+        "tinygan fp32", "tinygan tf32", "tinygan bf16"
+    ]  # fmt: skip
+    fp32, tf32, bf16 = document["rows"]
+    for row in document["rows"]:
+        assert row["problem"] == "" and len(row["seconds"]) == 4
+        assert row["workload"] == "mnist, batch 3, width 2"
+        assert [row[f"vs_torch_{name}"] for name in ("fp32", "tf32", "bf16")] == [None] * 3
+    # The same start and the same latent vectors: what is left is how the factors are rounded.
+    difference = np.abs(np.array(tf32["last_losses"]) - fp32["last_losses"]).max()
+    assert 0 < difference < 1e-2
+    assert bf16["last_losses"] not in (fp32["last_losses"], tf32["last_losses"])
+    assert "| mnist, batch 3, width 2 | tinygan tf32 |" in page.read_text()
+
+
+def test_a_gpu_is_timed_in_four_sizes_and_by_layers(module, monkeypatch):
+    step = module("benchmark_step")
+    monkeypatch.setattr(tinygan.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(sys, "argv", ["benchmark_step.py", "--device", "cuda"])
+    options = step.arguments()
+    assert step.parts(options) == step.GPU_PARTS and "layers" in options.workload
+    arguments = ["--device", "cuda", "--width", "8", "--workload", "mnist"]
+    monkeypatch.setattr(sys, "argv", ["benchmark_step.py", *arguments])
+    assert step.parts(step.arguments()) == [("mnist", 128, 8)]
 
 
 def test_without_pytorch_only_tinygan_is_timed(run, monkeypatch, capsys):
@@ -161,7 +218,7 @@ def test_a_worker_that_does_not_train_says_so(module, monkeypatch):
     worker, nets = module("benchmark_worker"), module("benchmark_nets")
     losses = itertools.count()
     idle = nets.Game(
-        *nets.mnist(tinygan.nn, 1), lambda: None, lambda latent: (next(losses), next(losses))
+        *nets.mnist(tinygan.nn, 1), lambda latent: None, lambda: (next(losses), next(losses))
     )
     monkeypatch.setattr(worker, "tinygan_game", lambda *sizes: idle)
     answers = io.StringIO()
@@ -208,7 +265,8 @@ def test_different_nets_are_not_compared(module):
         (["--batch-size", "-1"], "--batch-size must be at least 1"),
         (["--torch-modes", "fp8"], "invalid choice: 'fp8'"),
         (["--write", "nothing.md"], "--write: "),
-        (["--curve", "1", "--json"], "--curve goes with neither --json nor --write"),
+        (["--curve", "1", "--json"], "--curve goes with neither --json nor --write nor a GPU"),
+        (["--device", "cuda"], "--device cuda: there is no GPU that tinygan can use"),
     ],
 )
 def test_wrong_options_are_named(run, capsys, arguments, message):

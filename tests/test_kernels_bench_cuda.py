@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,6 +279,29 @@ def test_the_drivers_version(monkeypatch, tmp_path):
     assert cuda_device._driver_version() is None
     (tmp_path / "version").write_text("570.1\n")
     assert cuda_device._driver_version() == "570.1"
+
+
+def test_layers_are_compared_in_each_precision(small, monkeypatch):
+    examples = Path(__file__).resolve().parent.parent / "examples"
+    monkeypatch.syspath_prepend(str(examples))
+    layers = importlib.import_module("benchmark_layers")
+    tiny = dict(n=2, c=4, k=8, size=(5, 5), kernel=(3, 3), padding=(1, 1))
+    odd = dict(n=2, c=3, k=5, size=(5, 5), kernel=(3, 3), padding=(1, 1))
+    for name in layers.LADDERS:
+        monkeypatch.setattr(LADDERS[name], "bench_shapes", {"tiny": tiny, "odd": odd})
+    monkeypatch.setattr(layers, "LAYERS", ("tiny", "odd"))
+    said: list[str] = []
+    rows = list(layers.layer_rows("cuda", None, 1, said.append))
+    assert not [row.note for row in rows if row.status == "refused"]
+    text = layers.as_markdown(rows, "Note.")
+    assert [line.split(" | ")[:2] for line in text.splitlines()[2:8]] == [
+        [f"| {name}", layer] for name in layers.LADDERS for layer in ("tiny", "odd")
+    ]
+    names = {(row.dtype, row.shape): row.name for row in rows if row.seconds}  # the last of each
+    assert names["tf32", "tiny"] == "tf32 pipeline" and names["tf32", "odd"] == "tf32"
+    assert names["bfloat16", "tiny"] == "bf16 pipeline"
+    assert names["float32", "tiny"] == "registers"
+    assert any("measured roofline" in line for line in said) and text.endswith("Note.")
 
 
 # The roofline
