@@ -111,7 +111,6 @@ struct TensorPipeline : WarpSums<kind, side / 32, 4> {
   template <typename RowsOperand, typename ColumnsOperand>
   __device__ void multiply(const RowsOperand& rows, int first_row, const ColumnsOperand& columns,
                            int first_column, int first_term, int last_term) {
-    if (first_term >= last_term) return;  // a phase without taps
     decltype(rows.outer(0)) outer_a[copies];
     decltype(columns.outer(0)) outer_b[copies];
 #pragma unroll
@@ -122,9 +121,12 @@ struct TensorPipeline : WarpSums<kind, side / 32, 4> {
     }
     auto copy = [&](int step) {
       Stage& stage = shared[step % stages];
-      stage.a.copy(rows, outer_a, first_term + step * depth, last_term);
-      stage.b.copy(columns, outer_b, first_term + step * depth, last_term);
-      ptx::cp_async_commit();
+      const int start = first_term + step * depth;
+      if (start < last_term) {
+        stage.a.copy(rows, outer_a, start, last_term);
+        stage.b.copy(columns, outer_b, start, last_term);
+      }
+      ptx::cp_async_commit();  // of nothing, too, so that the groups can be counted
     };
 #pragma unroll
     for (int step = 0; step < stages - 1; step++) copy(step);
@@ -134,7 +136,6 @@ struct TensorPipeline : WarpSums<kind, side / 32, 4> {
       copy(step + stages - 1);           // which is overwritten
       add_products(shared[step % stages]);
     }
-    ptx::cp_async_wait<0>();  // those of zeros, beyond the last term: the block's memory ends with it
   }
 
   __device__ __forceinline__ void add_products(const Stage& stage) {

@@ -355,6 +355,29 @@ def test_wide_accesses_and_sectors_are_counted():
     assert counts["shared", False] == (1, 4, 1)  # every fourth bank: four words in each
 
 
+def test_what_is_one_instruction_is_counted_once():
+    """An asynchronous copy reads and writes; a vector made of numbers is stored whole."""
+    text = """#include "ptx.cuh"
+    __global__ void kernel(const float4* x, float2* out) {
+      __shared__ float4 tile[32];
+      const int i = threadIdx.x;
+      ptx::cp_async<16>(&tile[i], &x[i]);
+      ptx::cp_async_commit();
+      ptx::cp_async_wait<0>();
+      __syncthreads();
+      out[i] = make_float2(tile[31 - i].x, tile[31 - i].y);
+    }"""
+    module = Module(text, ["kernel"], checked=True)
+    x, out = emulator.empty((32, 4), np.float32), emulator.empty((32, 2), np.float32)
+    x[...] = np.arange(128).reshape(32, 4)
+    module.launch("kernel", (1,), (32,), [x, out], traffic=True)
+    np.testing.assert_array_equal(out, x[::-1, :2])
+    counts = {(t.memory, t.write): (t.requests, t.cost, t.ideal) for t in module.traffic}
+    assert counts["global", False] == (1, 16, 16)
+    assert counts["shared", True] == (1, 4, 4)
+    assert counts["global", True] == (1, 8, 8)
+
+
 def test_arguments_are_checked():
     text = "__global__ void kernel(float* x, int n) { if (threadIdx.x < n) x[threadIdx.x] = 1; }"
     module = Module(text, ["kernel"], checked=True)

@@ -52,8 +52,10 @@ struct Traffic {
 
 std::vector<Region> regions;
 std::vector<LaneAccess> lane_accesses;
-std::map<std::pair<const void*, unsigned>, unsigned> turns;  // of an instruction, by thread
-std::map<const void*, Traffic> traffic;
+// An instruction's accesses to one kind of memory: an asynchronous copy has two.
+using Instruction = std::pair<const void*, bool>;
+std::map<std::pair<Instruction, unsigned>, unsigned> turns;  // by thread
+std::map<Instruction, Traffic> traffic;
 bool checking, counting;
 int atomic_depth;
 
@@ -204,7 +206,7 @@ void access(const void* address, size_t bytes, bool write, const void* code) {
     stop_at("constant memory", "a write to " + name_of(*region, begin), code);
   }
   if (counting && !atomic_depth && region->writable) {
-    unsigned turn = turns[{code, current->linear}]++;
+    unsigned turn = turns[{{code, region->shared}, current->linear}]++;
     lane_accesses.push_back({code, current->warp, turn, current->lane,
                              reinterpret_cast<uint64_t>(begin), static_cast<unsigned>(bytes),
                              region->shared, write});
@@ -238,7 +240,10 @@ void pending(void* shared, size_t bytes) { set_pending(shared, bytes, true); }
 
 void arrived(void* shared, size_t bytes, const void* code) {
   set_pending(shared, bytes, false);
+  const bool was_counting = counting;
+  counting = false;  // it was counted when it began
   access(shared, bytes, true, code);
+  counting = was_counting;
 }
 
 // --------------------------------------------------------------------------- around the blocks
@@ -280,7 +285,7 @@ void forget_shared_memory() {
 // each wants up to 4 bytes, half a warp with 8, a quarter with 16. Within a phase each bank serves
 // one word, to as many lanes as want it. Global memory moves sectors of 32 bytes.
 static void add_warp_access(const LaneAccess* first, const LaneAccess* last) {
-  Traffic& line = traffic[first->code];
+  Traffic& line = traffic[{first->code, first->shared}];
   line.shared = first->shared;
   line.write = first->write;
   line.requests++;
@@ -314,7 +319,7 @@ static void add_warp_access(const LaneAccess* first, const LaneAccess* last) {
 }
 
 void traffic_of_block() {
-  auto key = [](const LaneAccess& a) { return std::make_tuple(a.code, a.warp, a.turn); };
+  auto key = [](const LaneAccess& a) { return std::make_tuple(a.code, a.shared, a.warp, a.turn); };
   std::stable_sort(lane_accesses.begin(), lane_accesses.end(),
                    [&](const LaneAccess& a, const LaneAccess& b) {
                      return std::make_pair(key(a), a.lane) < std::make_pair(key(b), b.lane);
@@ -334,9 +339,9 @@ void traffic_of_block() {
 // Copies the counts, up to `most` instructions; returns how many there are.
 extern "C" int emulator_traffic(int most, const void** code, long long* values) {
   int i = 0;
-  for (const auto& [address, line] : emulator::traffic) {
+  for (const auto& [instruction, line] : emulator::traffic) {
     if (i == most) break;
-    code[i] = address;
+    code[i] = instruction.first;
     const long long row[5] = {line.shared, line.write, line.requests, line.cost, line.ideal};
     std::copy(row, row + 5, values + 5 * i++);
   }

@@ -1,0 +1,74 @@
+"""The rungs on tensor cores: what they do with the memories, and which of them runs."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from tinygan.kernels import conv2d, cuda, emulator
+from tinygan.kernels.conv2d import make_forward, make_transposed, make_weight_grad
+from tinygan.kernels.emulator import standin
+from tinygan.kernels.ladder import Ladder
+from tinygan.kernels.matmul import make as make_matmul
+from tinygan.kernels.matmul import matmul
+from tinygan.kernels.tensor_cores import PRECISIONS
+
+try:
+    emulator.compiler()
+except emulator.EmulatorError as error:
+    pytest.skip(str(error), allow_module_level=True)
+if "cupy" in sys.modules:
+    pytest.skip("the real CuPy is here", allow_module_level=True)
+
+LAYER = dict(n=4, c=32, k=64, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1))
+PRODUCTS = {
+    **{f"matmul {t}": (matmul, make_matmul, dict(m=64, k=64, n=64, transposed=t))
+       for t in ("", "a", "b")},
+    **{name: (getattr(conv2d, name), make, LAYER)
+       for name, make in (("conv2d", make_forward), ("conv_transpose2d", make_transposed),
+                          ("conv2d_weight_grad", make_weight_grad))},
+    "conv2d, weight of the other": (conv2d.conv2d, make_forward, dict(LAYER, of_other=True)),
+}  # fmt: skip
+
+
+def traffic(ladder: Ladder, make, case: dict, rung: str, precision: str):
+    args, options = make(np.random.default_rng(0), np.dtype("float32"), **case)
+    counts: list = []
+    with standin.installed(checked=True, traffic=counts), ladder.use(rung):
+        args = [cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in args]
+        ladder(*args, precision=precision, **options)
+    return counts
+
+
+@pytest.mark.parametrize("kind", PRECISIONS)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_pipeline_wastes_no_pass_of_shared_memory_and_no_sector(product, kind):
+    counts = traffic(*PRODUCTS[product], f"{kind} pipeline", PRECISIONS[kind])
+    assert {(each.memory, each.write) for each in counts} >= {
+        ("shared", False), ("shared", True), ("global", False), ("global", True)
+    }  # fmt: skip
+    for each in counts:
+        assert each.cost == each.ideal, each
+
+
+@pytest.mark.parametrize("kind", PRECISIONS)
+def test_fragments_of_tiles_are_read_without_conflicts(kind):
+    counts = traffic(*PRODUCTS["conv2d"], kind, PRECISIONS[kind])
+    reads = [each for each in counts if each.memory == "shared" and not each.write]
+    assert len(reads) == 2
+    for each in reads:
+        assert each.cost == each.ideal, each
+
+
+def test_channels_decide_between_tiles_and_pipeline():
+    with standin.installed():
+        for c, k, expected in ((32, 64, "tf32 pipeline"), (3, 64, "tf32"), (32, 1, "tf32")):
+            case = dict(LAYER, c=c, k=k)
+            for name, make in (("conv2d", make_forward), ("conv_transpose2d", make_transposed),
+                               ("conv2d_weight_grad", make_weight_grad)):  # fmt: skip
+                args, options = make(np.random.default_rng(0), np.dtype("float32"), **case)
+                args = [cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in args]
+                rung = getattr(conv2d, name).pick(*args, precision="tf32", **options)
+                assert rung.name == expected, (name, c, k)
