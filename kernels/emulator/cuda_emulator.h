@@ -43,25 +43,27 @@
 #define gridDim (emulator::grid_size())
 constexpr int warpSize = emulator::warp_size;
 
-// A GPU stores a vector as one; a compiler may make several stores of an assignment to a structure.
-#define EMULATOR_STORED_AS_ONE(name)                                                  \
-  __attribute__((always_inline)) name& operator=(const name& other) {                 \
-    typedef char Bytes __attribute__((vector_size(sizeof(name)), may_alias));         \
-    *reinterpret_cast<Bytes*>(this) = *reinterpret_cast<const Bytes*>(&other);        \
-    return *this;                                                                     \
-  }
+// A GPU stores a vector as one. A compiler may store the numbers of a structure one by one, but not
+// those of its own vectors.
+template <class Vector, class T, class... More>
+inline __attribute__((always_inline)) Vector emulator_whole(T x, More... more) {
+  typedef T Whole __attribute__((vector_size(sizeof(Vector))));
+  const Whole whole = {x, more...};
+  Vector result;
+  memcpy(&result, &whole, sizeof result);
+  return result;
+}
 #define EMULATOR_VECTOR(T, name)                                                      \
   struct name##1 { T x; };                                                            \
-  struct alignas(2 * sizeof(T)) name##2 { T x, y; EMULATOR_STORED_AS_ONE(name##2) };  \
+  struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                  \
   struct name##3 { T x, y, z; };                                                      \
-  struct alignas(sizeof(T) < 8 ? 4 * sizeof(T) : 16) name##4 {                        \
-    T x, y, z, w;                                                                     \
-    EMULATOR_STORED_AS_ONE(name##4)                                                   \
-  };                                                                                  \
+  struct alignas(sizeof(T) < 8 ? 4 * sizeof(T) : 16) name##4 { T x, y, z, w; };       \
   inline name##1 make_##name##1(T x) { return {x}; }                                  \
-  inline name##2 make_##name##2(T x, T y) { return {x, y}; }                          \
+  inline name##2 make_##name##2(T x, T y) { return emulator_whole<name##2>(x, y); }   \
   inline name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; }                  \
-  inline name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
+  inline name##4 make_##name##4(T x, T y, T z, T w) {                                 \
+    return emulator_whole<name##4>(x, y, z, w);                                       \
+  }
 EMULATOR_VECTOR(signed char, char)
 EMULATOR_VECTOR(unsigned char, uchar)
 EMULATOR_VECTOR(short, short)
@@ -72,12 +74,14 @@ EMULATOR_VECTOR(unsigned long long, ulonglong)
 EMULATOR_VECTOR(float, float)
 EMULATOR_VECTOR(double, double)
 struct uint1 { unsigned x; };
-struct alignas(8) uint2 { unsigned x, y; EMULATOR_STORED_AS_ONE(uint2) };
-struct alignas(16) uint4 { unsigned x, y, z, w; EMULATOR_STORED_AS_ONE(uint4) };
+struct alignas(8) uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
 inline uint1 make_uint1(unsigned x) { return {x}; }
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint2 make_uint2(unsigned x, unsigned y) { return emulator_whole<uint2>(x, y); }
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
+  return emulator_whole<uint4>(x, y, z, w);
+}
 
 // -------------------------------------------------------------------------- barriers and the warp
 
