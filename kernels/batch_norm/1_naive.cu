@@ -19,7 +19,7 @@ __global__ void batch_norm(const T* __restrict__ x, const T* __restrict__ weight
   for (long long i = 0; i < m; i++) squares += (x[i * c + j] - centre) * (x[i * c + j] - centre);
   mean[j] = static_cast<T>(centre);
   var[j] = static_cast<T>(squares / m);
-  const Column<T> column(weight, bias, mean, var, eps, j);
+  const Column<T> column(weight[j], bias[j], mean[j], var[j], eps);
   for (long long i = 0; i < m; i++) y[i * c + j] = column.y(x[i * c + j], slope);
 }
 
@@ -32,7 +32,7 @@ __global__ void batch_norm_backward(const T* __restrict__ x, const T* __restrict
                                     T slope) {
   const int j = blockIdx.x * blockDim.x + threadIdx.x;
   if (j >= c) return;
-  const Column<T> column(weight, bias, mean, var, eps, j);
+  const Column<T> column(weight[j], bias[j], mean[j], var[j], eps);
   double of_weight = 0, of_bias = 0;
   for (long long i = 0; i < m; i++) {
     const T value = x[i * c + j], grad = column.grad(value, grad_y[i * c + j], slope);
@@ -42,7 +42,7 @@ __global__ void batch_norm_backward(const T* __restrict__ x, const T* __restrict
   grad_weight[j] = static_cast<T>(of_weight);
   grad_bias[j] = static_cast<T>(of_bias);
   for (long long i = 0; i < m; i++) {
-    grad_x[i * c + j] = column.grad_x(x[i * c + j], grad_y[i * c + j], slope, grad_weight[j],
-                                      grad_bias[j], static_cast<T>(m));
+    grad_x[i * c + j] = column.grad_x(x[i * c + j], grad_y[i * c + j], slope,
+                                      static_cast<T>(of_weight / m), static_cast<T>(of_bias / m));
   }
 }

@@ -9,62 +9,19 @@
 //           "Updating formulae and a pairwise algorithm for computing sample variances").
 // Bound by: memory traffic: two reads and a write of x where one of each is the least.
 
-#include "batch_norm/normalise.cuh"
-
-constexpr int columns = 32, lines = 8;
-
-// Adds up `value` over the eight threads of a column; the first of them gets the sum.
-__device__ __forceinline__ double over_lines(double value, double (&sums)[lines][columns]) {
-  sums[threadIdx.y][threadIdx.x] = value;
-  __syncthreads();
-  if (threadIdx.y == 0) {
-    for (int line = 1; line < lines; line++) value += sums[line][threadIdx.x];
-  }
-  __syncthreads();  // before the next call writes there
-  return value;
-}
-
-// parts[part][0][j] and [1][j]: mean of rows `part` * rows ... and the sum of squares around it.
-template <typename T>
-__global__ void __launch_bounds__(columns * lines)
-moments(const T* __restrict__ x, double* __restrict__ parts, long long m, int c, long long rows) {
-  __shared__ double sums[lines][columns];
-  const int j = blockIdx.x * columns + threadIdx.x;
-  const long long first = blockIdx.y * rows, last = min(first + rows, m);
-  const double shift = j < c ? static_cast<double>(x[first * c + j]) : 0.0;
-  double sum = 0, squares = 0;
-  if (j < c) {
-    for (long long i = first + threadIdx.y; i < last; i += lines) {
-      const double d = x[i * c + j] - shift;
-      sum += d;
-      squares += d * d;
-    }
-  }
-  sum = over_lines(sum, sums);
-  squares = over_lines(squares, sums);
-  if (threadIdx.y == 0 && j < c) {
-    const double count = static_cast<double>(last - first);
-    double* part = parts + 2 * static_cast<long long>(blockIdx.y) * c;
-    part[j] = shift + sum / count;
-    part[c + j] = squares - sum * sum / count;
-  }
-}
+#include "batch_norm/sums.cuh"
 
 template <typename T>
 __global__ void merge_moments(const double* __restrict__ parts, T* __restrict__ mean,
                               T* __restrict__ var, long long m, int c, long long rows) {
   const int j = blockIdx.x * blockDim.x + threadIdx.x;
   if (j >= c) return;
-  double centre = 0, squares = 0, count = 0;
+  Moments all;
   for (long long first = 0; first < m; first += rows, parts += 2 * c) {
-    const double more = static_cast<double>(min(rows, m - first)), all = count + more;
-    const double difference = parts[j] - centre;
-    centre += difference * more / all;
-    squares += parts[c + j] + difference * difference * count * more / all;
-    count = all;
+    all.add(parts[j], parts[c + j], static_cast<double>(min(rows, m - first)));
   }
-  mean[j] = static_cast<T>(centre);
-  var[j] = static_cast<T>(squares / m);
+  mean[j] = static_cast<T>(all.centre);
+  var[j] = static_cast<T>(all.squares / m);
 }
 
 template <typename T>
@@ -74,34 +31,8 @@ __global__ void normalise(const T* __restrict__ x, const T* __restrict__ weight,
                           T eps, T slope) {
   const long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= size) return;
-  y[i] = Column<T>(weight, bias, mean, var, eps, static_cast<int>(i % c)).y(x[i], slope);
-}
-
-// parts[part][0][j] and [1][j]: sums of grad z and of grad.
-template <typename T>
-__global__ void __launch_bounds__(columns * lines)
-grad_sums(const T* __restrict__ x, const T* __restrict__ grad_y, const T* __restrict__ weight,
-          const T* __restrict__ bias, const T* __restrict__ mean, const T* __restrict__ var,
-          double* __restrict__ parts, long long m, int c, long long rows, T eps, T slope) {
-  __shared__ double sums[lines][columns];
-  const int j = blockIdx.x * columns + threadIdx.x;
-  const long long first = blockIdx.y * rows, last = min(first + rows, m);
-  double of_weight = 0, of_bias = 0;
-  if (j < c) {
-    const Column<T> column(weight, bias, mean, var, eps, j);
-    for (long long i = first + threadIdx.y; i < last; i += lines) {
-      const T value = x[i * c + j], grad = column.grad(value, grad_y[i * c + j], slope);
-      of_bias += grad;
-      of_weight += static_cast<double>(grad) * column.z(value);
-    }
-  }
-  of_weight = over_lines(of_weight, sums);
-  of_bias = over_lines(of_bias, sums);
-  if (threadIdx.y == 0 && j < c) {
-    double* part = parts + 2 * static_cast<long long>(blockIdx.y) * c;
-    part[j] = of_weight;
-    part[c + j] = of_bias;
-  }
+  const int j = static_cast<int>(i % c);
+  y[i] = Column<T>(weight[j], bias[j], mean[j], var[j], eps).y(x[i], slope);
 }
 
 template <typename T>
@@ -127,6 +58,6 @@ __global__ void grad_x(const T* __restrict__ x, const T* __restrict__ grad_y,
   const long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= size) return;
   const int j = static_cast<int>(i % c);
-  result[i] = Column<T>(weight, bias, mean, var, eps, j)
-                  .grad_x(x[i], grad_y[i], slope, grad_weight[j], grad_bias[j], m);
+  result[i] = Column<T>(weight[j], bias[j], mean[j], var[j], eps)
+                  .grad_x(x[i], grad_y[i], slope, grad_weight[j] / m, grad_bias[j] / m);
 }

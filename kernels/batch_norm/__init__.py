@@ -35,6 +35,7 @@ _SHAPES = {
     "relu": dict(m=33, c=4, slope=0.0),
     "parts of unequal length": dict(m=150, c=3),
     "far from zero": dict(m=50, c=3, shift=100.0),
+    "two blocks of columns": dict(m=130, c=35),
     "two tasks": dict(m=3000, c=50),
 }
 _BENCH_SHAPES = {
@@ -79,5 +80,5 @@ for _ladder in (batch_norm, batch_norm_backward):
     _ladder.rung("reference", f"batch_norm.reference:{_ladder.name}")
     _ladder.rung("numpy", f"batch_norm.cpu:{_ladder.name}_numpy")
     _ladder.rung("threads", f"batch_norm.cpu:{_ladder.name}_threads")
-    for _rung in ("naive", "parts"):
+    for _rung in ("naive", "parts", "columns"):
         _ladder.rung(_rung, f"batch_norm.gpu:{_ladder.name}_{_rung}", device="cuda")

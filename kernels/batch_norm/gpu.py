@@ -4,7 +4,7 @@ import numpy as np
 
 from tinygan.kernels.cuda import Source, contiguous, empty, name_of
 from tinygan.kernels.memory import parts
-from tinygan.kernels.reduction.gpu import cut
+from tinygan.kernels.reduction.gpu import MOST_PARTS, cut
 
 _TYPES = ("float", "double")
 NAIVE = Source(
@@ -15,6 +15,11 @@ PARTS = Source(
     "batch_norm/2_parts.cu",
     [f"{name}<{dtype}>" for dtype in _TYPES for name in (
         "moments", "merge_moments", "normalise", "grad_sums", "merge_grad_sums", "grad_x")],
+)  # fmt: skip
+COLUMNS = Source(
+    "batch_norm/3_columns.cu",
+    [f"{name}<{dtype}>" for dtype in _TYPES
+     for name in ("moments", "normalise", "grad_sums", "grad_x")],
 )  # fmt: skip
 THREADS = 256
 
@@ -76,5 +81,51 @@ def batch_norm_backward_parts(x, grad_y, weight, bias, mean, var, eps, slope):
         f"grad_x<{name}>", (parts(x.size, THREADS),), (THREADS,),
         (*arrays, grad_weight, grad_bias, result, np.int64(x.size), np.int32(c), t(m), t(eps),
          t(slope)),
+    )  # fmt: skip
+    return result, grad_weight, grad_bias
+
+
+# In rung 3 each block puts all parts together, so there are fewer than in rung 2.
+_MOST_PARTS = 64
+
+
+def _blocks(m, c):
+    """The grid of the second kernel, and the rows of each block."""
+    count, rows = cut(m, most=MOST_PARTS)
+    return (parts(c, 32), count), np.int64(rows)
+
+
+def batch_norm_columns(x, weight, bias, eps, slope):
+    x, weight, bias = map(contiguous, (x, weight, bias))
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    count, rows = cut(m, most=_MOST_PARTS)
+    partial = empty((count, 2, c), np.float64)
+    sizes = np.int64(m), np.int32(c), np.int64(rows)
+    COLUMNS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
+    grid, rows_of_block = _blocks(m, c)
+    COLUMNS.launch(
+        f"normalise<{name}>", grid, (32, 8),
+        (x, weight, bias, partial, mean, var, y, *sizes, rows_of_block, t(eps), t(slope)),
+    )  # fmt: skip
+    return y, mean, var
+
+
+def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):
+    arrays = [contiguous(array) for array in (x, grad_y, weight, bias, mean, var)]
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    result, grad_weight, grad_bias = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    count, rows = cut(m, most=_MOST_PARTS)
+    partial = empty((count, 2, c), np.float64)
+    sizes = np.int64(m), np.int32(c)
+    COLUMNS.launch(
+        f"grad_sums<{name}>", (parts(c, 32), count), (32, 8),
+        (*arrays, partial, *sizes, np.int64(rows), t(eps), t(slope)),
+    )  # fmt: skip
+    grid, rows_of_block = _blocks(m, c)
+    COLUMNS.launch(
+        f"grad_x<{name}>", grid, (32, 8),
+        (*arrays, partial, grad_weight, grad_bias, result, np.int32(count), *sizes, rows_of_block,
+         t(eps), t(slope)),
     )  # fmt: skip
     return result, grad_weight, grad_bias

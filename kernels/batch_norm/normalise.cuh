@@ -4,10 +4,8 @@
 template <typename T>
 struct Column {
   T weight, bias, mean, scale;  // scale = 1 / sqrt(var + eps)
-  __device__ __forceinline__ Column(const T* weights, const T* biases, const T* means,
-                                    const T* variances, T eps, int j)
-      : weight(weights[j]), bias(biases[j]), mean(means[j]),
-        scale(T(1) / sqrt(variances[j] + eps)) {}
+  __device__ __forceinline__ Column(T weight, T bias, T mean, T var, T eps)
+      : weight(weight), bias(bias), mean(mean), scale(T(1) / sqrt(var + eps)) {}
   __device__ __forceinline__ T z(T x) const { return (x - mean) * scale; }
   __device__ __forceinline__ T y(T x, T slope) const {
     const T u = weight * z(x) + bias;
@@ -17,8 +15,8 @@ struct Column {
   __device__ __forceinline__ T grad(T x, T grad_y, T slope) const {
     return weight * z(x) + bias > T(0) ? grad_y : slope * grad_y;
   }
-  __device__ __forceinline__ T grad_x(T x, T grad_y, T slope, T grad_weight, T grad_bias,
-                                      T m) const {
-    return weight * scale * (grad(x, grad_y, slope) - grad_bias / m - z(x) * grad_weight / m);
+  // weight_mean = grad_weight / m, bias_mean = grad_bias / m.
+  __device__ __forceinline__ T grad_x(T x, T grad_y, T slope, T weight_mean, T bias_mean) const {
+    return weight * scale * (grad(x, grad_y, slope) - bias_mean - z(x) * weight_mean);
   }
 };
