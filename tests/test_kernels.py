@@ -43,8 +43,11 @@ IN_PLACE = {"adam", "advance", "average"}
 BY_NUMPY = {"advance", "average", "bce_with_logits", "bce_with_logits_backward", "normal", "tanh",
             "uniform"}  # fmt: skip
 CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
-PURE = [rung for rung in RUNGS if rung.values[0].name not in IN_PLACE]
-FASTER = [rung for rung in RUNGS if rung.values[1] is not rung.values[0].reference]
+# What a rung does with its arrays is the same for all kinds of factors on tensor cores.
+ONE_KIND = [rung for rung in RUNGS if rung.values[1].device == "cpu"
+            or rung.values[1].precision in (None, "tf32")]  # fmt: skip
+PURE = [rung for rung in ONE_KIND if rung.values[0].name not in IN_PLACE]
+FASTER = [rung for rung in ONE_KIND if rung.values[1] is not rung.values[0].reference]
 
 
 def arrays_in(value) -> list[np.ndarray]:
