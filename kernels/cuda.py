@@ -21,8 +21,8 @@ OPTIONS = ("-std=c++17",)
 ENOUGH_BLOCKS = 128
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
 _WITH_SOURCES = (
-    "activation", "adam", "average", "batch_norm", "conv2d", "cross_entropy", "layout",
-    "matmul", "peaks", "random", "reduction",
+    "activation", "adam", "add_all", "average", "batch_norm", "conv2d", "cross_entropy",
+    "layout", "matmul", "peaks", "random", "reduction",
 )  # fmt: skip
 
 _all: dict[str, Source] = {}
@@ -121,6 +121,12 @@ def in_memory_order(arrays: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
 
     order, back = _memory_order(arrays[-1])
     return [cupy.ascontiguousarray(array.transpose(order)) for array in arrays], back
+
+
+def to_host(array):
+    """A copy in the host's memory, in the same order."""
+    order, back = _memory_order(array)
+    return array.transpose(order).get().transpose(back)
 
 
 def to_device(array):

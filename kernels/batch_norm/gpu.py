@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygan.kernels.batch_norm import with_running
 from tinygan.kernels.cuda import Source, contiguous, empty, name_of
 from tinygan.kernels.memory import parts
 from tinygan.kernels.reduction.gpu import MOST_PARTS, cut
@@ -24,7 +25,7 @@ COLUMNS = Source(
 THREADS = 256
 
 
-def batch_norm_naive(x, weight, bias, eps, slope):
+def batch_norm_naive(x, weight, bias, eps, slope, running=None):
     x, weight, bias = map(contiguous, (x, weight, bias))
     (m, c), t = x.shape, x.dtype.type
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
@@ -32,7 +33,7 @@ def batch_norm_naive(x, weight, bias, eps, slope):
         f"batch_norm<{name_of(x.dtype)}>", (parts(c, THREADS),), (THREADS,),
         (x, weight, bias, y, mean, var, np.int64(m), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
-    return y, mean, var
+    return with_running((y, mean, var), m, running)
 
 
 def batch_norm_backward_naive(x, grad_y, weight, bias, mean, var, eps, slope):
@@ -46,7 +47,7 @@ def batch_norm_backward_naive(x, grad_y, weight, bias, mean, var, eps, slope):
     return results
 
 
-def batch_norm_parts(x, weight, bias, eps, slope):
+def batch_norm_parts(x, weight, bias, eps, slope, running=None):
     x, weight, bias = map(contiguous, (x, weight, bias))
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
@@ -60,7 +61,7 @@ def batch_norm_parts(x, weight, bias, eps, slope):
         f"normalise<{name}>", (parts(x.size, THREADS),), (THREADS,),
         (x, weight, bias, mean, var, y, np.int64(x.size), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
-    return y, mean, var
+    return with_running((y, mean, var), m, running)
 
 
 def batch_norm_backward_parts(x, grad_y, weight, bias, mean, var, eps, slope):
@@ -95,7 +96,7 @@ def _blocks(m, c):
     return (parts(c, 32), count), np.int64(rows)
 
 
-def batch_norm_columns(x, weight, bias, eps, slope):
+def batch_norm_columns(x, weight, bias, eps, slope, running=None):
     x, weight, bias = map(contiguous, (x, weight, bias))
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
@@ -104,11 +105,16 @@ def batch_norm_columns(x, weight, bias, eps, slope):
     sizes = np.int64(m), np.int32(c), np.int64(rows)
     COLUMNS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
     grid, rows_of_block = _blocks(m, c)
+    here = running is not None and all(
+        array.dtype == x.dtype and array.flags.c_contiguous for array in running[:2]
+    )
+    *moved, momentum = running if here else (np.uintp(0), np.uintp(0), 0)
     COLUMNS.launch(
         f"normalise<{name}>", grid, (32, 8),
-        (x, weight, bias, partial, mean, var, y, *sizes, rows_of_block, t(eps), t(slope)),
+        (x, weight, bias, partial, mean, var, *moved, y, *sizes, rows_of_block, t(eps), t(slope),
+         t(momentum)),
     )  # fmt: skip
-    return y, mean, var
+    return (y, mean, var, *moved) if here else with_running((y, mean, var), m, running)
 
 
 def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):

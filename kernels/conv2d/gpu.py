@@ -41,6 +41,7 @@ PIPELINE = Source(
     + [f"conv2d_weight_grad<{kind}, {side}>" for kind in KINDS.values() for side in SIDES]
     + ["sum_parts<float>"],
 )  # fmt: skip
+DOTS = Source("conv2d/7_dots.cu", [f"conv2d<{dtype}>" for dtype in _TYPES])
 SHAPE = np.dtype(
     [(name, np.int32) for name in (*"nhwcpqkrs", "stride_h", "stride_w", "top", "left")]
     + [(f"weight_{name}", np.int64) for name in "kcrs"],
@@ -132,6 +133,7 @@ _RUNGS = {
     "registers": _Rung(REGISTERS, (256,), [(64, 64), (128, 128)]),
     **{name: _Rung(TENSOR_CORES, (256,), [(64, 64)], kind) for name, kind in KINDS.items()},
     **{f"{name}_pipeline": _Pipeline(name) for name in KINDS},
+    "dots": _Rung(DOTS, (128,), [(1, 4)]),
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tinygan.autograd import Function, is_grad_enabled
+from tinygan.autograd import Array, Function, is_grad_enabled
+from tinygan.device import array_module
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
 from tinygan.kernels.layout import contiguous
@@ -12,22 +13,27 @@ from tinygan.ops.activation import LeakyReLUBackward, leaky_relu
 from tinygan.ops.reduction import mean, sum
 from tinygan.tensor import Tensor
 
+Running = tuple[Array, Array, float]
+"""Running mean and variance, and how far they move towards those of a batch."""
+
 
 class BatchNorm(Function):
     """u = weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the
     second; then u where u > 0, slope u elsewhere: with slope 1 no activation, with 0 ReLU.
 
-    After the forward pass ``mean`` and ``var`` (biased) hold the batch's statistics, as arrays.
+    The forward pass moves ``running`` towards the batch's statistics (kernels/batch_norm).
     """
 
     saves_inputs = True
     saves_output = True
 
-    def __init__(self, eps: float, slope: float):
-        self.eps, self.slope = eps, slope
+    def __init__(self, eps: float, slope: float, running: Running | None = None):
+        self.eps, self.slope, self.running = eps, slope, running
 
     def forward(self, x, weight, bias):
-        y, self.mean, self.var = forward_kernel(_matrix(x), weight, bias, self.eps, self.slope)
+        y, self.mean, self.var, *_ = forward_kernel(
+            _matrix(x), weight, bias, self.eps, self.slope, self.running
+        )
         return _image(y, x.shape)
 
     def backward(self, grad_output):
@@ -114,9 +120,11 @@ def batch_norm(
                 f"batch_norm: {name} has shape {x.shape}, expected ({channels},) for input of "
                 f"shape {input.shape}"
             )
-    like = input.data[:0].sum(axis=tuple(i for i in range(input.ndim) if i != 1))  # zeros (c,)
-    weight = Tensor(like + 1) if weight is None else weight
-    bias = Tensor(like) if bias is None else bias
+        if x is not None and x.device != input.device:
+            raise ValueError(f"batch_norm: {name} is on {x.device}, input on {input.device}")
+    xp = array_module(input.data)
+    weight = Tensor(xp.ones(channels, input.dtype)) if weight is None else weight
+    bias = Tensor(xp.zeros(channels, input.dtype)) if bias is None else bias
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var are needed in evaluation")
@@ -131,15 +139,11 @@ def batch_norm(
             f"batch_norm: input of shape {input.shape} has {count} value(s) per channel; training "
             "needs 2 or more"
         )
-    node = BatchNorm(eps, activation_slope)
-    # The statistics are read before anyone can walk the graph and release them.
-    output = node(input, weight, bias)
-    if running_mean is not None and running_var is not None:
-        for running, batch in (
-            (running_mean, node.mean),
-            (running_var, node.var * (count / (count - 1))),
-        ):
-            running.data *= 1 - momentum
-            running.data += (momentum * batch).astype(running.dtype)
-            running.version += 1
+    if running_mean is None or running_var is None:
+        return BatchNorm(eps, activation_slope)(input, weight, bias)
+    output = BatchNorm(eps, activation_slope, (running_mean.data, running_var.data, momentum))(
+        input, weight, bias
+    )
+    running_mean.version += 1
+    running_var.version += 1
     return output
