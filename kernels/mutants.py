@@ -27,8 +27,6 @@ from tinygan.kernels.emulator import EmulatorError, KernelFault, standin, trials
 
 # {(file, the line without its indentation, what is put in): why nothing changes}
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    ("batch_norm/sums.cuh", "if (threadIdx.y == 0) {", "true"):
-        "the other threads add up sums that nobody asks them for",
     ("register_tiles.cuh", "const bool more = start + depth < last_term;", "true"):
         "zeros are kept in a buffer that nobody reads any more",
     ("tensor_tiles.cuh", "const bool more = start + depth < last_term;", "true"):

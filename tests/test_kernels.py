@@ -203,6 +203,7 @@ _CONVOLUTIONS = [
 # Large enough for several tasks, and one case for each way that a rung may go.
 LARGE = {
     "adam": [dict(shapes=[(150_001,), (300, 400)], step=2)],
+    "add_all": [dict(shapes=[(150_001,), (300, 400)])],
     "average": [dict(shapes=[(150_001,), (300, 400)], updates=2)],
     "batch_norm": [dict(m=9001, c=40)],
     "batch_norm_backward": [dict(m=9001, c=40)],
@@ -212,7 +213,9 @@ LARGE = {
     **{name: [dict(shape=(1500, 1), target=1.0)] for name in LADDERS if "bce" in name},
     "column_sums": [dict(m=9001, c=40), dict(m=300_001, c=3)],
     **{name: [dict(count=30_001, pending=True)] for name in ("uniform", "normal", "advance")},
-    **{name: _CONVOLUTIONS for name in LADDERS if "conv" in name},
+    **{name: _CONVOLUTIONS for name in CONVOLUTIONS},
+    # On the CPU the two that are above.
+    **{f"{name}_batch_norm": _CONVOLUTIONS[:1] for name in CONVOLUTIONS[:2]},
     **{name: [dict(shape=(9, 5, 50, 100))] for name in LADDERS
        if "relu" in name or "tanh" in name},
 }  # fmt: skip

@@ -12,9 +12,10 @@ def add_all_fused(a, b):
     entries, results = [], []
     for x, y in zip(a, b, strict=True):
         order = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-        x = contiguous(x.transpose(order))
-        entries.append([empty(x.shape, x.dtype), x, contiguous(y.transpose(order))])
-        results.append(entries[-1][0].transpose(np.argsort(order).tolist()))
+        total = empty([x.shape[i] for i in order], x.dtype)
+        # Two of them may get a dimension here, if they had none.
+        entries.append([total, *(contiguous(array.transpose(order)) for array in (x, y))])
+        results.append(total.transpose(np.argsort(order).tolist()))
     for table, blocks, dtype in tables(entries, []):
         FUSED.launch(f"add_all<{name_of(dtype)}>", (blocks,), (THREADS,), (table,))
     return results

@@ -20,7 +20,7 @@ PARTS = Source(
 COLUMNS = Source(
     "batch_norm/3_columns.cu",
     [f"{name}<{dtype}>" for dtype in _TYPES
-     for name in ("moments", "normalise", "grad_sums", "grad_x")],
+     for name in ("moments", "normalise", "grad_sums", "grad_x")] + ["merge"],
 )  # fmt: skip
 THREADS = 256
 
@@ -52,11 +52,13 @@ def batch_norm_parts(x, weight, bias, eps, slope, running=None):
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     count, rows = cut(m)
-    partial = empty((count, 2, c), np.float64)
+    partial = empty((count, 1 + 2 * c), np.float64)
     sizes = np.int64(m), np.int32(c), np.int64(rows)
     PARTS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
-    columns = (parts(c, THREADS),)
-    PARTS.launch(f"merge_moments<{name}>", columns, (THREADS,), (partial, mean, var, *sizes))
+    PARTS.launch(
+        f"merge_moments<{name}>", (parts(c, 32),), (32, 8),
+        (partial, mean, var, np.int32(count), np.int32(c)),
+    )  # fmt: skip
     PARTS.launch(
         f"normalise<{name}>", (parts(x.size, THREADS),), (THREADS,),
         (x, weight, bias, mean, var, y, np.int64(x.size), np.int32(c), t(eps), t(slope)),
@@ -97,13 +99,29 @@ def _blocks(m, c):
 
 
 def batch_norm_columns(x, weight, bias, eps, slope, running=None):
-    x, weight, bias = map(contiguous, (x, weight, bias))
-    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
-    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+    x = contiguous(x)
+    (m, c), name = x.shape, name_of(x.dtype)
     count, rows = cut(m, most=_MOST_PARTS)
-    partial = empty((count, 2, c), np.float64)
-    sizes = np.int64(m), np.int32(c), np.int64(rows)
-    COLUMNS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
+    moments = empty((count, 1 + 2 * c), np.float64)
+    COLUMNS.launch(
+        f"moments<{name}>", (parts(c, 32), count), (32, 8),
+        (x, moments, np.int64(m), np.int32(c), np.int64(rows)),
+    )  # fmt: skip
+    return normalised(x, moments, weight, bias, eps, slope, running)
+
+
+def normalised(x, moments, weight, bias, eps, slope, running):
+    """What `batch_norm` returns, given the moments of parts of the rows (sums.cuh)."""
+    weight, bias = contiguous(weight), contiguous(bias)
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    if len(moments) > 2 * _MOST_PARTS:
+        many, each = moments, parts(len(moments), _MOST_PARTS)
+        moments = empty((parts(len(many), each), 1 + 2 * c), np.float64)
+        COLUMNS.launch(
+            "merge", (parts(c, 32), len(moments)), (32, 8),
+            (many, moments, np.int32(len(many)), np.int32(each), np.int32(c)),
+        )  # fmt: skip
+    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     grid, rows_of_block = _blocks(m, c)
     here = running is not None and all(
         array.dtype == x.dtype and array.flags.c_contiguous for array in running[:2]
@@ -111,8 +129,8 @@ def batch_norm_columns(x, weight, bias, eps, slope, running=None):
     *moved, momentum = running if here else (np.uintp(0), np.uintp(0), 0)
     COLUMNS.launch(
         f"normalise<{name}>", grid, (32, 8),
-        (x, weight, bias, partial, mean, var, *moved, y, *sizes, rows_of_block, t(eps), t(slope),
-         t(momentum)),
+        (x, weight, bias, moments, mean, var, *moved, y, np.int32(len(moments)), np.int64(m),
+         np.int32(c), rows_of_block, t(eps), t(slope), t(momentum)),
     )  # fmt: skip
     return (y, mean, var, *moved) if here else with_running((y, mean, var), m, running)
 

@@ -16,13 +16,13 @@ def batch_norm(x, weight, bias, eps, slope, running=None):
         y, mean, inverse = torch.ops.aten.native_batch_norm(
             x, weight, bias, *moved, True, momentum, eps
         )
-        results = _activation(y, slope), mean, inverse.pow(-2) - eps
+        results = activated(y, slope), mean, inverse.pow(-2) - eps
         return results if running is None else (*results, *moved)
 
     return {"eager": forward}
 
 
-def _activation(y, slope):
+def activated(y, slope):
     import torch
 
     if slope == 1:

@@ -7,7 +7,8 @@ are NCHW by name; the kernels take and return NHWC views of the same memory.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +56,10 @@ class Conv2d(Function):
     def backward(self, grad_output):
         if self.slope != 1:
             grad_output = LeakyReLUBackward(self._output, self.slope)(grad_output)
-        x, weight, *_ = self.inputs
-        need = self.needs_input_grad
+        return self.gradients(self.inputs, self.needs_input_grad, grad_output)
+
+    def gradients(self, inputs, need, grad_output):
+        x, weight, *_ = inputs
         same = (self.stride, self.padding, self.precision)
         grad_x = ConvTranspose2d(*same, x.shape[2:])(grad_output, weight) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(x, grad_output) if need[1] else None
@@ -82,8 +85,10 @@ class ConvTranspose2d(Function):
         return x.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
-        y, weight, *_ = self.inputs
-        need = self.needs_input_grad
+        return self.gradients(self.inputs, self.needs_input_grad, grad_output)
+
+    def gradients(self, inputs, need, grad_output):
+        y, weight, *_ = inputs
         same = (self.stride, self.padding, self.precision)
         grad_y = Conv2d(*same, y.shape[2:])(grad_output, weight) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(grad_output, y) if need[1] else None
@@ -117,6 +122,13 @@ class Conv2dWeightGrad(Function):
 
 
 # What users call
+
+Then = Callable[[Any, tuple[Tensor, ...]], Tensor]
+
+
+def call(node: Function, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The op's result, and nothing else."""
+    return node(*inputs)
 
 
 def pair(name: str, argument: str, value, minimum: int) -> Pair:
@@ -191,6 +203,7 @@ def conv2d(
     dilation: int = 1,
     groups: int = 1,
     activation_slope: float = 1.0,
+    then: Then = call,
 ) -> Tensor:
     """y[n, k, p, q] = bias[k] + sum over c, r, s of
     input[n, c, stride p + r - top, stride q + s - left] weight[k, c, r, s]
@@ -205,7 +218,8 @@ def conv2d(
             the bottom and on the right, as in TensorFlow.
         dilation, groups: only 1.
         activation_slope: values y <= 0 become activation_slope y: 1 for no activation, 0 for ReLU,
-            0.2 for a LeakyReLU, in the same pass. `tinygan.nn.Sequential` makes use of it.
+            0.2 for a LeakyReLU, in the same pass. `tinygan.nn.Sequential` makes use of it, and of
+        then: what makes the result of the op and its inputs, as `batch_norm_of` does.
 
     Returns:
         (n, k, p, q) with p = (h + top + bottom - r) // stride + 1, and q likewise.
@@ -231,7 +245,7 @@ def conv2d(
     inputs = (input, weight) if bias is None else (input, weight, bias)
     precision = product_precision(input.device)
     node = Conv2d(stride, (top, left), precision, output_size, activation_slope)
-    return node(*inputs)
+    return then(node, inputs)
 
 
 def conv_transpose2d(
@@ -244,6 +258,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: int = 1,
     output_size: Pair | None = None,
+    then: Then = call,
 ) -> Tensor:
     """The gradient of conv2d by its input: x[n, c, h, w] = bias[c] + sum over k, p, q of
     input[n, k, p, q] weight[k, c, h + top - stride p, w + left - stride q]
@@ -260,6 +275,7 @@ def conv_transpose2d(
         groups, dilation: only 1.
         output_size: (h, w), instead of output_padding: one of the sizes that conv2d would map to
             (p, q).
+        then: as in conv2d.
 
     Returns:
         (n, c, h, w) with h = (p - 1) stride - top - bottom + r + output_padding, w likewise.
@@ -305,7 +321,8 @@ def conv_transpose2d(
         )
     inputs = (input, weight) if bias is None else (input, weight, bias)
     padding = around[0], around[2]
-    return ConvTranspose2d(stride, padding, product_precision(input.device), output_size)(*inputs)
+    node = ConvTranspose2d(stride, padding, product_precision(input.device), output_size)
+    return then(node, inputs)
 
 
 @functools.cache  # without a bound: a captured step goes on using the arrays
