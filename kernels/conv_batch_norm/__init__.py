@@ -56,7 +56,7 @@ def _make(make, channels):
         if momentum is not None:
             mean, var = rng.standard_normal(c), rng.uniform(0.5, 5.0, c)
             running = mean.astype(dtype), var.astype(dtype), momentum
-        return (x, weight, bias + dtype.type(shift), gamma, beta, EPS, slope, running), options
+        return (x, weight, (bias + shift).astype(dtype), gamma, beta, EPS, slope, running), options
 
     return draw
 
