@@ -213,7 +213,7 @@ LARGE = {
     **{name: [dict(shape=(1500, 1), target=1.0)] for name in LADDERS if "bce" in name},
     "column_sums": [dict(m=9001, c=40), dict(m=300_001, c=3)],
     **{name: [dict(count=30_001, pending=True)] for name in ("uniform", "normal", "advance")},
-    **{name: _CONVOLUTIONS for name in CONVOLUTIONS},
+    **dict.fromkeys(CONVOLUTIONS, _CONVOLUTIONS),
     # On the CPU the two that are above.
     **{f"{name}_batch_norm": _CONVOLUTIONS[:1] for name in CONVOLUTIONS[:2]},
     **{name: [dict(shape=(9, 5, 50, 100))] for name in LADDERS

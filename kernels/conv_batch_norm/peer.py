@@ -9,18 +9,19 @@ def _peer(modes, gamma, beta, eps, slope, running):
 
     gamma, beta = torch.from_dlpack(gamma), torch.from_dlpack(beta)
     *moved, momentum = running or (None, None, 0.0)
-    moved = [array if array is None else torch.from_dlpack(array) for array in moved]
 
     def mode(run):
+        own = [array if array is None else torch.from_dlpack(array).clone() for array in moved]
+
         def both():
             h = run()
             y, mean, inverse = torch.ops.aten.native_batch_norm(
-                h.permute(0, 3, 1, 2), gamma.to(h.dtype), beta.to(h.dtype), *moved, True, momentum,
+                h.permute(0, 3, 1, 2), gamma.to(h.dtype), beta.to(h.dtype), *own, True, momentum,
                 eps,
             )  # fmt: skip
             y = batch_norm.activated(y, slope).permute(0, 2, 3, 1)
             results = h, y, mean, inverse.pow(-2) - eps
-            return results if running is None else (*results, *moved)
+            return results if running is None else (*results, *own)
 
         return both
 
