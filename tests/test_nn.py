@@ -337,6 +337,28 @@ def test_initialisers_change_in_place_and_count_it():
     assert abs(memory.mean() + 1) < 0.025 and abs(memory.std() - 0.5) < 0.018
 
 
+@pytest.mark.parametrize("outputs", [1, 5])
+def test_sequential_flattens_nothing_where_a_kernel_reads_images(outputs, device, rng):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16 * 6 * 6, outputs)).to(device)
+    memory = rng.standard_normal((3, 6, 6, 16)).astype("f")
+    x = tinygan.tensor(memory, device=device).permute(0, 3, 1, 2).detach().requires_grad_()
+    together, apart = net(x), net[1](net[0](x))
+    # Sums of 576 products of order 0.04, in two orders.
+    assert np.abs((together - apart).detach().cpu().numpy()).max() < 1e-5
+    names = [node.name for node in graph_nodes([together])]
+    assert ("Conv2d" in names) == (device != "cpu" and outputs == 1)
+    cotangent = tinygan.tensor(rng.standard_normal(together.shape), "float32", device)
+    wanted = [x, *net.parameters()]
+    for y in (together, apart):
+        assert y.shape == (3, outputs)
+    ours, theirs = (tinygan.grad(y, wanted, cotangent) for y in (together, apart))
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shape == b.shape
+        assert np.abs((a - b).cpu().numpy()).max() < 1e-5
+    with pytest.raises(ValueError, match="linear: input of shape"):
+        net(tinygan.zeros(2, 16, 5, 6, device=device))
+
+
 @pytest.mark.parametrize("slope", [None, 0.2])
 @pytest.mark.parametrize("make", [nn.Conv2d, nn.ConvTranspose2d])
 def test_sequential_computes_convolution_and_batch_norm_as_one(make, slope, device, rng):

@@ -339,5 +339,10 @@ def _few_outputs(x, weight, bias, **options):
     return k <= MOST_DOTS and math.prod(terms) >= FEWEST_TERMS
 
 
+def is_for_dots(x, weight):
+    """Whether conv2d of these is computed by the rung below."""
+    return not isinstance(x, np.ndarray) and _few_outputs(x, weight, None)
+
+
 # Last, because exact where the others would be slow, whichever precision is asked for.
 conv2d.rung("dots", "conv2d.gpu:conv2d_dots", device="cuda", covers=_few_outputs)

@@ -7,7 +7,7 @@ import numpy as np
 import tinygan.functional as F
 from tinygan.nn import init
 from tinygan.nn.module import Buffer, Module, Parameter
-from tinygan.ops.conv import Padding, Pair, Then, call, pair
+from tinygan.ops.conv import Padding, Pair, Then, call, linear_of_images, pair
 from tinygan.tensor import Tensor
 
 
@@ -38,6 +38,11 @@ class Linear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
+
+    def of_images(self, x: Tensor) -> Tensor:
+        """What this layer makes of x.flatten(1)."""
+        output = linear_of_images(x, self.weight, self.bias)
+        return self(x.flatten(1)) if output is None else output
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
@@ -225,6 +230,8 @@ class Softplus(Module):
 
 class Flatten(Module):
     """(n, ...) -> (n, product of the rest)"""
+
+    flattens = True
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flatten(1)

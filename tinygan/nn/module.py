@@ -165,7 +165,8 @@ class Sequential(Module):
     """Modules one after the other: the output of each is the input of the next.
 
     A batch norm or Conv2d followed by a ReLU or LeakyReLU is computed as one op, which passes over
-    the data once less; so is a convolution followed by a batch norm that is in training.
+    the data once less; so are a convolution followed by a batch norm that is in training, and
+    Flatten followed by a Linear layer.
     """
 
     def __init__(self, *layers: Module):
@@ -191,15 +192,17 @@ class Sequential(Module):
         while layers:
             layer = layers.pop(0)
             options: dict[str, Any] = {}
-            norm: Any = layers[0] if layers else None
+            after: Any = layers[0] if layers else None
             if (
                 getattr(layer, "takes_then", False)
-                and hasattr(norm, "of_convolution")
-                and norm.training
+                and hasattr(after, "of_convolution")
+                and after.training
             ):
                 layers.pop(0)
                 slope = _slope_of(layers)
-                options["then"] = norm.of_convolution(1.0 if slope is None else slope)
+                options["then"] = after.of_convolution(1.0 if slope is None else slope)
+            elif getattr(layer, "flattens", False) and hasattr(after, "of_images"):
+                layer = layers.pop(0).of_images
             elif getattr(layer, "takes_activation_slope", False):
                 slope = _slope_of(layers)
                 if slope is not None:

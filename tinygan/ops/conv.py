@@ -7,6 +7,7 @@ are NCHW by name; the kernels take and return NHWC views of the same memory.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tinygan.device import array_module, to_device
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
+from tinygan.kernels.conv2d import is_for_dots
 from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
@@ -323,6 +325,19 @@ def conv_transpose2d(
     padding = around[0], around[2]
     node = ConvTranspose2d(stride, padding, product_precision(input.device), output_size)
     return then(node, inputs)
+
+
+def linear_of_images(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    """`linear(input.flatten(1), weight, bias)` of images (n, c, h, w), as a convolution whose kernel
+    is as large as they are: it reads them in the order in which they lie in memory. None where no
+    kernel is made for that: few outputs, on a GPU."""
+    outputs, terms = weight.shape
+    if input.ndim != 4 or terms != math.prod(input.shape[1:]):
+        return None
+    taps = reshape(weight, (outputs, *input.shape[1:]))
+    if not is_for_dots(input.data, taps.data):
+        return None
+    return reshape(conv2d(input, taps, bias), (-1, outputs))
 
 
 @functools.cache  # without a bound: a captured step goes on using the arrays
