@@ -140,7 +140,7 @@ def to_device(array):
 
 def _memory_order(array) -> tuple[list[int], tuple[int, ...]]:
     """The dimensions as they lie in memory, the last one densest, and the order that leads back."""
-    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    order = sorted(range(array.ndim), key=lambda i: -abs(array.strides[i]))
     return order, tuple(sorted(range(array.ndim), key=lambda i: order[i]))
 
 

@@ -202,7 +202,8 @@ class Sequential(Module):
                 slope = _slope_of(layers)
                 options["then"] = after.of_convolution(1.0 if slope is None else slope)
             elif getattr(layer, "flattens", False) and hasattr(after, "of_images"):
-                layer = layers.pop(0).of_images
+                layers.pop(0)
+                layer = after.of_images
             elif getattr(layer, "takes_activation_slope", False):
                 slope = _slope_of(layers)
                 if slope is not None:
