@@ -329,8 +329,8 @@ def conv_transpose2d(
 
 def linear_of_images(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
     """`linear(input.flatten(1), weight, bias)` of images (n, c, h, w), as a convolution with a
-    kernel of their size: it reads them in the order in which they lie in memory. None where no kernel
-    is made for that: few outputs, on a GPU."""
+    kernel of their size: it reads them in the order in which they lie in memory. None where no
+    kernel is made for that: few outputs, on a GPU."""
     outputs, terms = weight.shape
     if input.ndim != 4 or terms != math.prod(input.shape[1:]):
         return None
