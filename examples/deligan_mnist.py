@@ -2,6 +2,7 @@
 
     python examples/deligan_mnist.py                   all three, 4,000 epochs of ten steps each
     python examples/deligan_mnist.py --only DeLiGAN
+    python examples/deligan_mnist.py --epochs 1000 --augment --sigma-weight 10
     python examples/deligan_mnist.py --quick
 
 Gurumurthy 2017 (arXiv:1706.02071), section 5.3: 50 images of each class are all that the nets see.
@@ -55,10 +56,10 @@ def run(name: str, options, few: Dataset, scorer: Scorer) -> dict[str, Any]:
     model = mnist_500_model(mixture=name != "without mixture")
     pull = None
     if isinstance(model, DeLiGAN) and name != "without regulariser":
-        pull = partial(model.sigma_regulariser, 1 / 3)
+        pull = partial(model.sigma_regulariser, options.sigma_weight)
     settings = Settings(
         options.batch_size, options.lr, decay=(options.epochs / 4, options.epochs),
-        seed=options.seed,
+        augment=("translation",) if options.augment else (), seed=options.seed,
     )  # fmt: skip
     trainer = Trainer(
         model, few, out, settings, device=options.device, samples=scorer.count, regulariser=pull,
@@ -77,6 +78,10 @@ def main() -> None:
         __doc__, "runs/deligan_mnist", epochs=4000, batch_size=50, lr=5e-4
     )
     parser.add_argument("--only", choices=MODELS, help="one row of the table")
+    parser.add_argument("--augment", action="store_true", help="D sees all images moved at random")
+    parser.add_argument(
+        "--sigma-weight", type=float, default=1 / 3, help="of the mean of (sigma - 1)^2 (1/3)"
+    )
     options = common.parse(parser)
     if options.quick:
         options.epochs = 2

@@ -21,8 +21,8 @@ OPTIONS = ("-std=c++17",)
 ENOUGH_BLOCKS = 128
 # Packages below tinygan.kernels with a module `gpu`, whose import registers its sources.
 _WITH_SOURCES = (
-    "activation", "adam", "average", "batch_norm", "conv2d", "cross_entropy", "layout",
-    "matmul", "peaks", "random", "reduction",
+    "activation", "adam", "add_all", "average", "batch_norm", "conv2d", "cross_entropy",
+    "layout", "matmul", "peaks", "random", "reduction",
 )  # fmt: skip
 
 _all: dict[str, Source] = {}
@@ -123,6 +123,12 @@ def in_memory_order(arrays: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
     return [cupy.ascontiguousarray(array.transpose(order)) for array in arrays], back
 
 
+def to_host(array):
+    """A copy in the host's memory, in the same order."""
+    order, back = _memory_order(array)
+    return array.transpose(order).get().transpose(back)
+
+
 def to_device(array):
     """A copy on the current device of an array of the host, in the same order of memory. (CuPy
     alone would keep the order only where it is that of the dimensions or its reverse.)"""
@@ -134,7 +140,7 @@ def to_device(array):
 
 def _memory_order(array) -> tuple[list[int], tuple[int, ...]]:
     """The dimensions as they lie in memory, the last one densest, and the order that leads back."""
-    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    order = sorted(range(array.ndim), key=lambda i: -abs(array.strides[i]))
     return order, tuple(sorted(range(array.ndim), key=lambda i: order[i]))
 
 

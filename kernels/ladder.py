@@ -4,7 +4,7 @@ A `Ladder` knows what is computed (its FLOPs, its memory traffic, example inputs
 the versions, slowest and plainest first. A rung is registered once, here is all that refers to it:
 
 - calling the ladder runs the highest rung of the array's device that covers the arguments (rungs
-  of a lower precision, which come last, only with ``precision=...``);
+  of a lower precision only with ``precision=...``);
 - the tests compare every rung with rung 0, the reference, over ``ladder.shapes``;
 - ``python -m tinygan.kernels.bench`` times every rung over ``ladder.bench_shapes``.
 

@@ -1,6 +1,6 @@
 """Takes out each barrier and each bound of the CUDA kernels in turn: does any test notice?
 
-    python -m tinygan.kernels.mutants                     all kernels: minutes on one core
+    python -m tinygan.kernels.mutants                     all kernels: minutes
     python -m tinygan.kernels.mutants reduction matmul/3  those whose names begin so
 
 A mutant is a kernel's text with one `__syncthreads();` or `__syncwarp();` removed, with one bound
@@ -14,6 +14,9 @@ among EQUIVALENT, where it says why they compute the same.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import functools
+import multiprocessing
 import os
 import re
 import sys
@@ -24,11 +27,10 @@ from typing import NamedTuple
 
 from tinygan.kernels import cuda
 from tinygan.kernels.emulator import EmulatorError, KernelFault, standin, trials
+from tinygan.kernels.threads import get_num_threads
 
 # {(file, the line without its indentation, what is put in): why nothing changes}
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    ("batch_norm/sums.cuh", "if (threadIdx.y == 0) {", "true"):
-        "the other threads add up sums that nobody asks them for",
     ("register_tiles.cuh", "const bool more = start + depth < last_term;", "true"):
         "zeros are kept in a buffer that nobody reads any more",
     ("tensor_tiles.cuh", "const bool more = start + depth < last_term;", "true"):
@@ -160,34 +162,46 @@ def first_killer(places: list[tuple[cuda.Source, str]]) -> str | None:
     return next(filter(None, (killed_by(*place) for place in places)), None)
 
 
+_of_all = functools.cache(of_all)
+
+
+def _cache_in(folder: str) -> None:
+    os.environ["TINYGAN_CACHE"] = folder
+
+
+def _killer(mutant: Mutant) -> str | None:
+    with standin.installed(checked=True):
+        return first_killer(_of_all()[mutant])
+
+
+def killers(*names: str) -> Iterator[tuple[Mutant, str | None]]:
+    """What notices each mutant of the files whose names begin with one of `names`, on all cores."""
+    chosen = [mutant for mutant in _of_all() if mutant.file.startswith(names or "")]
+    workers, context = get_num_threads(), multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as folder,  # nobody will want these libraries again
+        concurrent.futures.ProcessPoolExecutor(workers, context, _cache_in, (folder,)) as pool,
+    ):
+        yield from zip(chosen, pool.map(_killer, chosen), strict=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", default=[""], help="beginnings of names of files")
+    parser.add_argument("names", nargs="*", help="beginnings of names of files")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each mutant")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:  # nobody will want these libraries again
-        os.environ["TINYGAN_CACHE"] = folder
-        return _try_all(options)
-
-
-def _try_all(options: argparse.Namespace) -> int:
-    start, survivors = time.perf_counter(), []
-    chosen = {
-        mutant: places for mutant, places in of_all().items()
-        if any(mutant.file.startswith(name) for name in options.names)
-    }  # fmt: skip
-    with standin.installed(checked=True):
-        for mutant, places in chosen.items():
-            killer = first_killer(places)
-            if killer is None:
-                survivors.append(mutant)
-                print(f"survives  {mutant}  {mutant.excuse or ''}", flush=True)
-            elif options.verbose:
-                print(f"noticed   {mutant}  {killer}", flush=True)
+    start, survivors, count = time.perf_counter(), [], 0
+    for mutant, killer in killers(*options.names):
+        count += 1
+        if killer is None:
+            survivors.append(mutant)
+            print(f"survives  {mutant}  {mutant.excuse or ''}", flush=True)
+        elif options.verbose:
+            print(f"noticed   {mutant}  {killer}", flush=True)
     unexplained = [mutant for mutant in survivors if mutant.excuse is None]
-    print(f"{len(chosen)} mutants, {len(survivors)} survive, {len(unexplained)} of them without an "
+    print(f"{count} mutants, {len(survivors)} survive, {len(unexplained)} of them without an "
           f"explanation; {time.perf_counter() - start:.0f} s")  # fmt: skip
     return 1 if unexplained else 0
 

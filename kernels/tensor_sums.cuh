@@ -44,6 +44,36 @@ struct WarpSums {
     }
   }
 
+  // Of each of this thread's columns (two for each tile, as in for_each_pair): the mean of the warp's
+  // first `rows` rows, and the sum of squares around it. The eight lanes of a column each get them.
+  __device__ __forceinline__ void moments(int rows, float (&means)[per_n][2],
+                                          float (&squares)[per_n][2]) const {
+    auto over_rows = [&](int j, int e, auto function) {
+      float sum = 0;
+#pragma unroll
+      for (int i = 0; i < per_m; i++) {
+#pragma unroll
+        for (int k = 0; k < 4; k += 2) {
+          if (16 * i + lane / 4 + 4 * k < rows) sum += function(sums[i][j][k + e]);
+        }
+      }
+#pragma unroll
+      for (int distance = 4; distance < 32; distance *= 2) {
+        sum += __shfl_xor_sync(0xffffffff, sum, distance);
+      }
+      return sum;
+    };
+#pragma unroll
+    for (int j = 0; j < per_n; j++) {
+#pragma unroll
+      for (int e = 0; e < 2; e++) {
+        const float mean = over_rows(j, e, [](float v) { return v; }) / max(rows, 1);
+        means[j][e] = mean;
+        squares[j][e] = over_rows(j, e, [&](float v) { return (v - mean) * (v - mean); });
+      }
+    }
+  }
+
   // Calls function(row, column, value, next) for each pair of neighbours in a row that this thread
   // holds: `next` is the value of column + 1. Both are places within the tile.
   template <typename Function>

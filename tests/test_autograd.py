@@ -55,6 +55,17 @@ def test_gradients_accumulate_over_walks(device):
     assert values(x.grad) == [2 * 3 + 5]
 
 
+def test_leaves_add_up_what_they_get_from_several_nodes(device, rng):
+    arrays = [rng.standard_normal(shape).astype("f") for shape in ((3, 4), (4,), ())]
+    x, y, z = (tensor(array, requires_grad=True, device=device) for array in arrays)
+    loss = (x * y + z).sum() + (x * 2.0).sum() + (x * x).sum() + (y * 3.0).sum()
+    loss.backward()
+    expected = [arrays[1] + 2 + 2 * arrays[0], arrays[0].sum(0) + 3, np.float32(12)]
+    for each, wanted in zip((x, y, z), expected, strict=True):
+        assert np.allclose(each.grad.cpu().numpy(), wanted, rtol=1e-5, atol=1e-5)
+    assert x.grad.grad_fn is None and not x.grad.requires_grad
+
+
 def test_diamonds_add_up():
     x = leaf(2.0)
     left, right = x * 3.0, x * x

@@ -126,6 +126,34 @@ def test_on_a_gpu_captured_steps_are_timed(run, module, monkeypatch, tmp_path):
     assert "| mnist, batch 3, width 2 | tinygan tf32 |" in page.read_text()
 
 
+@pytest.mark.parametrize(
+    ("workload", "size", "ours", "of_cupy"), [("mnist", 8, 89, 8), ("dcgan64", 4, 119, 14)]
+)
+def test_a_captured_step_is_so_many_operations(module, workload, size, ours, of_cupy):
+    """As docs/performance.md says. More, and somebody has put CuPy's arithmetic into a step; fewer
+    is good news for the table there."""
+    try:
+        emulator.compiler()
+    except emulator.EmulatorError as error:
+        pytest.skip(str(error))
+    if "cupy" in sys.modules:
+        pytest.skip("the real CuPy is here")
+    with standin.installed():
+        nets = module("benchmark_nets")
+        threads = tinygan.get_num_threads()
+        try:
+            game = nets.tinygan_game(
+                nets.WORKLOADS[workload], size, size, threads, "tinygan-tf32", "cuda"
+            )
+            for _ in range(3):
+                game.play()
+        finally:
+            tinygan.set_float32_matmul_precision("highest")
+        captured = game.play._recording
+    launches = sum(grid != () for _, grid, *_ in captured.launches)
+    assert (launches, len(captured._graph._tape.calls) - launches) == (ours, of_cupy)
+
+
 def test_a_gpu_is_timed_in_four_sizes_and_by_layers(module, monkeypatch):
     step = module("benchmark_step")
     monkeypatch.setattr(tinygan.cuda, "is_available", lambda: True)

@@ -84,6 +84,15 @@ def test_arrays_stay_where_they_are(device):
     assert isinstance(x.cpu().numpy(), np.ndarray)
 
 
+def test_moving_keeps_the_order_of_memory(device, rng):
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        array = rng.standard_normal((2, 3, 4)).astype("f").transpose(order)
+        there = to_device(array, device)
+        back = to_device(there, "cpu")
+        assert there.strides == back.strides == array.strides
+        assert (back == array).all()
+
+
 def test_manual_seed_repeats_the_stream():
     tinygan.manual_seed(3)
     first = [randn(5).tolist(), tinygan.rand(2).tolist()]

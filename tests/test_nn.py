@@ -337,6 +337,67 @@ def test_initialisers_change_in_place_and_count_it():
     assert abs(memory.mean() + 1) < 0.025 and abs(memory.std() - 0.5) < 0.018
 
 
+@pytest.mark.parametrize("outputs", [1, 5])
+def test_sequential_flattens_nothing_where_a_kernel_reads_images(outputs, device, rng):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16 * 6 * 6, outputs)).to(device)
+    memory = rng.standard_normal((3, 6, 6, 16)).astype("f")
+    x = tinygan.tensor(memory, device=device).permute(0, 3, 1, 2).detach().requires_grad_()
+    together, apart = net(x), net[1](net[0](x))
+    # Sums of 576 products of order 0.04, in two orders.
+    assert np.abs((together - apart).detach().cpu().numpy()).max() < 1e-5
+    names = [node.name for node in graph_nodes([together])]
+    assert ("Conv2d" in names) == (device != "cpu" and outputs == 1)
+    cotangent = tinygan.tensor(rng.standard_normal(together.shape), "float32", device)
+    wanted = [x, *net.parameters()]
+    for y in (together, apart):
+        assert y.shape == (3, outputs)
+    ours, theirs = (tinygan.grad(y, wanted, cotangent) for y in (together, apart))
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shape == b.shape
+        assert np.abs((a - b).cpu().numpy()).max() < 1e-5
+    with pytest.raises(ValueError, match="linear: input of shape"):
+        net(tinygan.zeros(2, 16, 5, 6, device=device))
+
+
+@pytest.mark.parametrize("slope", [None, 0.2])
+@pytest.mark.parametrize("make", [nn.Conv2d, nn.ConvTranspose2d])
+def test_sequential_computes_convolution_and_batch_norm_as_one(make, slope, device, rng):
+    layers = [make(4, 8, 4, 2, 1), nn.BatchNorm2d(8), *([nn.LeakyReLU(slope)] if slope else [])]
+    net = nn.Sequential(*layers).to(device)
+    init.normal_(net[1].weight, 1.0, 0.5)
+    init.normal_(net[1].bias)
+    plain = copy.deepcopy(net)
+    x = tinygan.tensor(rng.standard_normal((3, 4, 6, 4)), dtype="float32", device=device)
+    tinygan.set_float32_matmul_precision("high")
+    try:
+        together, apart = net(x), x
+        for layer in plain:
+            apart = layer(apart)
+    finally:
+        tinygan.set_float32_matmul_precision("highest")
+    # The same rounded products; the statistics are rounded in another order.
+    assert np.abs((together - apart).detach().cpu().numpy()).max() < 1e-5
+    names = [node.name for node in graph_nodes([together])]
+    assert ("ConvBatchNorm" in names) == (len(names) == 1) == (device != "cpu")
+    cotangent = tinygan.tensor(rng.standard_normal(together.shape), "float32", device)
+    for second in (False, True):  # as for a penalty: by the ops that it is made of
+        found = [
+            tinygan.grad(y, list(each.parameters()), cotangent, create_graph=second,
+                         retain_graph=True)
+            for y, each in ((together, net), (apart, plain))
+        ]  # fmt: skip
+        for ours, theirs in zip(*found, strict=True):
+            error = np.abs((ours - theirs).detach().cpu().numpy()).max()
+            # The bias is cancelled by the mean: its gradient is what rounding leaves of 0. The
+            # others are sums of some hundred products of order one, with factors rounded to tf32.
+            assert error < 2e-3 * (1 + np.abs(theirs.detach().cpu().numpy()).max())
+        assert any(each.requires_grad for each in found[0]) == second
+    for ours, theirs in zip(net.buffers(), plain.buffers(), strict=True):
+        assert np.allclose(ours.cpu().numpy(), theirs.cpu().numpy(), atol=1e-6)
+    net.eval()
+    assert "ConvBatchNorm" not in [node.name for node in graph_nodes([net(x)])]
+
+
 def test_a_deep_copy_shares_nothing():
     net = Net()
     net(tinygan.randn(4, 3)).sum().backward()

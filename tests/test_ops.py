@@ -21,7 +21,9 @@ import tinygan.functional as F
 import tinygan.ops
 from tinygan import Function, Tensor, cat, grad, gradcheck, gradgradcheck, stack, where
 from tinygan.autograd import graph_nodes
+from tinygan.ops.conv import Conv2d, ConvTranspose2d
 from tinygan.ops.image import translate
+from tinygan.ops.norm import ConvBatchNorm
 
 Maker = Callable[[np.random.Generator], np.ndarray]
 
@@ -281,6 +283,20 @@ def normalisations() -> Iterator[Case]:
 
     def activated(x, weight, bias):
         return F.batch_norm(x, None, None, weight, bias, training=True, activation_slope=0.3)
+
+    convolutions = {
+        "conv2d": (Conv2d((2, 1), (1, 0), None, (2, 2)), (3, 2, 3, 2)),
+        "transposed": (ConvTranspose2d((2, 1), (1, 0), None, (3, 4)), (2, 3, 3, 2)),
+    }
+    for note, (convolution, shape) in convolutions.items():
+        # As `batch_norm_of`, which in float64 would be two ops.
+        yield Case(
+            f"batch_norm_of {note}",
+            lambda x, w, b, weight, bias, c=convolution: ConvBatchNorm(c, 1e-5, 1.0)(
+                x, w, b, weight, bias
+            ),
+            [normal(2, 2, 3, 3), normal(*shape), normal(3), normal(3), normal(3)],
+        )
 
     # Three samples have |z| <= sqrt(2): with such weights and biases no u comes near the kink.
     weight, bias = (lambda rng: rng.uniform(0.3, 0.6, 2)), (lambda rng: np.array([1.0, -1.0]))

@@ -62,13 +62,17 @@ def test_fragments_of_tiles_are_read_without_conflicts(kind):
         assert each.cost == each.ideal, each
 
 
-def test_channels_decide_between_tiles_and_pipeline():
+def test_channels_decide_between_tiles_pipeline_and_dots():
     with standin.installed():
-        for c, k, expected in ((32, 64, "tf32 pipeline"), (3, 64, "tf32"), (32, 1, "tf32")):
+        for c, k, expected in (
+            (32, 64, "tf32 pipeline"), (3, 64, "tf32"), (31, 1, "tf32"), (32, 1, "dots"),
+        ):  # fmt: skip
             case = dict(LAYER, c=c, k=k)
             for name, make in (("conv2d", make_forward), ("conv_transpose2d", make_transposed),
                                ("conv2d_weight_grad", make_weight_grad)):  # fmt: skip
                 args, options = make(np.random.default_rng(0), np.dtype("float32"), **case)
                 args = [cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in args]
                 rung = getattr(conv2d, name).pick(*args, precision="tf32", **options)
+                if expected == "dots" and name != "conv2d":
+                    expected = "tf32"
                 assert rung.name == expected, (name, c, k)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 from tinygan.device import Array, array_module, device_of
+from tinygan.kernels.add_all import add_all
 
 if TYPE_CHECKING:
     from tinygan.tensor import Tensor
@@ -252,11 +253,15 @@ def _walk(
                 )
 
     grads: dict[int, Tensor] = {}
+    later: list[tuple[int, Tensor]] = []  # added to `grads` at the end
 
     def add(edge: Edge, grad: Tensor) -> None:
         known = grads.get(id(edge))
-        # Always a new array: another node may hold the one that is there.
-        grads[id(edge)] = grad if known is None else known + grad
+        if known is not None and isinstance(edge, Tensor) and not create_graph:
+            later.append((id(edge), grad))  # nobody asks for a leaf's before the walk is over
+        else:
+            # Always a new array: another node may hold the one that is there.
+            grads[id(edge)] = grad if known is None else known + grad
 
     with set_grad_enabled(create_graph):
         for x, grad in zip(outputs, grad_outputs, strict=True):
@@ -290,7 +295,18 @@ def _walk(
                     add(edge, grad_input)
             if not retain_graph:
                 node.release()
+    _add_all(grads, later)
     return [grads.get(id(edge)) for edge in targets]
+
+
+def _add_all(grads: dict[int, Tensor], later: list[tuple[int, Tensor]]) -> None:
+    """Adds gradients to those that are known, those of all leaves at once: a discriminator's
+    parameters get two each, from real and from generated images."""
+    while later:
+        now = dict(reversed(later))  # the first for each leaf
+        sums = add_all([grads[key].data for key in now], [grad.data for grad in now.values()])
+        grads.update(zip(now, map(Tensor, sums), strict=True))
+        later = [(key, grad) for key, grad in later if now[key] is not grad]
 
 
 def _start(output: Tensor, gradient: Tensor | None, caller: str) -> Tensor:

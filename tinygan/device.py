@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.kernels import cuda as kernels
 from tinygan.kernels import recording
 from tinygan.kernels.cuda_device import count_devices
 from tinygan.kernels.ladder import Ladder
@@ -61,18 +62,19 @@ def _is_cuda_name(device: str) -> bool:
 
 
 def to_device(array: Array, device: str | None) -> Array:
-    """The array on `device`: itself when it is there already, else a copy."""
+    """The array on `device`: itself when it is there already, else a copy, in the same order of
+    memory."""
     device = check_device(device)
     if device_of(array) == device:
         return array
     if device == "cpu":
-        return array.get()
+        return kernels.to_host(array)
     if recording.capturing():
         recording.refuse("a copy from the host to the GPU")
     import cupy
 
     with cupy.cuda.Device(int(device[5:])):
-        return cupy.asarray(array)
+        return kernels.to_device(array)
 
 
 def full(shape: tuple[int, ...], value, dtype, device: str | None) -> Array:

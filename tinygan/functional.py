@@ -24,7 +24,7 @@ from tinygan.ops.loss import (
     gan_loss,
     mse_loss,
 )
-from tinygan.ops.norm import batch_norm
+from tinygan.ops.norm import batch_norm, batch_norm_of
 from tinygan.ops.shape import check_range
 from tinygan.tensor import Tensor, float32
 
@@ -32,6 +32,7 @@ __all__ = [
     "GAN_LOSSES",
     "GANLoss",
     "batch_norm",
+    "batch_norm_of",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "conv2d",

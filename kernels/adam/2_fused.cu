@@ -31,7 +31,7 @@ adam(const __grid_constant__ Table<T> table, const double* __restrict__ clock) {
   }
   __syncthreads();
   const T step_size = shared_step_size, correction = shared_correction;
-  for_each_place<0b1101>(table.lists, [&](T (&values)[4]) {
+  for_each_place<0b1111, 0b1101>(table.lists, [&](T (&values)[4]) {
     T &p = values[0], &m = values[2], &v = values[3];
     const T g = values[1];
     m = table.beta1 * m + table.rest1 * g;

@@ -19,8 +19,8 @@ __global__ void __launch_bounds__(list_threads)
 average(const __grid_constant__ Table<T> table, const double* __restrict__ clock) {
   const double t = clock ? *clock : table.updates, early = (1.0 + t) / (10.0 + t);
   const T share = static_cast<T>(1.0 - (early < table.decay ? early : table.decay));
-  for_each_place<0b01>(table.lists,
-                       [&](T (&values)[2]) { values[0] += share * (values[1] - values[0]); });
+  for_each_place<0b11, 0b01>(table.lists,
+                             [&](T (&values)[2]) { values[0] += share * (values[1] - values[0]); });
 }
 
 // The clock goes on by one update.

@@ -12,16 +12,15 @@
 #include "batch_norm/sums.cuh"
 
 template <typename T>
-__global__ void merge_moments(const double* __restrict__ parts, T* __restrict__ mean,
-                              T* __restrict__ var, long long m, int c, long long rows) {
-  const int j = blockIdx.x * blockDim.x + threadIdx.x;
-  if (j >= c) return;
-  Moments all;
-  for (long long first = 0; first < m; first += rows, parts += 2 * c) {
-    all.add(parts[j], parts[c + j], static_cast<double>(min(rows, m - first)));
-  }
-  mean[j] = static_cast<T>(all.centre);
-  var[j] = static_cast<T>(all.squares / m);
+__global__ void __launch_bounds__(columns * lines, 4)
+merge_moments(double* __restrict__ parts, T* __restrict__ mean,
+                              T* __restrict__ var, int count, int c) {
+  __shared__ double sums[lines][columns];
+  const int j = blockIdx.x * columns + threadIdx.x;
+  const Moments all(parts, 0, count, c, j, sums);
+  if (j >= c || threadIdx.y > 0) return;
+  mean[j] = static_cast<T>(all.mean);
+  var[j] = static_cast<T>(all.squares / all.count);
 }
 
 template <typename T>

@@ -2,43 +2,32 @@
 //
 // Changed:  the kernel that normalises (or computes the gradient of x) puts the parts together itself,
 //           each block for its 32 columns, and a thread goes down a column.
-// Faster:   two launches instead of three. The square root and the divisions, which take longer than
-//           all else that is done with a value, are done once for a column of a block.
+// Faster:   two launches instead of three, which move the running statistics, too. The square root
+//           and the divisions, which take longer than all else that is done with a value, are done
+//           once for a column of a block.
 // Bound by: memory traffic, as before.
 
 #include "batch_norm/sums.cuh"
 
 template <typename T>
-__global__ void __launch_bounds__(columns * lines)
+__global__ void __launch_bounds__(columns * lines, 4)
 normalise(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
-          const double* __restrict__ parts, T* __restrict__ mean, T* __restrict__ var,
-          T* __restrict__ y, long long m, int c, long long rows_of_part, long long rows, T eps,
-          T slope) {
-  __shared__ double centres[lines][columns], squares[lines][columns], counts[lines];
+          double* __restrict__ parts, T* __restrict__ mean, T* __restrict__ var,
+          T* __restrict__ running_mean, T* __restrict__ running_var, T* __restrict__ y, int count,
+          long long m, int c, long long rows, T eps, T slope, T momentum) {
+  __shared__ double sums[lines][columns];
   const int j = blockIdx.x * columns + threadIdx.x;
-  Moments all;
-  if (j < c) {
-#pragma unroll 1
-    for (long long part = threadIdx.y; part * rows_of_part < m; part += lines) {
-      const double* of_part = parts + 2 * part * c;
-      const long long count = min(rows_of_part, m - part * rows_of_part);
-      all.add(of_part[j], of_part[c + j], static_cast<double>(count));
-    }
-  }
-  if (threadIdx.x == 0) counts[threadIdx.y] = all.count;  // the same in all columns
-  centres[threadIdx.y][threadIdx.x] = all.centre;
-  squares[threadIdx.y][threadIdx.x] = all.squares;
-  __syncthreads();
+  const Moments all(parts, 0, count, c, j, sums);
   if (j >= c) return;
-  all = Moments();
-#pragma unroll 1  // divisions take many registers
-  for (int line = 0; line < lines; line++) {
-    all.add(centres[line][threadIdx.x], squares[line][threadIdx.x], counts[line]);
-  }
-  const T of_mean = static_cast<T>(all.centre), of_var = static_cast<T>(all.squares / m);
+  const T of_mean = static_cast<T>(all.mean), of_var = static_cast<T>(all.squares / m);
   if (blockIdx.y == 0 && threadIdx.y == 0) {
     mean[j] = of_mean;
     var[j] = of_var;
+    if (running_mean) {
+      const T unbiased = static_cast<T>(all.squares / (m - 1));
+      running_mean[j] = (T(1) - momentum) * running_mean[j] + momentum * of_mean;
+      running_var[j] = (T(1) - momentum) * running_var[j] + momentum * unbiased;
+    }
   }
   const Column<T> column(weight[j], bias[j], of_mean, of_var, eps);
   const long long first = blockIdx.y * rows, last = min(first + rows, m);
@@ -46,6 +35,19 @@ normalise(const T* __restrict__ x, const T* __restrict__ weight, const T* __rest
   for (long long i = first + threadIdx.y; i < last; i += lines) {
     y[i * c + j] = column.y(x[i * c + j], slope);
   }
+}
+
+// fewer[i] = the moments of the parts from i * each on, `each` of them.
+__global__ void __launch_bounds__(columns * lines, 4)
+merge(double* __restrict__ parts, double* __restrict__ fewer, int count, int each, int c) {
+  __shared__ double sums[lines][columns];
+  const int j = blockIdx.x * columns + threadIdx.x, first = blockIdx.y * each;
+  const Moments all(parts, first, min(first + each, count), c, j, sums);
+  if (j >= c || threadIdx.y > 0) return;
+  const Part part(fewer, blockIdx.y, c);
+  if (j == 0) part.count() = all.count;
+  part.mean(j) = all.mean;
+  part.squares(j) = all.squares;
 }
 
 template <typename T>

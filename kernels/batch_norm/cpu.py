@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygan.kernels.batch_norm import with_running
 from tinygan.kernels.memory import parts
 from tinygan.kernels.parallel import parallel
 
@@ -11,7 +12,7 @@ ELEMENTS_PER_TASK = 65536
 ROWS = 8
 
 
-def batch_norm_numpy(x, weight, bias, eps, slope):
+def batch_norm_numpy(x, weight, bias, eps, slope, running=None):
     """Rung 1. Changed: whole-array expressions. Faster: compiled passes.
     Bound: memory; x is read four times and three temporaries of its size are written."""
     mean = x.mean(0, dtype=np.float64)
@@ -19,7 +20,7 @@ def batch_norm_numpy(x, weight, bias, eps, slope):
     scale = weight / np.sqrt(var + eps)
     u = ((x - mean) * scale + bias).astype(x.dtype)
     y = np.where(u > 0, u, x.dtype.type(slope) * u)
-    return y, mean.astype(x.dtype), var.astype(x.dtype)
+    return with_running((y, mean.astype(x.dtype), var.astype(x.dtype)), x.shape[0], running)
 
 
 def batch_norm_backward_numpy(x, grad_y, weight, bias, mean, var, eps, slope):
@@ -34,7 +35,7 @@ def batch_norm_backward_numpy(x, grad_y, weight, bias, mean, var, eps, slope):
     return tuple(array.astype(x.dtype) for array in (grad_x, grad_weight, grad_bias))
 
 
-def batch_norm_threads(x, weight, bias, eps, slope):
+def batch_norm_threads(x, weight, bias, eps, slope, running=None):
     """Rung 2. Changed: one pass for both sums, one for the result, each over cache-sized tasks.
     Faster: x is read twice and y written once, on all cores. Bound: memory traffic.
 
@@ -52,7 +53,7 @@ def batch_norm_threads(x, weight, bias, eps, slope):
     scale = (weight / np.sqrt(var + eps)).astype(x.dtype)
     y = np.empty_like(x)
     _normalise(count, x, step, mean, scale, bias, x.dtype.type(slope), y)
-    return y, mean, var.astype(x.dtype)
+    return with_running((y, mean, var.astype(x.dtype)), m, running)
 
 
 def batch_norm_backward_threads(x, grad_y, weight, bias, mean, var, eps, slope):

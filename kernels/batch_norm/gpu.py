@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygan.kernels.batch_norm import with_running
 from tinygan.kernels.cuda import Source, contiguous, empty, name_of
 from tinygan.kernels.memory import parts
 from tinygan.kernels.reduction.gpu import MOST_PARTS, cut
@@ -19,12 +20,12 @@ PARTS = Source(
 COLUMNS = Source(
     "batch_norm/3_columns.cu",
     [f"{name}<{dtype}>" for dtype in _TYPES
-     for name in ("moments", "normalise", "grad_sums", "grad_x")],
+     for name in ("moments", "normalise", "grad_sums", "grad_x")] + ["merge"],
 )  # fmt: skip
 THREADS = 256
 
 
-def batch_norm_naive(x, weight, bias, eps, slope):
+def batch_norm_naive(x, weight, bias, eps, slope, running=None):
     x, weight, bias = map(contiguous, (x, weight, bias))
     (m, c), t = x.shape, x.dtype.type
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
@@ -32,7 +33,7 @@ def batch_norm_naive(x, weight, bias, eps, slope):
         f"batch_norm<{name_of(x.dtype)}>", (parts(c, THREADS),), (THREADS,),
         (x, weight, bias, y, mean, var, np.int64(m), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
-    return y, mean, var
+    return with_running((y, mean, var), m, running)
 
 
 def batch_norm_backward_naive(x, grad_y, weight, bias, mean, var, eps, slope):
@@ -46,21 +47,23 @@ def batch_norm_backward_naive(x, grad_y, weight, bias, mean, var, eps, slope):
     return results
 
 
-def batch_norm_parts(x, weight, bias, eps, slope):
+def batch_norm_parts(x, weight, bias, eps, slope, running=None):
     x, weight, bias = map(contiguous, (x, weight, bias))
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     count, rows = cut(m)
-    partial = empty((count, 2, c), np.float64)
+    partial = empty((count, 1 + 2 * c), np.float64)
     sizes = np.int64(m), np.int32(c), np.int64(rows)
     PARTS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
-    columns = (parts(c, THREADS),)
-    PARTS.launch(f"merge_moments<{name}>", columns, (THREADS,), (partial, mean, var, *sizes))
+    PARTS.launch(
+        f"merge_moments<{name}>", (parts(c, 32),), (32, 8),
+        (partial, mean, var, np.int32(count), np.int32(c)),
+    )  # fmt: skip
     PARTS.launch(
         f"normalise<{name}>", (parts(x.size, THREADS),), (THREADS,),
         (x, weight, bias, mean, var, y, np.int64(x.size), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
-    return y, mean, var
+    return with_running((y, mean, var), m, running)
 
 
 def batch_norm_backward_parts(x, grad_y, weight, bias, mean, var, eps, slope):
@@ -95,20 +98,41 @@ def _blocks(m, c):
     return (parts(c, 32), count), np.int64(rows)
 
 
-def batch_norm_columns(x, weight, bias, eps, slope):
-    x, weight, bias = map(contiguous, (x, weight, bias))
-    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
-    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
+def batch_norm_columns(x, weight, bias, eps, slope, running=None):
+    x = contiguous(x)
+    (m, c), name = x.shape, name_of(x.dtype)
     count, rows = cut(m, most=_MOST_PARTS)
-    partial = empty((count, 2, c), np.float64)
-    sizes = np.int64(m), np.int32(c), np.int64(rows)
-    COLUMNS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
+    moments = empty((count, 1 + 2 * c), np.float64)
+    COLUMNS.launch(
+        f"moments<{name}>", (parts(c, 32), count), (32, 8),
+        (x, moments, np.int64(m), np.int32(c), np.int64(rows)),
+    )  # fmt: skip
+    return normalised(x, moments, weight, bias, eps, slope, running)
+
+
+def normalised(x, moments, weight, bias, eps, slope, running):
+    """What `batch_norm` returns, given the moments of parts of the rows (sums.cuh)."""
+    weight, bias = contiguous(weight), contiguous(bias)
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    if len(moments) > 2 * _MOST_PARTS:
+        many, each = moments, parts(len(moments), _MOST_PARTS)
+        moments = empty((parts(len(many), each), 1 + 2 * c), np.float64)
+        COLUMNS.launch(
+            "merge", (parts(c, 32), len(moments)), (32, 8),
+            (many, moments, np.int32(len(many)), np.int32(each), np.int32(c)),
+        )  # fmt: skip
+    y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     grid, rows_of_block = _blocks(m, c)
+    here = running is not None and all(
+        array.dtype == x.dtype and array.flags.c_contiguous for array in running[:2]
+    )
+    *moved, momentum = running if here else (np.uintp(0), np.uintp(0), 0)
     COLUMNS.launch(
         f"normalise<{name}>", grid, (32, 8),
-        (x, weight, bias, partial, mean, var, y, *sizes, rows_of_block, t(eps), t(slope)),
+        (x, weight, bias, moments, mean, var, *moved, y, np.int32(len(moments)), np.int64(m),
+         np.int32(c), rows_of_block, t(eps), t(slope), t(momentum)),
     )  # fmt: skip
-    return y, mean, var
+    return (y, mean, var, *moved) if here else with_running((y, mean, var), m, running)
 
 
 def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):

@@ -5,21 +5,24 @@ the other, for c numbers beside its m * c; the backward pass gets it ready-made.
 """
 
 
-def batch_norm(x, weight, bias, eps, slope):
+def batch_norm(x, weight, bias, eps, slope, running=None):
     import torch
 
     x, weight, bias = (torch.from_dlpack(array) for array in (x, weight, bias))
+    *moved, momentum = running or (None, None, 0.0)
+    moved = [array if array is None else torch.from_dlpack(array) for array in moved]
 
     def forward():
         y, mean, inverse = torch.ops.aten.native_batch_norm(
-            x, weight, bias, None, None, True, 0.0, eps
+            x, weight, bias, *moved, True, momentum, eps
         )
-        return _activation(y, slope), mean, inverse.pow(-2) - eps
+        results = activated(y, slope), mean, inverse.pow(-2) - eps
+        return results if running is None else (*results, *moved)
 
     return {"eager": forward}
 
 
-def _activation(y, slope):
+def activated(y, slope):
     import torch
 
     if slope == 1:

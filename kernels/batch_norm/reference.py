@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-def batch_norm(x, weight, bias, eps, slope):
+def batch_norm(x, weight, bias, eps, slope, running=None):
     m, c = x.shape
     y, mean, var = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)
     for j in range(c):
@@ -14,7 +14,13 @@ def batch_norm(x, weight, bias, eps, slope):
         for i in range(m):
             u = weight[j] * (x[i, j] - mean[j]) / math.sqrt(var[j] + eps) + bias[j]
             y[i, j] = u if u > 0 else slope * u
-    return y, mean, var
+    if running is None:
+        return y, mean, var
+    running_mean, running_var, momentum = running
+    for j in range(c):
+        running_mean[j] = (1 - momentum) * running_mean[j] + momentum * mean[j]
+        running_var[j] = (1 - momentum) * running_var[j] + momentum * var[j] * m / (m - 1)
+    return y, mean, var, running_mean, running_var
 
 
 def batch_norm_backward(x, grad_y, weight, bias, mean, var, eps, slope):

@@ -3,33 +3,47 @@
 #pragma once
 
 #include "batch_norm/normalise.cuh"
+#include "batch_norm/part.cuh"
 
 constexpr int columns = 32, lines = 8;
 
-// Adds up `value` over the eight threads of a column; the first of them gets the sum.
+// Adds up `value` over the eight threads of a column, of which each gets the sum.
 __device__ __forceinline__ double over_lines(double value, double (&sums)[lines][columns]) {
   sums[threadIdx.y][threadIdx.x] = value;
   __syncthreads();
-  if (threadIdx.y == 0) {
-    for (int line = 1; line < lines; line++) value += sums[line][threadIdx.x];
-  }
+  value = 0;
+  for (int line = 0; line < lines; line++) value += sums[line][threadIdx.x];
   __syncthreads();  // before the next call writes there
   return value;
 }
 
-// Mean, and the sum of squares around it, of the rows that were added.
+// The moments of column j over the parts from `first` on, up to `last`; all threads of a column get
+// them. Without a division for each part: first the mean of all, then the squares around that.
 struct Moments {
-  double centre = 0, squares = 0, count = 0;
-  __device__ __forceinline__ void add(double other_centre, double other_squares, double more) {
-    if (more == 0) return;
-    const double share = more / (count + more), difference = other_centre - centre;
-    centre += difference * share;
-    squares += other_squares + difference * difference * count * share;
-    count += more;
+  double count = 0, mean = 0, squares = 0;
+  __device__ __forceinline__ Moments(double* parts, int first, int last, int c, int j,
+                                     double (&sums)[lines][columns]) {
+    double total = 0;
+#pragma unroll 4
+    for (int i = first + threadIdx.y; i < last; i += lines) {
+      const Part part(parts, i, c);
+      count += part.count();
+      if (j < c && part.count() > 0) total += part.count() * part.mean(j);
+    }
+    count = over_lines(count, sums);
+    mean = over_lines(total, sums) / count;
+#pragma unroll 4
+    for (int i = first + threadIdx.y; i < last; i += lines) {
+      const Part part(parts, i, c);
+      if (j < c && part.count() > 0) {
+        const double difference = part.mean(j) - mean;
+        squares += part.squares(j) + part.count() * difference * difference;
+      }
+    }
+    squares = over_lines(squares, sums);
   }
 };
 
-// parts[part][0][j] and [1][j]: mean of rows `part` * rows ... and the sum of squares around it.
 template <typename T>
 __global__ void __launch_bounds__(columns * lines)
 moments(const T* __restrict__ x, double* __restrict__ parts, long long m, int c, long long rows) {
@@ -49,9 +63,10 @@ moments(const T* __restrict__ x, double* __restrict__ parts, long long m, int c,
   squares = over_lines(squares, sums);
   if (threadIdx.y == 0 && j < c) {
     const double count = static_cast<double>(last - first);
-    double* part = parts + 2 * static_cast<long long>(blockIdx.y) * c;
-    part[j] = shift + sum / count;
-    part[c + j] = squares - sum * sum / count;
+    const Part part(parts, blockIdx.y, c);
+    if (j == 0) part.count() = count;
+    part.mean(j) = shift + sum / count;
+    part.squares(j) = squares - sum * sum / count;
   }
 }
 

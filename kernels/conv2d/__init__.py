@@ -16,10 +16,13 @@ Weights may have any strides; memory in the order (r, s, c, k) suits conv2d best
 conv_transpose2d.
 """
 
+import math
+
 import numpy as np
 
 from tinygan.kernels.conv2d.minimal_filtering import products
 from tinygan.kernels.ladder import Ladder
+from tinygan.kernels.matmul import FEWEST_TERMS, MOST_DOTS
 from tinygan.kernels.tensor_cores import PRECISIONS
 
 # Edges first: what a rung must survive. Then ordinary small shapes.
@@ -44,6 +47,7 @@ _SHAPES = {
     "kernel = input": dict(n=5, c=20, k=6, size=(4, 4), kernel=(4, 4)),
     "kernel = input, batch 0": dict(n=0, c=3, k=4, size=(2, 2), kernel=(2, 2)),
     "kernel = input, many terms": dict(n=11, c=130, k=36, size=(4, 4), kernel=(4, 4)),
+    "few values of many terms": dict(n=3, c=130, k=3, size=(2, 2), kernel=(2, 2)),
     "one value per image": dict(n=33, c=9, k=1, size=(4, 3), kernel=(4, 3)),
     "one value per image, padded": dict(
         n=3, c=9, k=2, size=(4, 3), kernel=(4, 3), stride=(2, 2), padding=(1, 0), after=(0, 1)
@@ -327,3 +331,18 @@ for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
             f"{_kind} pipeline", f"conv2d.gpu:{_ladder.name}_{_kind}_pipeline", device="cuda",
             precision=_precision, covers=_fits,
         )  # fmt: skip
+
+
+def _few_outputs(x, weight, bias, **options):
+    """Whether the sums are long and few."""
+    k, *terms = weight.shape
+    return k <= MOST_DOTS and math.prod(terms) >= FEWEST_TERMS
+
+
+def is_for_dots(x, weight):
+    """Whether conv2d of these is computed by the rung below."""
+    return not isinstance(x, np.ndarray) and _few_outputs(x, weight, None)
+
+
+# Last, because exact where the others would be slow, whichever precision is asked for.
+conv2d.rung("dots", "conv2d.gpu:conv2d_dots", device="cuda", covers=_few_outputs)

@@ -41,6 +41,7 @@ PIPELINE = Source(
     + [f"conv2d_weight_grad<{kind}, {side}>" for kind in KINDS.values() for side in SIDES]
     + ["sum_parts<float>"],
 )  # fmt: skip
+DOTS = Source("conv2d/7_dots.cu", [f"conv2d<{dtype}>" for dtype in _TYPES])
 SHAPE = np.dtype(
     [(name, np.int32) for name in (*"nhwcpqkrs", "stride_h", "stride_w", "top", "left")]
     + [(f"weight_{name}", np.int64) for name in "kcrs"],
@@ -91,7 +92,7 @@ class _Rung:
         """The weight without gaps, in whichever order."""
         return weight if _in_memory(weight).flags.c_contiguous else contiguous(weight)
 
-    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None):
+    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, moments=False):
         tile, template = self.tiles[0], self.kind or name_of(dtype)
         if len(self.tiles) > 1:
             tile = (largest_tile(rows, columns, [side for side, _ in self.tiles], depth),) * 2
@@ -101,6 +102,9 @@ class _Rung:
 
 
 class _Pipeline(_Rung):
+    """The rung whose launch can return the moments of what it computes: an array with a part for
+    each tile of rows (batch_norm/part.cuh)."""
+
     def __init__(self, kind):
         super().__init__(PIPELINE, None, [(side, side) for side in SIDES], kind)
 
@@ -113,7 +117,7 @@ class _Pipeline(_Rung):
             order = [2, 3, 1, 0]
         return aligned(weight.transpose(order)).transpose(np.argsort(order).tolist())
 
-    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None):
+    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, moments=False):
         side = largest_tile(rows, columns, SIDES, depth)
         grid = (parts(rows, side), parts(columns, side), depth)
         template, along = f"{KINDS[self.kind]}, {side}", (False, False)
@@ -122,7 +126,13 @@ class _Pipeline(_Rung):
             along = (True, weight.strides[summed] == weight.itemsize)
             template += f", {flag(along[1])}"
         shared_bytes = pipeline_bytes(self.kind, side, *along)
+        result = None
+        if moments:
+            result = empty((grid[0] * depth, 1 + 2 * columns), np.float64)
+        if weight is not None:
+            args = (*args, np.uintp(0) if result is None else result)
         self.source.launch(f"{name}<{template}>", grid, (2 * side,), args, shared_bytes)
+        return result
 
 
 _RUNGS = {
@@ -132,21 +142,24 @@ _RUNGS = {
     "registers": _Rung(REGISTERS, (256,), [(64, 64), (128, 128)]),
     **{name: _Rung(TENSOR_CORES, (256,), [(64, 64)], kind) for name, kind in KINDS.items()},
     **{f"{name}_pipeline": _Pipeline(name) for name in KINDS},
+    "dots": _Rung(DOTS, (128,), [(1, 4)]),
 }
 
 
-def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0):
+def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0, moments=False):
     x, weight = rung.contiguous(x), rung.dense(weight)
     y = empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     if y.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
         bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (x, _in_memory(weight), bias, y, shape, x.dtype.type(slope))
-        rung.launch("conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype, weight=weight)
-    return y
+        found = rung.launch(
+            "conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype, 1, weight, moments
+        )
+    return (y, found) if moments else y
 
 
-def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size):
+def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size, moments=False):
     y, weight = rung.contiguous(y), rung.dense(weight)
     x = empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     if x.size:
@@ -157,8 +170,10 @@ def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size):
         if rung.products:
             phases = stride[0] * stride[1]
             rows = x.shape[0] * parts(x.shape[1], stride[0]) * parts(x.shape[2], stride[1])
-        rung.launch("conv_transpose2d", rows, x.shape[3], args, y.dtype, phases, weight)
-    return x
+        found = rung.launch(
+            "conv_transpose2d", rows, x.shape[3], args, y.dtype, phases, weight, moments
+        )
+    return (x, found) if moments else x
 
 
 def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
@@ -188,6 +203,11 @@ def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
             (partial, grad, np.int32(count), np.int64(grad.size)),
         )  # fmt: skip
     return grad.transpose(0, 3, 1, 2)
+
+
+def with_moments(name, kind, *args, **options):
+    """The result of a convolution in pipelines, and its moments."""
+    return globals()[name](_RUNGS[f"{kind}_pipeline"], *args, **options, moments=True)
 
 
 for _name, _rung in _RUNGS.items():

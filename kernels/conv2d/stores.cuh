@@ -2,6 +2,7 @@
 // whose first value is that of (first_row, first_column), in pairs (tensor_sums.cuh).
 #pragma once
 
+#include "batch_norm/part.cuh"
 #include "conv2d/operands.cuh"
 #include "tensor_sums.cuh"
 
@@ -52,4 +53,37 @@ __device__ __forceinline__ void store_part(Sums& sums, int first_row, int first_
       store_pair<Sums::even>(row, tap, taps, sum, next);
     }
   });
+}
+
+// The moments of each column over the first `rows` rows of the tile, as a part (batch_norm/part.cuh)
+// of what is stored, bias and all. By side / 32 warps beside two others; `scratch` holds 4 side
+// numbers, and is shared memory that all threads are done with.
+template <int side, typename Sums>
+__device__ __forceinline__ void store_moments(const Sums& sums, int rows, int first_column,
+                                              const float* __restrict__ bias, const Part& part,
+                                              float* scratch) {
+  constexpr int half = side / 2;
+  float (*const means)[side] = reinterpret_cast<float (*)[side]>(scratch);  // of either half
+  float (*const squares)[side] = means + 2;
+  float mean[4][2], square[4][2];
+  sums.moments(min(max(rows - sums.row, 0), half), mean, square);
+  if (sums.lane < 4) {
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+#pragma unroll
+      for (int e = 0; e < 2; e++) {
+        const int column = sums.column + 8 * j + 2 * sums.lane + e;
+        means[sums.row / half][column] = mean[j][e];
+        squares[sums.row / half][column] = square[j][e];
+      }
+    }
+  }
+  __syncthreads();
+  const int i = threadIdx.x, column = first_column + i;
+  if (i >= side || column >= part.c) return;
+  const float first = min(rows, half), second = rows - first, share = second / rows;
+  const float difference = means[1][i] - means[0][i];
+  if (column == 0) part.count() = rows;
+  part.mean(column) = means[0][i] + difference * share + (bias ? bias[column] : 0.0f);
+  part.squares(column) = squares[0][i] + squares[1][i] + difference * difference * first * share;
 }

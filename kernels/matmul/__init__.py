@@ -41,6 +41,9 @@ matmul = Ladder(
         "rows a page apart": dict(m=70, k=1024, n=33),
         "no rows": dict(m=0, k=5, n=7),
         "no terms": dict(m=4, k=0, n=7),
+        "few columns, many terms": dict(m=5, k=1030, n=3),
+        "few columns, b transposed": dict(m=3, k=515, n=4, transposed="b"),
+        "one column, many terms": dict(m=9, k=700, n=1),
         "in fours": dict(m=37, k=44, n=68),
         "in fours, a transposed": dict(m=68, k=20, n=36, transposed="a"),
         "in fours, b transposed": dict(m=3, k=36, n=80, transposed="b"),
@@ -96,3 +99,13 @@ for _kind, _precision in PRECISIONS.items():
         f"{_kind} pipeline", f"matmul.gpu:matmul_{_kind}_pipeline", device="cuda",
         precision=_precision, covers=_in_fours,
     )  # fmt: skip
+MOST_DOTS, FEWEST_TERMS = 4, 512
+
+
+def _few_columns(a, b):
+    """Whether the sums are long and few, and a lies along them."""
+    return b.shape[1] <= MOST_DOTS and a.shape[1] >= FEWEST_TERMS and not transposed(a)
+
+
+# Last, because exact where the others would be slow, whichever precision is asked for.
+matmul.rung("dots", "matmul.gpu:matmul_dots", device="cuda", covers=_few_columns)

@@ -26,6 +26,8 @@ PIPELINE = Source(
     [f"matmul<{kind}, {side}, {flag(a)}, {flag(b)}>" for kind in KINDS.values() for side in SIDES
      for a, b in _ALONG],
 )  # fmt: skip
+DOTS = Source("matmul/7_dots.cu", _PLAIN)
+DOT_THREADS = 128  # as in dots.cuh
 
 
 def _launch(source, kernel, grid, block, a, b, shared_bytes=0):
@@ -90,6 +92,10 @@ def _pipeline(kind, a, b):
         (parts(m, side), parts(n, side)), (2 * side,), a, b,
         pipeline_bytes(kind, side, a_along, b_along),
     )  # fmt: skip
+
+
+def matmul_dots(a, b):
+    return _launch(DOTS, f"matmul<{name_of(a.dtype)}>", (a.shape[0],), (DOT_THREADS,), a, b)
 
 
 for _kind in KINDS:

@@ -7,7 +7,7 @@ import numpy as np
 import tinygan.functional as F
 from tinygan.nn import init
 from tinygan.nn.module import Buffer, Module, Parameter
-from tinygan.ops.conv import Padding, Pair, pair
+from tinygan.ops.conv import Padding, Pair, Then, call, linear_of_images, pair
 from tinygan.tensor import Tensor
 
 
@@ -39,6 +39,11 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
+    def of_images(self, x: Tensor) -> Tensor:
+        """What this layer makes of x.flatten(1)."""
+        output = linear_of_images(x, self.weight, self.bias)
+        return self(x.flatten(1)) if output is None else output
+
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
 
@@ -66,6 +71,7 @@ class Conv2d(_Convolution):
     """
 
     takes_activation_slope = True
+    takes_then = True
 
     def __init__(
         self,
@@ -83,10 +89,11 @@ class Conv2d(_Convolution):
         self.weight = init.fan_in_uniform_(weight, fan_in)
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
-    def forward(self, x: Tensor, activation_slope: float = 1.0) -> Tensor:
+    def forward(self, x: Tensor, activation_slope: float = 1.0, then: Then = call) -> Tensor:
         return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, activation_slope=activation_slope
-        )
+            x, self.weight, self.bias, self.stride, self.padding,
+            activation_slope=activation_slope, then=then,
+        )  # fmt: skip
 
 
 class ConvTranspose2d(_Convolution):
@@ -96,6 +103,8 @@ class ConvTranspose2d(_Convolution):
     The weight is (in_channels, out_channels, *kernel_size), uniform in +-1 / sqrt(out_channels
     times kernel), as is the bias: PyTorch's rule. Give either output_padding or output_size.
     """
+
+    takes_then = True
 
     def __init__(
         self,
@@ -115,10 +124,10 @@ class ConvTranspose2d(_Convolution):
         self.weight = init.fan_in_uniform_(weight, fan_in)
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, then: Then = call) -> Tensor:
         return F.conv_transpose2d(
             x, self.weight, self.bias, self.stride, self.padding, self.output_padding,
-            output_size=self.output_size,
+            output_size=self.output_size, then=then,
         )  # fmt: skip
 
 
@@ -161,6 +170,13 @@ class BatchNorm2d(_BatchNorm):
     """Batch normalisation of (n, num_features, h, w); see `tinygan.functional.batch_norm`."""
 
     dimensions = (4,)
+
+    def of_convolution(self, activation_slope: float) -> Then:
+        """What normalises the result of a convolution in the op that computes it, in training."""
+        return lambda convolution, inputs: F.batch_norm_of(
+            convolution, inputs, self.running_mean, self.running_var, self.weight, self.bias,
+            self.momentum, self.eps, activation_slope,
+        )  # fmt: skip
 
 
 class ReLU(Module):
@@ -214,6 +230,8 @@ class Softplus(Module):
 
 class Flatten(Module):
     """(n, ...) -> (n, product of the rest)"""
+
+    flattens = True
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flatten(1)

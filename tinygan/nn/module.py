@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -39,8 +39,8 @@ class Module:
     def forward(self, *inputs):
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
-    def __call__(self, *inputs):
-        return self.forward(*inputs)
+    def __call__(self, *inputs, **options):
+        return self.forward(*inputs, **options)
 
     # The parts
 
@@ -165,7 +165,8 @@ class Sequential(Module):
     """Modules one after the other: the output of each is the input of the next.
 
     A batch norm or Conv2d followed by a ReLU or LeakyReLU is computed as one op, which passes over
-    the data once less.
+    the data once less; so are a convolution followed by a batch norm that is in training, and
+    Flatten followed by a Linear layer.
     """
 
     def __init__(self, *layers: Module):
@@ -190,10 +191,30 @@ class Sequential(Module):
         layers = list(self.children())
         while layers:
             layer = layers.pop(0)
-            slope = getattr(layers[0], "activation_slope", None) if layers else None
-            if slope is not None and getattr(layer, "takes_activation_slope", False):
-                x = layer(x, slope)
+            options: dict[str, Any] = {}
+            after: Any = layers[0] if layers else None
+            if (
+                getattr(layer, "takes_then", False)
+                and hasattr(after, "of_convolution")
+                and after.training
+            ):
                 layers.pop(0)
-            else:
-                x = layer(x)
+                slope = _slope_of(layers)
+                options["then"] = after.of_convolution(1.0 if slope is None else slope)
+            elif getattr(layer, "flattens", False) and hasattr(after, "of_images"):
+                layers.pop(0)
+                layer = after.of_images
+            elif getattr(layer, "takes_activation_slope", False):
+                slope = _slope_of(layers)
+                if slope is not None:
+                    options["activation_slope"] = slope
+            x = layer(x, **options)
         return x
+
+
+def _slope_of(layers: list[Module]) -> float | None:
+    """The slope of the activation that comes next, which is taken away; None if none does."""
+    slope = getattr(layers[0], "activation_slope", None) if layers else None
+    if slope is not None:
+        layers.pop(0)
+    return slope

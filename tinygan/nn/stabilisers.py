@@ -68,7 +68,7 @@ class SpectralNorm(Module):
         """`Sequential` may fuse an activation where the layer can."""
         return getattr(self.layer, "takes_activation_slope", False)
 
-    def forward(self, x: Tensor, *activation_slope: float) -> Tensor:
+    def forward(self, x: Tensor, activation_slope: float | None = None) -> Tensor:
         if self.training:
             self._iterate(self.n_power_iterations)
         # sigma = u^T W v, with u and v held constant: the gradient of sigma by W is u v^T.
@@ -76,7 +76,7 @@ class SpectralNorm(Module):
         sigma = (self.layer.weight * Tensor(outer)).sum()
         normalised = copy.copy(self.layer)  # the same layer, but for its weight
         normalised.weight = self.layer.weight / sigma
-        return normalised(x, *activation_slope)
+        return normalised(x) if activation_slope is None else normalised(x, activation_slope)
 
     def _iterate(self, count: int) -> None:
         """Algorithm 1, step 1: towards the left and right vectors of the largest value."""

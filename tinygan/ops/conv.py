@@ -7,7 +7,9 @@ are NCHW by name; the kernels take and return NHWC views of the same memory.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from tinygan.device import array_module, to_device
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
+from tinygan.kernels.conv2d import is_for_dots
 from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
@@ -55,8 +58,10 @@ class Conv2d(Function):
     def backward(self, grad_output):
         if self.slope != 1:
             grad_output = LeakyReLUBackward(self._output, self.slope)(grad_output)
-        x, weight, *_ = self.inputs
-        need = self.needs_input_grad
+        return self.gradients(self.inputs, self.needs_input_grad, grad_output)
+
+    def gradients(self, inputs, need, grad_output):
+        x, weight, *_ = inputs
         same = (self.stride, self.padding, self.precision)
         grad_x = ConvTranspose2d(*same, x.shape[2:])(grad_output, weight) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(x, grad_output) if need[1] else None
@@ -82,8 +87,10 @@ class ConvTranspose2d(Function):
         return x.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
-        y, weight, *_ = self.inputs
-        need = self.needs_input_grad
+        return self.gradients(self.inputs, self.needs_input_grad, grad_output)
+
+    def gradients(self, inputs, need, grad_output):
+        y, weight, *_ = inputs
         same = (self.stride, self.padding, self.precision)
         grad_y = Conv2d(*same, y.shape[2:])(grad_output, weight) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(grad_output, y) if need[1] else None
@@ -117,6 +124,13 @@ class Conv2dWeightGrad(Function):
 
 
 # What users call
+
+Then = Callable[[Any, tuple[Tensor, ...]], Tensor]
+
+
+def call(node: Function, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The op's result, and nothing else."""
+    return node(*inputs)
 
 
 def pair(name: str, argument: str, value, minimum: int) -> Pair:
@@ -191,6 +205,7 @@ def conv2d(
     dilation: int = 1,
     groups: int = 1,
     activation_slope: float = 1.0,
+    then: Then = call,
 ) -> Tensor:
     """y[n, k, p, q] = bias[k] + sum over c, r, s of
     input[n, c, stride p + r - top, stride q + s - left] weight[k, c, r, s]
@@ -205,7 +220,8 @@ def conv2d(
             the bottom and on the right, as in TensorFlow.
         dilation, groups: only 1.
         activation_slope: values y <= 0 become activation_slope y: 1 for no activation, 0 for ReLU,
-            0.2 for a LeakyReLU, in the same pass. `tinygan.nn.Sequential` makes use of it.
+            0.2 for a LeakyReLU, in the same pass. `tinygan.nn.Sequential` makes use of it, and of
+        then: what makes the result of the op and its inputs, as `batch_norm_of` does.
 
     Returns:
         (n, k, p, q) with p = (h + top + bottom - r) // stride + 1, and q likewise.
@@ -231,7 +247,7 @@ def conv2d(
     inputs = (input, weight) if bias is None else (input, weight, bias)
     precision = product_precision(input.device)
     node = Conv2d(stride, (top, left), precision, output_size, activation_slope)
-    return node(*inputs)
+    return then(node, inputs)
 
 
 def conv_transpose2d(
@@ -244,6 +260,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: int = 1,
     output_size: Pair | None = None,
+    then: Then = call,
 ) -> Tensor:
     """The gradient of conv2d by its input: x[n, c, h, w] = bias[c] + sum over k, p, q of
     input[n, k, p, q] weight[k, c, h + top - stride p, w + left - stride q]
@@ -260,6 +277,7 @@ def conv_transpose2d(
         groups, dilation: only 1.
         output_size: (h, w), instead of output_padding: one of the sizes that conv2d would map to
             (p, q).
+        then: as in conv2d.
 
     Returns:
         (n, c, h, w) with h = (p - 1) stride - top - bottom + r + output_padding, w likewise.
@@ -305,7 +323,21 @@ def conv_transpose2d(
         )
     inputs = (input, weight) if bias is None else (input, weight, bias)
     padding = around[0], around[2]
-    return ConvTranspose2d(stride, padding, product_precision(input.device), output_size)(*inputs)
+    node = ConvTranspose2d(stride, padding, product_precision(input.device), output_size)
+    return then(node, inputs)
+
+
+def linear_of_images(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    """`linear(input.flatten(1), weight, bias)` of images (n, c, h, w), as a convolution with a
+    kernel of their size: it reads them in the order in which they lie in memory. None where no
+    kernel is made for that: few outputs, on a GPU."""
+    outputs, terms = weight.shape
+    if input.ndim != 4 or terms != math.prod(input.shape[1:]):
+        return None
+    taps = reshape(weight, (outputs, *input.shape[1:]))
+    if not is_for_dots(input.data, taps.data):
+        return None
+    return reshape(conv2d(input, taps, bias), (-1, outputs))
 
 
 @functools.cache  # without a bound: a captured step goes on using the arrays

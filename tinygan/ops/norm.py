@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 
-from tinygan.autograd import Function, is_grad_enabled
+from tinygan.autograd import Array, Function, grad, is_grad_enabled
+from tinygan.device import array_module
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
+from tinygan.kernels.conv_batch_norm import (
+    conv2d_batch_norm,
+    conv_transpose2d_batch_norm,
+    is_one,
+)
 from tinygan.kernels.layout import contiguous
 from tinygan.ops.activation import LeakyReLUBackward, leaky_relu
+from tinygan.ops.conv import Conv2d, ConvTranspose2d
 from tinygan.ops.reduction import mean, sum
 from tinygan.tensor import Tensor
+
+Convolution = Conv2d | ConvTranspose2d
+Running = tuple[Array, Array, float]
+"""Running mean and variance, and how far they move towards those of a batch."""
 
 
 class BatchNorm(Function):
     """u = weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the
     second; then u where u > 0, slope u elsewhere: with slope 1 no activation, with 0 ReLU.
 
-    After the forward pass ``mean`` and ``var`` (biased) hold the batch's statistics, as arrays.
+    The forward pass moves ``running`` towards the batch's statistics (kernels/batch_norm).
     """
 
     saves_inputs = True
     saves_output = True
 
-    def __init__(self, eps: float, slope: float):
-        self.eps, self.slope = eps, slope
+    def __init__(self, eps: float, slope: float, running: Running | None = None):
+        self.eps, self.slope, self.running = eps, slope, running
 
     def forward(self, x, weight, bias):
-        y, self.mean, self.var = forward_kernel(_matrix(x), weight, bias, self.eps, self.slope)
+        y, self.mean, self.var, *_ = forward_kernel(
+            _matrix(x), weight, bias, self.eps, self.slope, self.running
+        )
         return _image(y, x.shape)
 
     def backward(self, grad_output):
@@ -41,6 +55,49 @@ class BatchNorm(Function):
             self.mean, self.var, self.eps, self.slope,
         )  # fmt: skip
         return Tensor(_image(grad_x, x.shape)), Tensor(grad_weight), Tensor(grad_bias)
+
+
+class ConvBatchNorm(Function):
+    """batch norm (and activation) of what a convolution computes, as one op.
+
+    Args:
+        convolution: a Conv2d or ConvTranspose2d, which says how; it becomes no node of a graph.
+    """
+
+    saves_inputs = True
+
+    def __init__(
+        self, convolution: Convolution, eps: float, slope: float, running: Running | None = None
+    ):
+        self.convolution, self.eps, self.slope, self.running = convolution, eps, slope, running
+
+    def forward(self, x, weight, *rest):
+        *bias, gamma, beta = rest
+        how = self.convolution
+        h, y, self.mean, self.var, *_ = _kernel(how)(
+            x.transpose(0, 2, 3, 1), weight, bias[0] if bias else None, gamma, beta, self.eps,
+            self.slope, self.running, stride=how.stride, padding=how.padding,
+            output_size=how.output_size, precision=how.precision,
+        )  # fmt: skip
+        self.h = h.transpose(0, 3, 1, 2)
+        return y.transpose(0, 3, 1, 2)
+
+    def backward(self, grad_output):
+        *inputs, gamma, beta = self.inputs
+        if is_grad_enabled():  # by the two ops, from the start
+            h = copy(self.convolution)(*inputs)
+            y = BatchNorm(self.eps, self.slope)(h, gamma, beta)
+            wanted = [x for x, need in zip(self.inputs, self.needs_input_grad, strict=True) if need]
+            found = iter(grad([y], wanted, [grad_output], create_graph=True))
+            return tuple(next(found) if need else None for need in self.needs_input_grad)
+        grad_h, grad_gamma, grad_beta = backward_kernel(
+            _matrix(self.h), _matrix(grad_output.data), gamma.data, beta.data, self.mean, self.var,
+            self.eps, self.slope,
+        )  # fmt: skip
+        need = self.needs_input_grad[: len(inputs)]
+        grad_h = Tensor(_image(grad_h, self.h.shape))
+        of_inputs = self.convolution.gradients(inputs, need, grad_h)
+        return *of_inputs, Tensor(grad_gamma), Tensor(grad_beta)
 
 
 def _differentiable_gradients(x, weight, grad, eps):
@@ -102,44 +159,88 @@ def batch_norm(
         ValueError: a shape does not fit; activation_slope is negative; no running statistics in
             evaluation; a single value per channel in training, whose variance would be zero.
     """
-    if activation_slope < 0:
-        raise ValueError(f"batch_norm: activation_slope must be >= 0, got {activation_slope}")
-    if input.ndim < 2:
-        raise ValueError(f"batch_norm: input needs (n, c, ...) dimensions, got shape {input.shape}")
-    channels = input.shape[1]
-    named = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    for name, x in named.items():
-        if x is not None and x.shape != (channels,):
-            raise ValueError(
-                f"batch_norm: {name} has shape {x.shape}, expected ({channels},) for input of "
-                f"shape {input.shape}"
-            )
-    like = input.data[:0].sum(axis=tuple(i for i in range(input.ndim) if i != 1))  # zeros (c,)
-    weight = Tensor(like + 1) if weight is None else weight
-    bias = Tensor(like) if bias is None else bias
+    given = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    weight, bias = _checked(input.shape, input, given, activation_slope)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var are needed in evaluation")
-        shape = (1, channels, *(1,) * (input.ndim - 2))
+        shape = (1, -1, *(1,) * (input.ndim - 2))
         scale = weight * (running_var + eps) ** -0.5
         shift = bias - running_mean * scale
         output = input * scale.reshape(shape) + shift.reshape(shape)
         return output if activation_slope == 1 else leaky_relu(output, activation_slope)
-    count = math.prod(input.shape) // max(1, channels)
+    _check_count(input.shape)
+    node = BatchNorm(eps, activation_slope, _running(running_mean, running_var, momentum))
+    return node(input, weight, bias)
+
+
+def batch_norm_of(
+    convolution: Convolution,
+    inputs: tuple[Tensor, ...],
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    activation_slope: float = 1.0,
+) -> Tensor:
+    """`batch_norm`, in training, of what a convolution computes, as one op where there is a kernel
+    for that: for `then` of `conv2d` and `conv_transpose2d`, which give the first two arguments."""
+    arrays = inputs[0].data, inputs[1].data
+    if not is_one(_kernel(convolution), *arrays, convolution.precision):
+        return batch_norm(
+            convolution(*inputs), running_mean, running_var, weight, bias, True, momentum, eps,
+            activation_slope,
+        )  # fmt: skip
+    outputs = inputs[1].shape[0 if isinstance(convolution, Conv2d) else 1]
+    shape = (inputs[0].shape[0], outputs, *convolution.output_size)
+    given = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    weight, bias = _checked(shape, inputs[0], given, activation_slope)
+    _check_count(shape)
+    running = _running(running_mean, running_var, momentum)
+    return ConvBatchNorm(convolution, eps, activation_slope, running)(*inputs, weight, bias)
+
+
+def _kernel(convolution: Convolution):
+    is_plain = isinstance(convolution, Conv2d)
+    return conv2d_batch_norm if is_plain else conv_transpose2d_batch_norm
+
+
+def _checked(shape, input, given, slope):
+    """Weight and bias for an input of this shape, whose device and dtype are those of `input`."""
+    if slope < 0:
+        raise ValueError(f"batch_norm: activation_slope must be >= 0, got {slope}")
+    if len(shape) < 2:
+        raise ValueError(f"batch_norm: input needs (n, c, ...) dimensions, got shape {shape}")
+    channels = shape[1]
+    for name, x in given.items():
+        if x is not None and x.shape != (channels,):
+            raise ValueError(
+                f"batch_norm: {name} has shape {x.shape}, expected ({channels},) for input of "
+                f"shape {shape}"
+            )
+        if x is not None and x.device != input.device:
+            raise ValueError(f"batch_norm: {name} is on {x.device}, input on {input.device}")
+    xp, weight, bias = array_module(input.data), given["weight"], given["bias"]
+    weight = Tensor(xp.ones(channels, input.dtype)) if weight is None else weight
+    bias = Tensor(xp.zeros(channels, input.dtype)) if bias is None else bias
+    return weight, bias
+
+
+def _check_count(shape):
+    count = math.prod(shape) // max(1, shape[1])
     if count <= 1:
         raise ValueError(
-            f"batch_norm: input of shape {input.shape} has {count} value(s) per channel; training "
+            f"batch_norm: input of shape {shape} has {count} value(s) per channel; training "
             "needs 2 or more"
         )
-    node = BatchNorm(eps, activation_slope)
-    # The statistics are read before anyone can walk the graph and release them.
-    output = node(input, weight, bias)
-    if running_mean is not None and running_var is not None:
-        for running, batch in (
-            (running_mean, node.mean),
-            (running_var, node.var * (count / (count - 1))),
-        ):
-            running.data *= 1 - momentum
-            running.data += (momentum * batch).astype(running.dtype)
-            running.version += 1
-    return output
+
+
+def _running(mean: Tensor | None, var: Tensor | None, momentum: float) -> Running | None:
+    """The arrays of running statistics, which are about to be changed."""
+    if mean is None or var is None:
+        return None
+    mean.version += 1
+    var.version += 1
+    return mean.data, var.data, momentum

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tinygan.nn import Module
+from tinygan.ops import stack
 from tinygan.ops.loss import GANLoss
 from tinygan.optim import Optimizer
 from tinygan.tensor import Tensor
@@ -30,16 +31,20 @@ class StepResult(NamedTuple):
 
 
 class StepTensors(NamedTuple):
-    """A `StepResult` whose numbers are still where they were computed."""
+    """What a `StepResult` is made of, still where it was computed."""
 
     loss_d: Tensor
     loss_g: Tensor
-    logit_real: Tensor
-    logit_fake: Tensor
+    output_real: Tensor
+    output_fake: Tensor
+
+    def numbers(self) -> Tensor:
+        """Those of a `StepResult`, in one tensor: one copy brings them to the host."""
+        return stack([self.loss_d, self.loss_g, self.output_real.mean(), self.output_fake.mean()])
 
     def result(self) -> StepResult:
         """The numbers; waits for a GPU to have computed them."""
-        return StepResult(*(value.item() for value in self))
+        return StepResult(*self.numbers().tolist())
 
 
 def unchanged(images: Tensor) -> Tensor:
@@ -149,4 +154,4 @@ def gan_step_tensors(
     loss_g = generator_step(
         discriminator, optimizer_g, loss, fake, labels, view=view, regulariser=regulariser
     )
-    return StepTensors(loss_d, loss_g, output_real.mean(), output_fake.mean())
+    return StepTensors(loss_d, loss_g, output_real, output_fake)

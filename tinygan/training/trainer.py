@@ -23,7 +23,7 @@ from tinygan.training.log import JsonLines, read_json_lines, write_run_file
 from tinygan.training.progress import Progress, stop_signals
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
-from tinygan.training.step import StepResult, StepTensors, gan_step_tensors
+from tinygan.training.step import StepResult, gan_step_tensors
 
 GRID = 64  # samples in the picture of an epoch
 STEPS_PER_CHECKPOINT = 200
@@ -106,7 +106,7 @@ class Trainer:
         self.average = ExponentialMovingAverage(model.generator, settings.average_decay)
         self.sampler = BatchSampler(len(data), settings.batch_size, settings.seed)
         self.step, self._stuck, self.stopping = 0, alarms.StuckDiscriminator(), False
-        self._games: dict[bool, Callable[..., StepTensors]] = {}  # with and without a penalty
+        self._games: dict[bool, Callable[..., Tensor]] = {}  # with and without a penalty
         latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
         self.fixed_latent = model.latent(GRID, latent_stream)
         self.evaluation_latent = model.latent(samples, latent_stream)
@@ -199,14 +199,15 @@ class Trainer:
             labels = tensor(self._labels[indices], device=self.device)
         epochs = self.step / len(self.sampler)
         self.optimizer_g.lr, self.optimizer_d.lr = self.settings.rates(epochs)
-        result = self._game(epochs)(real, latent, labels).result()
+        result = StepResult(*self._game(epochs)(real, latent, labels).tolist())
         self.step += 1
         self.log.write(step=self.step, **{k: round(v, 6) for k, v in result._asdict().items()})
         self._check(result, progress)
         progress.update(len(indices), result)
 
-    def _game(self, epochs: float) -> Callable[..., StepTensors]:
-        """The step to play now, on (real, latent, labels); on a GPU captured, where it can be."""
+    def _game(self, epochs: float) -> Callable[..., Tensor]:
+        """The step to play now, on (real, latent, labels), which returns the numbers of a
+        `StepResult`; on a GPU captured, where it can be."""
         penalty = self.settings.penalty(self.step)
         key = penalty is not None
         if key in self._games:
@@ -217,10 +218,10 @@ class Trainer:
             regulariser=self.regulariser,
         )  # fmt: skip
 
-        def game(real: Tensor, latent: Tensor, labels: Tensor | None) -> StepTensors:
-            result = play(real, latent, labels)
+        def game(real: Tensor, latent: Tensor, labels: Tensor | None) -> Tensor:
+            numbers = play(real, latent, labels).numbers()
             self.average.update()
-            return result
+            return numbers
 
         if not self.settings.repeats:
             return game
