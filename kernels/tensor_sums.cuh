@@ -48,30 +48,43 @@ struct WarpSums {
   // first `rows` rows, and the sum of squares around it. The eight lanes of a column each get them.
   __device__ __forceinline__ void moments(int rows, float (&means)[per_n][2],
                                           float (&squares)[per_n][2]) const {
-    auto over_rows = [&](int j, int e, auto function) {
-      float sum = 0;
-#pragma unroll
-      for (int i = 0; i < per_m; i++) {
-#pragma unroll
-        for (int k = 0; k < 4; k += 2) {
-          if (16 * i + lane / 4 + 4 * k < rows) sum += function(sums[i][j][k + e]);
-        }
-      }
-#pragma unroll
-      for (int distance = 4; distance < 32; distance *= 2) {
-        sum += __shfl_xor_sync(0xffffffff, sum, distance);
-      }
-      return sum;
-    };
 #pragma unroll
     for (int j = 0; j < per_n; j++) {
+      float first = 0, second = 0;
+      down(j, rows, [&](int, float value, float next) { first += value, second += next; });
+      const float mean = over_lanes(first) / max(rows, 1);
+      const float mean_next = over_lanes(second) / max(rows, 1);
+      first = second = 0;
+      down(j, rows, [&](int, float value, float next) {
+        first += (value - mean) * (value - mean);
+        second += (next - mean_next) * (next - mean_next);
+      });
+      means[j][0] = mean, means[j][1] = mean_next;
+      squares[j][0] = over_lanes(first), squares[j][1] = over_lanes(second);
+    }
+  }
+
+  // Calls function(row, value, next) for the pairs that this thread holds in its j-th two columns, as
+  // far as they are in the warp's first `rows` rows.
+  template <typename Function>
+  __device__ __forceinline__ void down(int j, int rows, Function function) const {
 #pragma unroll
-      for (int e = 0; e < 2; e++) {
-        const float mean = over_rows(j, e, [](float v) { return v; }) / max(rows, 1);
-        means[j][e] = mean;
-        squares[j][e] = over_rows(j, e, [&](float v) { return (v - mean) * (v - mean); });
+    for (int i = 0; i < per_m; i++) {
+#pragma unroll
+      for (int k = 0; k < 4; k += 2) {
+        const int place = 16 * i + lane / 4 + 4 * k;
+        if (place < rows) function(row + place, sums[i][j][k], sums[i][j][k + 1]);
       }
     }
+  }
+
+  // Adds up `value` over the eight lanes of a column, of which each gets the sum.
+  __device__ __forceinline__ static float over_lanes(float value) {
+#pragma unroll
+    for (int distance = 4; distance < 32; distance *= 2) {
+      value += __shfl_xor_sync(0xffffffff, value, distance);
+    }
+    return value;
   }
 
   // Calls function(row, column, value, next) for each pair of neighbours in a row that this thread

@@ -12,6 +12,8 @@ import tinygan
 from tinygan import nn
 from tinygan.autograd import graph_nodes
 from tinygan.nn import init
+from tinygan.ops import norm
+from tinygan.ops.norm import backward_kernel
 
 
 class Net(nn.Module):
@@ -357,6 +359,55 @@ def test_sequential_flattens_nothing_where_a_kernel_reads_images(outputs, device
         assert np.abs((a - b).cpu().numpy()).max() < 1e-5
     with pytest.raises(ValueError, match="linear: input of shape"):
         net(tinygan.zeros(2, 16, 5, 6, device=device))
+
+
+@pytest.mark.parametrize("used", ["once", "twice"])
+@pytest.mark.parametrize("make", [nn.Conv2d, nn.ConvTranspose2d])
+def test_a_convolutions_gradient_brings_that_of_the_batch_norm_before_it(
+    make, used, device, rng, monkeypatch
+):
+    calls = []
+
+    def counted(*args):
+        calls.append(args[0].shape)
+        return backward_kernel(*args)
+
+    monkeypatch.setattr(norm, "backward_kernel", counted)
+    # Two batch norms: one by itself, one in a convolution's op.
+    first = nn.BatchNorm2d(8)
+    second = nn.Sequential(make(8, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4))
+    third, fourth = make(4, 8, 4, 2, 1).to(device), make(8, 4, 4, 2, 1).to(device)
+    for part in (first, second):
+        part.to(device)
+    for part in (first, second[1]):
+        init.normal_(part.weight, 1.0, 0.5)
+        init.normal_(part.bias)
+    x = tinygan.tensor(rng.standard_normal((3, 8, 6, 4)), "float32", device, requires_grad=True)
+    u = tinygan.tensor(rng.standard_normal((3, 8, 6, 4)), "float32", device)
+
+    def gradients(identity):
+        y = first(x, activation_slope=0.2)
+        h = second(identity(y))
+        result = (third(identity(h)) ** 2).sum()
+        if used == "twice":
+            result = result + (y * u).sum() + fourth(identity(y)).sum()
+        wanted = [x, *(p for part in (first, second, third) for p in part.parameters())]
+        return [g.cpu().numpy() for g in tinygan.grad(result, wanted)]
+
+    tinygan.set_float32_matmul_precision("high")
+    try:
+        theirs = gradients(lambda tensor: tensor * 1.0)  # which no batch norm has computed
+        assert calls == [(72, 4), (72, 8)]
+        ours = gradients(lambda tensor: tensor)
+    finally:
+        tinygan.set_float32_matmul_precision("highest")
+    by_itself = [] if device != "cpu" else [(72, 4)]
+    if device == "cpu" or used == "twice":  # the sum of two gradients is another one
+        by_itself.append((72, 8))
+    assert calls[2:] == by_itself
+    for a, b in zip(ours, theirs, strict=True):
+        # The same products, some hundred of them, summed up in another order.
+        assert np.abs(a - b).max() <= 5e-6 * np.abs(b).max()
 
 
 @pytest.mark.parametrize("slope", [None, 0.2])

@@ -50,6 +50,22 @@ merge(double* __restrict__ parts, double* __restrict__ fewer, int count, int eac
   part.squares(j) = all.squares;
 }
 
+// fewer[i] = the sums of the parts of grad_sums from i * each on, `each` of them.
+__global__ void __launch_bounds__(columns * lines)
+merge_sums(const double* __restrict__ parts, double* __restrict__ fewer, int count, int each, int c) {
+  __shared__ double sums[lines][columns];
+  const int j = blockIdx.x * columns + threadIdx.x;
+  const int first = blockIdx.y * each, last = min(first + each, count);
+  for (int which = 0; which < 2; which++) {  // of_weight, then of_bias
+    double sum = 0;
+    for (int part = first + threadIdx.y; part < last && j < c; part += lines) {
+      sum += parts[(2ll * part + which) * c + j];
+    }
+    sum = over_lines(sum, sums);
+    if (threadIdx.y == 0 && j < c) fewer[(2ll * blockIdx.y + which) * c + j] = sum;
+  }
+}
+
 template <typename T>
 __global__ void __launch_bounds__(columns * lines)
 grad_x(const T* __restrict__ x, const T* __restrict__ grad_y, const T* __restrict__ weight,

@@ -20,7 +20,7 @@ PARTS = Source(
 COLUMNS = Source(
     "batch_norm/3_columns.cu",
     [f"{name}<{dtype}>" for dtype in _TYPES
-     for name in ("moments", "normalise", "grad_sums", "grad_x")] + ["merge"],
+     for name in ("moments", "normalise", "grad_sums", "grad_x")] + ["merge", "merge_sums"],
 )  # fmt: skip
 THREADS = 256
 
@@ -110,17 +110,24 @@ def batch_norm_columns(x, weight, bias, eps, slope, running=None):
     return normalised(x, moments, weight, bias, eps, slope, running)
 
 
+def _few(kernel, many, c):
+    """As many parts as each block of the next kernel may read."""
+    if len(many) <= 2 * _MOST_PARTS:
+        return many
+    each = parts(len(many), _MOST_PARTS)
+    few = empty((parts(len(many), each), many.shape[1]), np.float64)
+    COLUMNS.launch(
+        kernel, (parts(c, 32), len(few)), (32, 8),
+        (many, few, np.int32(len(many)), np.int32(each), np.int32(c)),
+    )  # fmt: skip
+    return few
+
+
 def normalised(x, moments, weight, bias, eps, slope, running):
     """What `batch_norm` returns, given the moments of parts of the rows (sums.cuh)."""
     weight, bias = contiguous(weight), contiguous(bias)
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
-    if len(moments) > 2 * _MOST_PARTS:
-        many, each = moments, parts(len(moments), _MOST_PARTS)
-        moments = empty((parts(len(many), each), 1 + 2 * c), np.float64)
-        COLUMNS.launch(
-            "merge", (parts(c, 32), len(moments)), (32, 8),
-            (many, moments, np.int32(len(many)), np.int32(each), np.int32(c)),
-        )  # fmt: skip
+    moments = _few("merge", moments, c)
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     grid, rows_of_block = _blocks(m, c)
     here = running is not None and all(
@@ -138,18 +145,26 @@ def normalised(x, moments, weight, bias, eps, slope, running):
 def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):
     arrays = [contiguous(array) for array in (x, grad_y, weight, bias, mean, var)]
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
-    result, grad_weight, grad_bias = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     count, rows = cut(m, most=_MOST_PARTS)
-    partial = empty((count, 2, c), np.float64)
-    sizes = np.int64(m), np.int32(c)
+    sums = empty((count, 2 * c), np.float64)
     COLUMNS.launch(
         f"grad_sums<{name}>", (parts(c, 32), count), (32, 8),
-        (*arrays, partial, *sizes, np.int64(rows), t(eps), t(slope)),
+        (*arrays, sums, np.int64(m), np.int32(c), np.int64(rows), t(eps), t(slope)),
     )  # fmt: skip
+    x, grad_y, *statistics = arrays
+    return gradients(x, grad_y, sums, *statistics, eps, slope)
+
+
+def gradients(x, grad_y, sums, weight, bias, mean, var, eps, slope):
+    """What `batch_norm_backward` returns, given the sums of parts of the rows (sums.cuh). Arrays
+    are contiguous."""
+    (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
+    sums = _few("merge_sums", sums, c)
+    result, grad_weight, grad_bias = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     grid, rows_of_block = _blocks(m, c)
     COLUMNS.launch(
         f"grad_x<{name}>", grid, (32, 8),
-        (*arrays, partial, grad_weight, grad_bias, result, np.int32(count), *sizes, rows_of_block,
-         t(eps), t(slope)),
+        (x, grad_y, weight, bias, mean, var, sums, grad_weight, grad_bias, result,
+         np.int32(len(sums)), np.int64(m), np.int32(c), rows_of_block, t(eps), t(slope)),
     )  # fmt: skip
     return result, grad_weight, grad_bias

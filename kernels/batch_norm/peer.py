@@ -30,6 +30,14 @@ def activated(y, slope):
     return torch.relu_(y) if slope == 0 else torch.nn.functional.leaky_relu_(y, slope)
 
 
+def behind_activation(grad, y, slope):
+    import torch
+
+    if slope == 0:
+        return torch.ops.aten.threshold_backward(grad, y, 0)
+    return grad if slope == 1 else torch.ops.aten.leaky_relu_backward(grad, y, slope, True)
+
+
 def batch_norm_backward(x, grad_y, weight, bias, mean, var, eps, slope):
     import torch
 
@@ -40,11 +48,7 @@ def batch_norm_backward(x, grad_y, weight, bias, mean, var, eps, slope):
     y = (x - mean) * inverse * weight + bias  # what the forward pass would have left
 
     def backward():
-        grad = grad_y
-        if slope == 0:
-            grad = torch.ops.aten.threshold_backward(grad_y, y, 0)
-        elif slope != 1:
-            grad = torch.ops.aten.leaky_relu_backward(grad_y, y, slope, True)
+        grad = behind_activation(grad_y, y, slope)
         return torch.ops.aten.native_batch_norm_backward(
             grad, x, weight, None, None, mean, inverse, True, eps, [True, True, True]
         )

@@ -12,13 +12,16 @@
 #include "conv2d/stores.cuh"
 #include "tensor_pipeline.cuh"
 
-// moments: null, or where those of the tiles' rows go (one part for each tile), for a batch norm.
+// parts: null, or where what a batch norm sums up over its rows goes, a part for each tile: moments of
+// the result, or, where x_of is what it normalised, the sums of its backward pass.
 // weight_along: whether its channels that are summed over are neighbours in memory (else the others).
 template <Kind kind, int side, bool weight_along>
 __global__ void __launch_bounds__(2 * side, side == 64 ? 4 : 1)
 conv2d(const float* __restrict__ x, const float* __restrict__ weight,
        const float* __restrict__ bias, float* __restrict__ y, Shape shape, float slope,
-       double* __restrict__ moments) {
+       double* __restrict__ parts, const float* __restrict__ x_of, const float* __restrict__ weight_of,
+       const float* __restrict__ bias_of, const float* __restrict__ mean_of,
+       const float* __restrict__ var_of, float eps_of, float slope_of) {
   using Pipeline = TensorPipeline<kind, side, true, weight_along>;
   extern __shared__ __align__(16) char memory[];
   Pipeline pipeline(reinterpret_cast<typename Pipeline::Stage*>(memory));
@@ -26,10 +29,17 @@ conv2d(const float* __restrict__ x, const float* __restrict__ weight,
   pipeline.multiply(WindowRows<float>{x, shape}, first_row, WeightColumns<float>{weight, shape},
                     first_column, 0, shape.r * shape.s * shape.c);
   store_y(pipeline, first_row, first_column, bias, y, shape, slope);
-  if (moments) {
-    __syncthreads();  // all are done with the factors in shared memory
-    store_moments<side>(pipeline, min(shape.pixels_y() - first_row, side), first_column, bias,
-                        Part(moments, blockIdx.x, shape.k), reinterpret_cast<float*>(memory));
+  if (!parts) return;
+  const int rows = min(shape.pixels_y() - first_row, side);
+  float* const scratch = reinterpret_cast<float*>(memory);
+  __syncthreads();  // all are done with the factors in shared memory
+  if (x_of) {
+    store_grad_sums<side>(
+        pipeline, rows, first_column, {x_of, weight_of, bias_of, mean_of, var_of, eps_of, slope_of},
+        shape.k, [&](int i) { return static_cast<long long>(first_row + i); },
+        parts + 2ll * blockIdx.x * shape.k, scratch);
+  } else {
+    store_moments<side>(pipeline, rows, first_column, bias, Part(parts, blockIdx.x, shape.k), scratch);
   }
 }
 
@@ -37,24 +47,41 @@ template <Kind kind, int side, bool weight_along>
 __global__ void __launch_bounds__(2 * side, side == 64 ? 4 : 1)
 conv_transpose2d(const float* __restrict__ y, const float* __restrict__ weight,
                  const float* __restrict__ bias, float* __restrict__ x, Shape shape,
-                 double* __restrict__ moments) {
+                 double* __restrict__ parts, const float* __restrict__ x_of,
+                 const float* __restrict__ weight_of, const float* __restrict__ bias_of,
+                 const float* __restrict__ mean_of, const float* __restrict__ var_of, float eps_of,
+                 float slope_of) {
   using Pipeline = TensorPipeline<kind, side, true, weight_along>;
   extern __shared__ __align__(16) char memory[];
   const Phase phase(shape, blockIdx.z);
   const int first_row = blockIdx.x * side, first_column = blockIdx.y * side;
   const long long number = static_cast<long long>(blockIdx.z) * gridDim.x + blockIdx.x;
   if (first_row >= phase.pixels()) {  // the whole block: phases differ in size
-    if (moments && blockIdx.y == 0 && threadIdx.x == 0) Part(moments, number, shape.c).count() = 0;
+    const int column = first_column + threadIdx.x;
+    if (!parts) return;
+    if (x_of) {
+      double* const part = parts + 2 * number * shape.c;
+      if (threadIdx.x < side && column < shape.c) part[column] = part[shape.c + column] = 0;
+    } else if (column == 0) {
+      Part(parts, number, shape.c).count() = 0;
+    }
     return;
   }
   Pipeline pipeline(reinterpret_cast<typename Pipeline::Stage*>(memory));
   pipeline.multiply(PhaseRows<float>{y, phase}, first_row, PhaseColumns<float>{weight, phase},
                     first_column, 0, phase.terms());
   store_x(pipeline, first_row, first_column, bias, x, phase);
-  if (moments) {
-    __syncthreads();  // all are done with the factors in shared memory
-    store_moments<side>(pipeline, min(phase.pixels() - first_row, side), first_column, bias,
-                        Part(moments, number, shape.c), reinterpret_cast<float*>(memory));
+  if (!parts) return;
+  const int rows = min(phase.pixels() - first_row, side);
+  float* const scratch = reinterpret_cast<float*>(memory);
+  __syncthreads();  // all are done with the factors in shared memory
+  if (x_of) {
+    store_grad_sums<side>(
+        pipeline, rows, first_column, {x_of, weight_of, bias_of, mean_of, var_of, eps_of, slope_of},
+        shape.c, [&](int i) { return phase.pixel_of_x(first_row + i); },
+        parts + 2 * number * shape.c, scratch);
+  } else {
+    store_moments<side>(pipeline, rows, first_column, bias, Part(parts, number, shape.c), scratch);
   }
 }
 

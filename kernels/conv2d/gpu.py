@@ -92,7 +92,7 @@ class _Rung:
         """The weight without gaps, in whichever order."""
         return weight if _in_memory(weight).flags.c_contiguous else contiguous(weight)
 
-    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, moments=False):
+    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, sums_of=None):
         tile, template = self.tiles[0], self.kind or name_of(dtype)
         if len(self.tiles) > 1:
             tile = (largest_tile(rows, columns, [side for side, _ in self.tiles], depth),) * 2
@@ -102,8 +102,12 @@ class _Rung:
 
 
 class _Pipeline(_Rung):
-    """The rung whose launch can return the moments of what it computes: an array with a part for
-    each tile of rows (batch_norm/part.cuh)."""
+    """The rung whose launch can return what a batch norm sums up over the rows of the result: an
+    array with a part for each tile of rows.
+
+    ``sums_of``: () for the moments (batch_norm/part.cuh); (x, weight, bias, mean, var, eps, slope)
+    of a batch norm for the sums of its backward pass, whose gradient the result is.
+    """
 
     def __init__(self, kind):
         super().__init__(PIPELINE, None, [(side, side) for side in SIDES], kind)
@@ -117,7 +121,7 @@ class _Pipeline(_Rung):
             order = [2, 3, 1, 0]
         return aligned(weight.transpose(order)).transpose(np.argsort(order).tolist())
 
-    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, moments=False):
+    def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, sums_of=None):
         side = largest_tile(rows, columns, SIDES, depth)
         grid = (parts(rows, side), parts(columns, side), depth)
         template, along = f"{KINDS[self.kind]}, {side}", (False, False)
@@ -126,11 +130,13 @@ class _Pipeline(_Rung):
             along = (True, weight.strides[summed] == weight.itemsize)
             template += f", {flag(along[1])}"
         shared_bytes = pipeline_bytes(self.kind, side, *along)
-        result = None
-        if moments:
-            result = empty((grid[0] * depth, 1 + 2 * columns), np.float64)
+        result, null = None, np.uintp(0)
+        if sums_of is not None:
+            result = empty((grid[0] * depth, 2 * columns + (not sums_of)), np.float64)
         if weight is not None:
-            args = (*args, np.uintp(0) if result is None else result)
+            *arrays, eps, slope = sums_of or [*5 * [null], 0, 1]
+            args = (*args, null if result is None else result, *arrays, dtype.type(eps),
+                    dtype.type(slope))  # fmt: skip
         self.source.launch(f"{name}<{template}>", grid, (2 * side,), args, shared_bytes)
         return result
 
@@ -146,7 +152,7 @@ _RUNGS = {
 }
 
 
-def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0, moments=False):
+def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0, sums_of=None):
     x, weight = rung.contiguous(x), rung.dense(weight)
     y = empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     if y.size:
@@ -154,12 +160,12 @@ def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0, mo
         bias = np.uintp(0) if bias is None else contiguous(bias)
         args = (x, _in_memory(weight), bias, y, shape, x.dtype.type(slope))
         found = rung.launch(
-            "conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype, 1, weight, moments
+            "conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype, 1, weight, sums_of
         )
-    return (y, found) if moments else y
+    return y if sums_of is None else (y, found)
 
 
-def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size, moments=False):
+def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size, sums_of=None):
     y, weight = rung.contiguous(y), rung.dense(weight)
     x = empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     if x.size:
@@ -171,9 +177,9 @@ def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size, mom
             phases = stride[0] * stride[1]
             rows = x.shape[0] * parts(x.shape[1], stride[0]) * parts(x.shape[2], stride[1])
         found = rung.launch(
-            "conv_transpose2d", rows, x.shape[3], args, y.dtype, phases, weight, moments
+            "conv_transpose2d", rows, x.shape[3], args, y.dtype, phases, weight, sums_of
         )
-    return (x, found) if moments else x
+    return x if sums_of is None else (x, found)
 
 
 def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
@@ -205,9 +211,9 @@ def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
     return grad.transpose(0, 3, 1, 2)
 
 
-def with_moments(name, kind, *args, **options):
-    """The result of a convolution in pipelines, and its moments."""
-    return globals()[name](_RUNGS[f"{kind}_pipeline"], *args, **options, moments=True)
+def with_sums(name, kind, sums_of, *args, **options):
+    """The result of a convolution in pipelines, and what `_Pipeline.launch` returns."""
+    return globals()[name](_RUNGS[f"{kind}_pipeline"], *args, **options, sums_of=sums_of)
 
 
 for _name, _rung in _RUNGS.items():

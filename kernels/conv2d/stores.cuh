@@ -2,6 +2,7 @@
 // whose first value is that of (first_row, first_column), in pairs (tensor_sums.cuh).
 #pragma once
 
+#include "batch_norm/normalise.cuh"
 #include "batch_norm/part.cuh"
 #include "conv2d/operands.cuh"
 #include "tensor_sums.cuh"
@@ -86,4 +87,56 @@ __device__ __forceinline__ void store_moments(const Sums& sums, int rows, int fi
   if (column == 0) part.count() = rows;
   part.mean(column) = means[0][i] + difference * share + (bias ? bias[column] : 0.0f);
   part.squares(column) = squares[0][i] + squares[1][i] + difference * difference * first * share;
+}
+
+// A batch norm whose backward pass takes the sums as its gradient: x, as large as the result, is what
+// it normalised. Null where there is none.
+struct Behind {
+  const float *x, *weight, *bias, *mean, *var;
+  float eps, slope;
+};
+
+// What that backward pass sums up over the first `rows` rows of the tile: part[0][c] of gradient z,
+// part[1][c] of the gradient behind the activation. Asks for an even number of channels; place_of says
+// where in x a row is. The rest is as above.
+template <int side, typename Sums, typename PlaceOf>
+__device__ __forceinline__ void store_grad_sums(const Sums& sums, int rows, int first_column,
+                                                const Behind& norm, int channels, PlaceOf place_of,
+                                                double* part, float* scratch) {
+  constexpr int half = side / 2;
+  float (*const weights)[side] = reinterpret_cast<float (*)[side]>(scratch);  // of either half
+  float (*const biases)[side] = weights + 2;
+#pragma unroll
+  for (int j = 0; j < 4; j++) {
+    const int in_tile = sums.column + 8 * j + 2 * (sums.lane % 4), k = first_column + in_tile;
+    float of_weight[2] = {}, of_bias[2] = {};
+    if (k < channels) {
+      const Column<float> column(norm.weight[k], norm.bias[k], norm.mean[k], norm.var[k], norm.eps);
+      const Column<float> next(norm.weight[k + 1], norm.bias[k + 1], norm.mean[k + 1],
+                               norm.var[k + 1], norm.eps);
+      auto add = [&](int e, const Column<float>& of, float x, float grad) {
+        grad = of.grad(x, grad, norm.slope);
+        of_weight[e] += grad * of.z(x);
+        of_bias[e] += grad;
+      };
+      sums.down(j, min(max(rows - sums.row, 0), half), [&](int i, float grad, float grad_next) {
+        const float2 x = *reinterpret_cast<const float2*>(norm.x + place_of(i) * channels + k);
+        add(0, column, x.x, grad);
+        add(1, next, x.y, grad_next);
+      });
+    }
+#pragma unroll
+    for (int e = 0; e < 2; e++) {
+      const float weight = sums.over_lanes(of_weight[e]), bias = sums.over_lanes(of_bias[e]);
+      if (sums.lane < 4) {
+        weights[sums.row / half][in_tile + e] = weight;
+        biases[sums.row / half][in_tile + e] = bias;
+      }
+    }
+  }
+  __syncthreads();
+  const int i = threadIdx.x, column = first_column + i;
+  if (i >= side || column >= channels) return;
+  part[column] = weights[0][i] + weights[1][i];
+  part[channels + column] = biases[0][i] + biases[1][i];
 }

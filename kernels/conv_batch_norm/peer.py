@@ -35,3 +35,39 @@ def conv2d_batch_norm(x, weight, bias, *rest, precision=None, **options):
 def conv_transpose2d_batch_norm(x, weight, bias, *rest, precision=None, **options):
     modes = convolution.conv_transpose2d(x, weight, bias, precision=precision, **options)
     return _peer(modes, *rest)
+
+
+def _peer_backward(modes, h, gamma, beta, mean, var, eps, slope):
+    import torch
+
+    h, gamma, beta, mean, var = (torch.from_dlpack(x) for x in (h, gamma, beta, mean, var))
+
+    def mode(run):
+        kind = run().dtype
+        image, scale = h.permute(0, 3, 1, 2).to(kind), gamma.to(kind)
+        inverse = (var.double() + eps).rsqrt().to(var.dtype)
+        y = (h - mean) * inverse * gamma + beta  # what the forward pass would have left
+        y = y.permute(0, 3, 1, 2).to(kind)
+
+        def both():
+            grad = run()
+            of_y = batch_norm.behind_activation(grad.permute(0, 3, 1, 2), y, slope)
+            of_h, *of_affine = torch.ops.aten.native_batch_norm_backward(
+                of_y, image, scale, None, None, mean, inverse, True, eps, [True, True, True]
+            )
+            return grad, of_h.permute(0, 2, 3, 1), *of_affine
+
+        return both
+
+    return {name: mode(run) for name, run in modes.items()}
+
+
+def conv2d_batch_norm_backward(y, weight, *rest, precision=None, **options):
+    return _peer_backward(
+        convolution.conv2d(y, weight, None, precision=precision, **options), *rest
+    )
+
+
+def conv_transpose2d_batch_norm_backward(y, weight, *rest, precision=None, **options):
+    modes = convolution.conv_transpose2d(y, weight, None, precision=precision, **options)
+    return _peer_backward(modes, *rest)

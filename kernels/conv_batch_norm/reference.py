@@ -15,3 +15,17 @@ def conv2d_batch_norm(x, weight, bias, *rest, **options):
 
 def conv_transpose2d_batch_norm(x, weight, bias, *rest, **options):
     return _normalised(convolution.conv_transpose2d(x, weight, bias, **options), *rest)
+
+
+def _gradients(grad, h, *rest):
+    matrices = [image.reshape(-1, image.shape[-1]) for image in (h, grad)]
+    grad_h, *of_affine = batch_norm.batch_norm_backward(*matrices, *rest)
+    return grad, grad_h.reshape(h.shape), *of_affine
+
+
+def conv2d_batch_norm_backward(y, weight, h, *rest, **options):
+    return _gradients(convolution.conv2d(y, weight, None, **options), h, *rest)
+
+
+def conv_transpose2d_batch_norm_backward(y, weight, h, *rest, **options):
+    return _gradients(convolution.conv_transpose2d(y, weight, None, **options), h, *rest)

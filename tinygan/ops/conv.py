@@ -63,7 +63,8 @@ class Conv2d(Function):
     def gradients(self, inputs, need, grad_output):
         x, weight, *_ = inputs
         same = (self.stride, self.padding, self.precision)
-        grad_x = ConvTranspose2d(*same, x.shape[2:])(grad_output, weight) if need[0] else None
+        by_x = ConvTranspose2d(*same, x.shape[2:])
+        grad_x = _gradient(x, by_x, (grad_output, weight)) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(x, grad_output) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
         return (grad_x, grad_w, grad_b)[: len(need)]
@@ -92,7 +93,8 @@ class ConvTranspose2d(Function):
     def gradients(self, inputs, need, grad_output):
         y, weight, *_ = inputs
         same = (self.stride, self.padding, self.precision)
-        grad_y = Conv2d(*same, y.shape[2:])(grad_output, weight) if need[0] else None
+        by_y = Conv2d(*same, y.shape[2:])
+        grad_y = _gradient(y, by_y, (grad_output, weight)) if need[0] else None
         grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(grad_output, y) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
         return (grad_y, grad_w, grad_b)[: len(need)]
@@ -121,6 +123,13 @@ class Conv2dWeightGrad(Function):
             ConvTranspose2d(*same, x.shape[2:])(y, grad_output) if need_x else None,
             Conv2d(*same, y.shape[2:])(x, grad_output) if need_y else None,
         )
+
+
+def _gradient(x: Tensor, convolution: Function, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The gradient of x, which a convolution computes: together with what comes behind it, if the
+    op that computed x knows how."""
+    both = getattr(x.grad_fn, "gradient_by", None)
+    return convolution(*inputs) if both is None else both(convolution, inputs)
 
 
 # What users call

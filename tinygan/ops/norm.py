@@ -11,7 +11,9 @@ from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
 from tinygan.kernels.conv_batch_norm import (
     conv2d_batch_norm,
+    conv2d_batch_norm_backward,
     conv_transpose2d_batch_norm,
+    conv_transpose2d_batch_norm_backward,
     is_one,
 )
 from tinygan.kernels.layout import contiguous
@@ -25,7 +27,49 @@ Running = tuple[Array, Array, float]
 """Running mean and variance, and how far they move towards those of a batch."""
 
 
-class BatchNorm(Function):
+class _Normalisation(Function):
+    """What a batch norm and a convolution with one have in common, where no graph is recorded.
+
+    After the forward pass, ``h`` (n, c, ...) is what was normalised, with these statistics. The
+    gradient may come from a convolution that has computed this op's own gradients with it: they
+    are kept with the gradient that they belong to. It is another one that arrives when the output
+    was used twice, and the two were added.
+    """
+
+    eps: float
+    slope: float
+    known: tuple[Tensor, tuple[Array, ...]] | None = None
+
+    def gradient_by(self, convolution: Convolution, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The gradient of the output, as a convolution of `inputs` computes it."""
+        kernel = _backward_kernel(convolution)
+        y, weight = (x.data for x in inputs)
+        one = is_one(kernel, y, weight, convolution.precision)
+        if is_grad_enabled() or self.released or self.h.ndim != 4 or not one:
+            return convolution(*inputs)
+        grad, grad_h, *of_affine = kernel(
+            y.transpose(0, 2, 3, 1), weight, self.h.transpose(0, 2, 3, 1),
+            *self.affine, self.mean, self.var, self.eps, self.slope,
+            stride=convolution.stride, padding=convolution.padding,
+            output_size=convolution.output_size, precision=convolution.precision,
+        )  # fmt: skip
+        result = Tensor(grad.transpose(0, 3, 1, 2))
+        self.known = result, (grad_h.transpose(0, 3, 1, 2), *of_affine)
+        return result
+
+    def gradients_of_norm(self, grad_output):
+        """Of h, weight and bias."""
+        known, self.known = self.known, None
+        if known is not None and known[0] is grad_output:
+            return known[1]
+        grad_h, *of_affine = backward_kernel(
+            _matrix(self.h), _matrix(grad_output.data), *self.affine, self.mean, self.var,
+            self.eps, self.slope,
+        )  # fmt: skip
+        return _image(grad_h, self.h.shape), *of_affine
+
+
+class BatchNorm(_Normalisation):
     """u = weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the
     second; then u where u > 0, slope u elsewhere: with slope 1 no activation, with 0 ReLU.
 
@@ -39,25 +83,23 @@ class BatchNorm(Function):
         self.eps, self.slope, self.running = eps, slope, running
 
     def forward(self, x, weight, bias):
+        matrix, self.affine = _matrix(x), (weight, bias)
         y, self.mean, self.var, *_ = forward_kernel(
-            _matrix(x), weight, bias, self.eps, self.slope, self.running
+            matrix, weight, bias, self.eps, self.slope, self.running
         )
+        self.h = _image(matrix, x.shape)
         return _image(y, x.shape)
 
     def backward(self, grad_output):
-        x, weight, bias = self.inputs
+        x, weight, _ = self.inputs
         if is_grad_enabled():
             if self.slope != 1:
                 grad_output = LeakyReLUBackward(self.output.data, self.slope)(grad_output)
             return _differentiable_gradients(x, weight, grad_output, self.eps)
-        grad_x, grad_weight, grad_bias = backward_kernel(
-            _matrix(x.data), _matrix(grad_output.data), weight.data, bias.data,
-            self.mean, self.var, self.eps, self.slope,
-        )  # fmt: skip
-        return Tensor(_image(grad_x, x.shape)), Tensor(grad_weight), Tensor(grad_bias)
+        return tuple(map(Tensor, self.gradients_of_norm(grad_output)))
 
 
-class ConvBatchNorm(Function):
+class ConvBatchNorm(_Normalisation):
     """batch norm (and activation) of what a convolution computes, as one op.
 
     Args:
@@ -79,7 +121,7 @@ class ConvBatchNorm(Function):
             self.slope, self.running, stride=how.stride, padding=how.padding,
             output_size=how.output_size, precision=how.precision,
         )  # fmt: skip
-        self.h = h.transpose(0, 3, 1, 2)
+        self.h, self.affine = h.transpose(0, 3, 1, 2), (gamma, beta)
         return y.transpose(0, 3, 1, 2)
 
     def backward(self, grad_output):
@@ -90,14 +132,9 @@ class ConvBatchNorm(Function):
             wanted = [x for x, need in zip(self.inputs, self.needs_input_grad, strict=True) if need]
             found = iter(grad([y], wanted, [grad_output], create_graph=True))
             return tuple(next(found) if need else None for need in self.needs_input_grad)
-        grad_h, grad_gamma, grad_beta = backward_kernel(
-            _matrix(self.h), _matrix(grad_output.data), gamma.data, beta.data, self.mean, self.var,
-            self.eps, self.slope,
-        )  # fmt: skip
+        grad_h, *of_affine = map(Tensor, self.gradients_of_norm(grad_output))
         need = self.needs_input_grad[: len(inputs)]
-        grad_h = Tensor(_image(grad_h, self.h.shape))
-        of_inputs = self.convolution.gradients(inputs, need, grad_h)
-        return *of_inputs, Tensor(grad_gamma), Tensor(grad_beta)
+        return *self.convolution.gradients(inputs, need, grad_h), *of_affine
 
 
 def _differentiable_gradients(x, weight, grad, eps):
@@ -205,6 +242,11 @@ def batch_norm_of(
 def _kernel(convolution: Convolution):
     is_plain = isinstance(convolution, Conv2d)
     return conv2d_batch_norm if is_plain else conv_transpose2d_batch_norm
+
+
+def _backward_kernel(convolution: Convolution):
+    is_plain = isinstance(convolution, Conv2d)
+    return conv2d_batch_norm_backward if is_plain else conv_transpose2d_batch_norm_backward
 
 
 def _checked(shape, input, given, slope):
