@@ -143,16 +143,17 @@ def normalised(x, moments, weight, bias, eps, slope, running):
 
 
 def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):
-    arrays = [contiguous(array) for array in (x, grad_y, weight, bias, mean, var)]
+    x, grad_y = contiguous(x), contiguous(grad_y)
+    weight, bias, mean, var = map(contiguous, (weight, bias, mean, var))
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     count, rows = cut(m, most=_MOST_PARTS)
     sums = empty((count, 2 * c), np.float64)
     COLUMNS.launch(
         f"grad_sums<{name}>", (parts(c, 32), count), (32, 8),
-        (*arrays, sums, np.int64(m), np.int32(c), np.int64(rows), t(eps), t(slope)),
+        (x, grad_y, weight, bias, mean, var, sums, np.int64(m), np.int32(c), np.int64(rows),
+         t(eps), t(slope)),
     )  # fmt: skip
-    x, grad_y, *statistics = arrays
-    return gradients(x, grad_y, sums, *statistics, eps, slope)
+    return gradients(x, grad_y, sums, weight, bias, mean, var, eps, slope)
 
 
 def gradients(x, grad_y, sums, weight, bias, mean, var, eps, slope):

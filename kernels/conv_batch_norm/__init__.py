@@ -18,8 +18,8 @@ And on the way back, where a convolution computes the gradient of what a batch n
     conv_transpose2d_batch_norm_backward: likewise, with grad = conv_transpose2d(y, weight)
 
 as `kernels/conv2d` and `kernels/batch_norm` define them, but on images: h, y, grad, grad_h
-(n, height, width, c). With `running`, its two arrays are moved and returned, too. There are at least
-two pixels. The op is used where `is_one` says that it is more than two.
+(n, height, width, c). With `running`, its two arrays are moved and returned, too. There are at
+least two pixels. The op is used where `is_one` says that it is more than two.
 """
 
 import numpy as np

@@ -38,6 +38,10 @@ class _Normalisation(Function):
 
     eps: float
     slope: float
+    h: Array
+    affine: tuple[Array, Array]
+    mean: Array
+    var: Array
     known: tuple[Tensor, tuple[Array, ...]] | None = None
 
     def gradient_by(self, convolution: Convolution, inputs: tuple[Tensor, ...]) -> Tensor:
