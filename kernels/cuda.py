@@ -100,13 +100,6 @@ def empty(shape, dtype):
     return cupy.empty(shape, dtype)
 
 
-def zeros(shape, dtype):
-    """An array of zeros on the current device."""
-    import cupy
-
-    return cupy.zeros(shape, dtype)
-
-
 def contiguous(array):
     """The array itself when it is contiguous, else a copy."""
     import cupy

@@ -92,6 +92,11 @@ def same_order(array, model) -> bool:
     )
 
 
+def memory_order(array) -> list[int]:
+    """The dimensions as they lie in memory, the one of the largest steps first."""
+    return sorted(range(array.ndim), key=lambda i: -array.strides[i])
+
+
 def parts(size: int, part: int) -> int:
     """How many parts of length `part` cover `size`."""
     return -(-size // part)

@@ -22,6 +22,7 @@ from tinygan.kernels.emulator.trials import (
     reference,
 )
 from tinygan.kernels.ladder import Ladder, relative_error
+from tinygan.kernels.memory import same_order
 from tinygan.kernels.parallel import parallel
 
 for package in pkgutil.iter_modules(tinygan.kernels.__path__):
@@ -181,6 +182,21 @@ def test_any_strides_are_accepted(ladder, rung, layout, device):
         assert error < bound(rung, "float32"), name
 
 
+@pytest.mark.parametrize("order", [(2, 3, 1, 0), (2, 3, 0, 1), (0, 1, 2, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("ladder", "rung"), [rung for rung in ONE_KIND if rung.values[1].device == "cuda"
+                         and rung.values[0].name == "conv2d_weight_grad"]
+)  # fmt: skip
+def test_the_gradient_of_a_weight_lies_in_memory_as_asked(ladder, rung, order, device):
+    for name, case in small(ladder, rung).items():
+        args, options = draw(ladder, case, "float32")
+        grad = run(ladder, rung, device, args, options | {"order": order})
+        memory = np.empty([grad.shape[i] for i in order], "float32")
+        assert same_order(grad, memory.transpose(np.argsort(order))), name
+        error = relative_error(grad, reference(ladder, name, "float32"))
+        assert error < bound(rung, "float32"), name
+
+
 @pytest.mark.parametrize(("ladder", "rung"), [rung for rung in FASTER if rung in PURE])
 def test_a_stride_of_zero_is_accepted(ladder, rung, device):
     for case in [case for name, case in small(ladder, rung).items() if "odd" in name]:
@@ -215,7 +231,8 @@ LARGE = {
     **{name: [dict(count=30_001, pending=True)] for name in ("uniform", "normal", "advance")},
     **dict.fromkeys(CONVOLUTIONS, _CONVOLUTIONS),
     # On the CPU the two that are above.
-    **{f"{name}_batch_norm": _CONVOLUTIONS[:1] for name in CONVOLUTIONS[:2]},
+    **{f"{name}_batch_norm{direction}": _CONVOLUTIONS[:1]
+       for name in CONVOLUTIONS[:2] for direction in ("", "_backward")},
     **{name: [dict(shape=(9, 5, 50, 100))] for name in LADDERS
        if "relu" in name or "tanh" in name},
 }  # fmt: skip

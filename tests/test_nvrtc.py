@@ -75,7 +75,9 @@ def test_rungs_on_tensor_cores_use_them_and_copy_16_bytes_at_a_time(source, arch
         pipeline = "pipeline" in source.name
         if pipeline:
             assert counts["LDGSTS.E.BYPASS.128"] >= 4, kernel
-            assert counts["STG.E.64"] >= 16 and not counts["STG.E"], kernel
+            # The gradient of a weight may also lie in the order in which pairs are no neighbours.
+            ones = 32 if "weight_grad" in kernel else 0
+            assert counts["STG.E.64"] >= 16 and counts["STG.E"] in (ones, 2 * ones), kernel
         if (not pipeline and "chains" not in kernel) or (kind == "tf32" and "true" in kernel):
             assert counts["LDSM.16.M88.4"] >= 4, kernel
 

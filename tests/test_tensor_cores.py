@@ -30,6 +30,9 @@ PRODUCTS = {
        for name, make in (("conv2d", make_forward), ("conv_transpose2d", make_transposed),
                           ("conv2d_weight_grad", make_weight_grad))},
     "conv2d, weight of the other": (conv2d.conv2d, make_forward, dict(LAYER, of_other=True)),
+    **{f"conv2d_weight_grad {order}": (conv2d.conv2d_weight_grad, make_weight_grad,
+                                       dict(LAYER, order=order))
+       for order in ((2, 3, 1, 0), (2, 3, 0, 1))},
 }  # fmt: skip
 
 

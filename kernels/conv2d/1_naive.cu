@@ -35,5 +35,5 @@ __global__ void conv2d_weight_grad(const T* __restrict__ x, const T* __restrict_
   const int k = blockIdx.x * blockDim.x + threadIdx.x;
   const int tap = blockIdx.y * blockDim.y + threadIdx.y, taps = shape.r * shape.s * shape.c;
   if (k >= shape.k || tap >= taps) return;
-  grad[static_cast<long long>(k) * taps + tap] = value_of_weight(x, y, shape, k, tap);
+  grad[shape.at_tap(k, tap)] = value_of_weight(x, y, shape, k, tap);
 }

@@ -50,7 +50,7 @@ conv_transpose2d(const T* __restrict__ y, const T* __restrict__ weight, const T*
   }
 }
 
-// The sum over the pixels from blockIdx.z * pixels on; parts (gridDim.z, k, taps).
+// The sum over the pixels from blockIdx.z * pixels on; parts (gridDim.z, weight).
 template <typename T>
 __global__ void __launch_bounds__(1024)
 conv2d_weight_grad(const T* __restrict__ x, const T* __restrict__ y, T* __restrict__ parts,
@@ -64,6 +64,6 @@ conv2d_weight_grad(const T* __restrict__ x, const T* __restrict__ y, T* __restri
   const int k = first_row + threadIdx.y, tap = first_column + threadIdx.x;
   const int taps = shape.r * shape.s * shape.c;
   if (k < shape.k && tap < taps) {
-    parts[(static_cast<long long>(blockIdx.z) * shape.k + k) * taps + tap] = sum;
+    parts[static_cast<long long>(blockIdx.z) * shape.k * taps + shape.at_tap(k, tap)] = sum;
   }
 }

@@ -50,7 +50,7 @@ conv_transpose2d(const T* __restrict__ y, const T* __restrict__ weight, const T*
   });
 }
 
-// The sum over the pixels from blockIdx.z * pixels on; parts (gridDim.z, k, taps).
+// The sum over the pixels from blockIdx.z * pixels on; parts (gridDim.z, weight).
 template <typename T, int tile_m, int tile_n>
 __global__ void __launch_bounds__(256, tile_m == 64 ? 2 : 1)
 conv2d_weight_grad(const T* __restrict__ x, const T* __restrict__ y, T* __restrict__ parts,
@@ -66,7 +66,7 @@ conv2d_weight_grad(const T* __restrict__ x, const T* __restrict__ y, T* __restri
   tiles.for_each([&](int i, int j, T sum) {
     const int k = first_row + i, tap = first_column + j;
     if (k < shape.k && tap < taps) {
-      parts[(static_cast<long long>(blockIdx.z) * shape.k + k) * taps + tap] = sum;
+      parts[static_cast<long long>(blockIdx.z) * shape.k * taps + shape.at_tap(k, tap)] = sum;
     }
   });
 }

@@ -85,7 +85,7 @@ conv_transpose2d(const float* __restrict__ y, const float* __restrict__ weight,
   }
 }
 
-// The sum over the pixels from blockIdx.z * pixels on; parts (gridDim.z, k, taps).
+// The sum over the pixels from blockIdx.z * pixels on; parts (gridDim.z, weight).
 template <Kind kind, int side>
 __global__ void __launch_bounds__(2 * side, side == 64 ? 4 : 1)
 conv2d_weight_grad(const float* __restrict__ x, const float* __restrict__ y, float* __restrict__ parts,

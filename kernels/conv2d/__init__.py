@@ -13,7 +13,8 @@ They are each other's derivatives: conv_transpose2d is the gradient of conv2d by
 other way round, and conv2d_weight_grad is the gradient of both by their weight. `padding` is
 (top, left) only: what is padded at the bottom and on the right follows from the sizes.
 Weights may have any strides; memory in the order (r, s, c, k) suits conv2d best, and (r, s, k, c)
-conv_transpose2d.
+conv_transpose2d. `order`, for conv2d_weight_grad, asks for a result whose dimensions lie in memory
+in this order, (2, 3, 1, 0) for example, the densest last; rungs on GPUs do as they are told.
 """
 
 import math
@@ -163,9 +164,10 @@ def make_transposed(rng, dtype, of_other=False, **case):
     return (y, weight if of_other else _suiting_transposed(weight), bias), options
 
 
-def make_weight_grad(rng, dtype, of_other=False, **case):
+def make_weight_grad(rng, dtype, of_other=False, order=None, **case):
     x, weight, y, _, _, stride, padding = _arrays(rng, dtype, **case)
-    return (x, y), dict(stride=stride, padding=padding, kernel_size=weight.shape[2:])
+    options = dict(stride=stride, padding=padding, kernel_size=weight.shape[2:])
+    return (x, y), options if order is None else options | dict(order=order)
 
 
 # Counted without padding: every tap of every y. A transposed convolution that multiplies inserted
@@ -178,7 +180,7 @@ def flops_transposed(y, weight, bias, *, stride, padding, output_size):
     return 2 * y.shape[0] * y.shape[1] * y.shape[2] * weight.size
 
 
-def flops_weight_grad(x, y, *, stride, padding, kernel_size):
+def flops_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
     return 2 * y.size * x.shape[3] * kernel_size[0] * kernel_size[1]
 
 
@@ -192,7 +194,7 @@ def traffic_transposed(y, weight, bias, *, stride, padding, output_size):
     return (y.size + weight.size + outputs) * y.itemsize
 
 
-def traffic_weight_grad(x, y, *, stride, padding, kernel_size):
+def traffic_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
     weights = x.shape[3] * y.shape[3] * kernel_size[0] * kernel_size[1]
     return (x.size + y.size + weights) * x.itemsize
 
@@ -279,7 +281,7 @@ def _winograd_transposed(share, precision=None):
 
 
 def _winograd_weight_grad(share, precision=None):
-    def covers(x, y, *, stride, padding, kernel_size):
+    def covers(x, y, *, stride, padding, kernel_size, order=None):
         shape = (y.shape[3], x.shape[3], *kernel_size)
         return _winograd_covers(x, shape, stride, y.shape[0], y.shape[1:3], share, precision)
 

@@ -13,9 +13,8 @@ from tinygan.kernels.cuda import (
     empty,
     largest_tile,
     name_of,
-    zeros,
 )
-from tinygan.kernels.memory import parts
+from tinygan.kernels.memory import memory_order, parts
 from tinygan.kernels.tensor_cores import KINDS, SIDES, aligned, flag, pipeline_bytes
 
 _NAMES = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
@@ -65,12 +64,7 @@ def _shape(x_shape, y_shape, kernel, stride, padding, weight=None):
 
 def _in_memory(weight):
     """A contiguous view of the weight's memory; its strides go to the kernel in the shape."""
-    return weight.transpose(_order(weight))
-
-
-def _order(weight):
-    """The dimensions as they lie in memory, the last one densest."""
-    return sorted(range(4), key=lambda i: -weight.strides[i])
+    return weight.transpose(memory_order(weight))
 
 
 class _Rung:
@@ -116,7 +110,7 @@ class _Pipeline(_Rung):
 
     def dense(self, weight):
         """The weight without gaps, with channels as neighbours in memory."""
-        order = _order(weight)
+        order = memory_order(weight)
         if order[-1] > 1 or not weight.transpose(order).flags.c_contiguous:
             order = [2, 3, 1, 0]
         return aligned(weight.transpose(order)).transpose(np.argsort(order).tolist())
@@ -182,33 +176,35 @@ def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size, sum
     return x if sums_of is None else (x, found)
 
 
-def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size):
+def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size, order=(0, 2, 3, 1)):
     x, y = rung.contiguous(x), rung.contiguous(y)
     r, s = kernel_size
     c, k, taps = x.shape[3], y.shape[3], r * s * x.shape[3]
     pixels = y.size // k if k else 0
+    memory = empty([(k, c, r, s)[i] for i in order], x.dtype)
+    grad = memory.transpose(np.argsort(order).tolist())
     if not (k * taps and pixels):
-        return zeros((k, r, s, c), x.dtype).transpose(0, 3, 1, 2)
-    shape = _shape(x.shape, y.shape, kernel_size, stride, padding)
-    grad = empty((k, r, s, c), x.dtype)
+        memory.fill(0)
+        return grad
+    shape = _shape(x.shape, y.shape, kernel_size, stride, padding, grad)
     if not rung.products:
-        rung.launch("conv2d_weight_grad", k, taps, (x, y, grad, shape), x.dtype)
-        return grad.transpose(0, 3, 1, 2)
+        rung.launch("conv2d_weight_grad", k, taps, (x, y, memory, shape), x.dtype)
+        return grad
     # Few values of many terms: the pixels are cut into as many parts as give enough blocks.
     side = rung.tiles[0][0]
     blocks = parts(k, side) * parts(taps, side)
     count = max(1, min(parts(ENOUGH_BLOCKS, blocks), parts(pixels, 256)))
     each = parts(pixels, count)
     count = parts(pixels, each)
-    partial = empty((count, k, r, s, c), x.dtype) if count > 1 else grad
+    partial = empty((count, *memory.shape), x.dtype) if count > 1 else memory
     args = (x, y, partial, shape, np.int32(each))
     rung.launch("conv2d_weight_grad", k, taps, args, x.dtype, count)
     if count > 1:
         rung.source.launch(
             f"sum_parts<{name_of(x.dtype)}>", (parts(grad.size, 256),), (256,),
-            (partial, grad, np.int32(count), np.int64(grad.size)),
+            (partial, memory, np.int32(count), np.int64(grad.size)),
         )  # fmt: skip
-    return grad.transpose(0, 3, 1, 2)
+    return grad
 
 
 def with_sums(name, kind, sums_of, *args, **options):

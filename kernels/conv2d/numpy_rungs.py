@@ -36,7 +36,7 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return np.ascontiguousarray(x if bias is None else x + bias)
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
     rows = _windows(x, kernel_size, stride, padding, y.shape[1:3])
     weight = rows.T @ y.reshape(-1, y.shape[3])
     return weight.reshape(*kernel_size, x.shape[3], y.shape[3]).transpose(3, 2, 0, 1)

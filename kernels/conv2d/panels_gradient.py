@@ -17,7 +17,7 @@ COLUMNS_PER_TASK = 4 * COLUMNS
 TASKS = 16  # at least, if there are enough pixels
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
     """weight = windows.T @ y.
 
     A task computes the rows of a few taps, over all pixels or a part of them: no two tasks add to

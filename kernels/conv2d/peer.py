@@ -49,7 +49,7 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, precision
     return _modes(mode)
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, precision=None):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None, precision=None):
     import torch
 
     def mode(memory_format):

@@ -18,7 +18,7 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return x if bias is None else x + bias
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
     weight = np.zeros((y.shape[3], x.shape[3], *kernel_size), x.dtype)
     _conv2d_weight_grad(x, y, weight, *stride, *padding)
     return weight

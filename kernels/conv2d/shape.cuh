@@ -15,6 +15,10 @@ struct Shape {
   __device__ __forceinline__ long long at_weight(int k, int c, int r, int s) const {
     return k * weight_k + c * weight_c + r * weight_r + s * weight_s;
   }
+  // The same of a tap: (r, s, c) in one number, c fastest.
+  __device__ __forceinline__ long long at_tap(int k, int tap) const {
+    return at_weight(k, tap % c, tap / c / s, tap / c % s);
+  }
 };
 
 // v where it is positive, slope v elsewhere; slope 1 is no activation.

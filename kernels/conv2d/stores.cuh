@@ -42,16 +42,23 @@ __device__ __forceinline__ void store_x(Sums& sums, int first_row, int first_col
   });
 }
 
-// parts[blockIdx.z] = sums; rows: k, columns: taps.
+// parts[blockIdx.z] = sums, with the weight's strides; rows: k, columns: taps. The eight rows of a
+// warp's tile fill 32 bytes where output channels are neighbours in memory, as four pairs do where the
+// others are.
 template <typename Sums>
 __device__ __forceinline__ void store_part(Sums& sums, int first_row, int first_column,
                                            float* __restrict__ parts, const Shape& shape) {
   const int taps = shape.r * shape.s * shape.c;
   sums.for_each_pair([&](int i, int j, float sum, float next) {
     const int k = first_row + i, tap = first_column + j;
-    if (k < shape.k) {
-      float* const row = parts + (static_cast<long long>(blockIdx.z) * shape.k + k) * taps;
-      store_pair<Sums::even>(row, tap, taps, sum, next);
+    if (k >= shape.k || tap >= taps) return;
+    float* const part = parts + static_cast<long long>(blockIdx.z) * shape.k * taps;
+    float* const place = part + shape.at_tap(k, tap);
+    if (Sums::even && shape.weight_c == 1) {
+      *reinterpret_cast<float2*>(place) = make_float2(sum, next);
+    } else {
+      *place = sum;
+      if (tap + 1 < taps) part[shape.at_tap(k, tap + 1)] = next;
     }
   });
 }
@@ -119,7 +126,7 @@ __device__ __forceinline__ void store_grad_sums(const Sums& sums, int rows, int 
         of_weight[e] += grad * of.z(x);
         of_bias[e] += grad;
       };
-      sums.down(j, min(max(rows - sums.row, 0), half), [&](int i, float grad, float grad_next) {
+      sums.down(j, rows - sums.row, [&](int i, float grad, float grad_next) {
         const float2 x = *reinterpret_cast<const float2*>(norm.x + place_of(i) * channels + k);
         add(0, column, x.x, grad);
         add(1, next, x.y, grad_next);

@@ -53,7 +53,7 @@ TASK_BYTES = 1 << 20  # of G from one task
 TASKS = 8  # at least: with few channels, each sums the tiles of some of the images only
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, precision=None):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None, precision=None):
     n, p, q, k = y.shape
     c = x.shape[3]
     stride = stride[0]

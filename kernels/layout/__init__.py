@@ -10,7 +10,7 @@ places, image by image.
 import math
 
 from tinygan.kernels.ladder import Ladder
-from tinygan.kernels.memory import same_order
+from tinygan.kernels.memory import memory_order, same_order
 
 
 def make(rng, dtype, n, a, b):
@@ -70,6 +70,6 @@ def like(array, model):
     """`array` with the memory order of `model`: itself, or a copy."""
     if same_order(array, model):
         return array
-    order = sorted(range(model.ndim), key=lambda i: -model.strides[i])
+    order = memory_order(model)
     back = sorted(range(model.ndim), key=lambda i: order[i])
     return contiguous(array.transpose(order)).transpose(back)

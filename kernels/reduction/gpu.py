@@ -5,10 +5,14 @@ import numpy as np
 from tinygan.kernels.cuda import Source, contiguous, empty, name_of
 from tinygan.kernels.memory import parts
 
-_SUMS = ["column_sums<float>", "column_sums<double>"]
-NAIVE = Source("reduction/1_naive.cu", _SUMS)
-PARTS = Source("reduction/2_parts.cu", [*_SUMS, "sum_parts<float>", "sum_parts<double>"])
+NAIVE = Source("reduction/1_naive.cu", ["column_sums<float>", "column_sums<double>"])
+PARTS = Source(
+    "reduction/2_parts.cu",
+    ["column_sums<float, float>", "column_sums<float, double>", "column_sums<double, double>",
+     "sum_parts<float>", "sum_parts<double>"],
+)  # fmt: skip
 ROWS = 64  # of a part, at least
+ONE_PART = 256  # rows that are not cut: their sum takes less time than another launch
 MOST_PARTS = 256
 
 
@@ -34,12 +38,15 @@ def column_sums_parts(x):
     y = empty(c, x.dtype)
     if not c:
         return y
-    count, rows = cut(m)
-    partial = empty((count, c), np.float64)
-    name = name_of(x.dtype)
+    count, rows = (1, m) if 0 < m <= ONE_PART else cut(m)
+    name, one = name_of(x.dtype), count == 1
+    partial = y if one else empty((count, c), np.float64)
     if count:
         args = (x, partial, np.int64(m), np.int32(c), np.int64(rows))
-        PARTS.launch(f"column_sums<{name}>", (parts(c, 32), count), (32, 8), args)
+        kernel = f"column_sums<{name}, {name_of(partial.dtype)}>"
+        PARTS.launch(kernel, (parts(c, 32), count), (32, 8), args)
+    if one:
+        return y
     sizes = np.int32(count), np.int32(c)
     PARTS.launch(f"sum_parts<{name}>", (parts(c, 128),), (128,), (partial, y, *sizes))
     return y

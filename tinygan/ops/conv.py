@@ -19,6 +19,7 @@ from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
 from tinygan.kernels.conv2d import is_for_dots
+from tinygan.kernels.memory import memory_order
 from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
@@ -65,7 +66,8 @@ class Conv2d(Function):
         same = (self.stride, self.padding, self.precision)
         by_x = ConvTranspose2d(*same, x.shape[2:])
         grad_x = _gradient(x, by_x, (grad_output, weight)) if need[0] else None
-        grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(x, grad_output) if need[1] else None
+        by_w = Conv2dWeightGrad(*same, weight.shape[2:], memory_order(weight.data))
+        grad_w = by_w(x, grad_output) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
         return (grad_x, grad_w, grad_b)[: len(need)]
 
@@ -95,7 +97,8 @@ class ConvTranspose2d(Function):
         same = (self.stride, self.padding, self.precision)
         by_y = Conv2d(*same, y.shape[2:])
         grad_y = _gradient(y, by_y, (grad_output, weight)) if need[0] else None
-        grad_w = Conv2dWeightGrad(*same, weight.shape[2:])(grad_output, y) if need[1] else None
+        by_w = Conv2dWeightGrad(*same, weight.shape[2:], memory_order(weight.data))
+        grad_w = by_w(grad_output, y) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
         return (grad_y, grad_w, grad_b)[: len(need)]
 
@@ -105,15 +108,23 @@ class Conv2dWeightGrad(Function):
 
     saves_inputs = True
 
-    def __init__(self, stride: Pair, padding: Pair, precision: str | None, kernel_size: Pair):
+    def __init__(
+        self,
+        stride: Pair,
+        padding: Pair,
+        precision: str | None,
+        kernel_size: Pair,
+        order: Sequence[int],
+    ):
         self.stride, self.padding, self.precision = stride, padding, precision
-        self.kernel_size = kernel_size
+        # The memory order of the weight itself, so that an optimizer finds the two side by side.
+        self.kernel_size, self.order = kernel_size, order
 
     def forward(self, x, y):
         return weight_grad_kernel(
             x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1),
             stride=self.stride, padding=self.padding, precision=self.precision,
-            kernel_size=self.kernel_size,
+            kernel_size=self.kernel_size, order=self.order,
         )  # fmt: skip
 
     def backward(self, grad_output):

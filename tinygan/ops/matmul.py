@@ -9,6 +9,7 @@ import numpy as np
 from tinygan.autograd import Function
 from tinygan.device import array_module
 from tinygan.kernels.matmul import matmul as matmul_kernel
+from tinygan.kernels.memory import transposed
 from tinygan.ops.math import as_tensor, promoted
 from tinygan.ops.shape import reshape, sum_to, transpose, unsqueeze
 from tinygan.precision import product_precision
@@ -31,10 +32,15 @@ class MatMul(Function):
     def backward(self, grad_output):
         (a, b), (need_a, need_b) = self.inputs, self.needs_input_grad
         again = functools.partial(MatMul, self.precision)
-        return (
-            sum_to(again()(grad_output, transpose(b, -2, -1)), a.shape) if need_a else None,
-            sum_to(again()(transpose(a, -2, -1), grad_output), b.shape) if need_b else None,
-        )
+        grad_a = grad_b = None
+        if need_a:
+            grad_a = sum_to(again()(grad_output, transpose(b, -2, -1)), a.shape)
+        if need_b and a.ndim == b.ndim == 2 and transposed(b.data):
+            # The weight of a Linear layer: its gradient lies in memory as it does.
+            grad_b = transpose(again()(transpose(grad_output, 0, 1), a), 0, 1)
+        elif need_b:
+            grad_b = sum_to(again()(transpose(a, -2, -1), grad_output), b.shape)
+        return grad_a, grad_b
 
 
 def matmul(a, b) -> Tensor:
