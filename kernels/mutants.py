@@ -132,7 +132,7 @@ def killed_by(source: cuda.Source, text: str) -> str | None:
     """What notices that the source has this text; None when nothing does."""
     original = source.text, source._modules, source.kernels
     source.text, source._modules = text, {}
-    source.kernels = [kernel for kernel in source.kernels if "double" not in kernel]
+    source.kernels = [kernel for kernel in source.kernels if "<double" not in kernel]
     try:
         for trial in trials.of_sources()[source.name]:
             if trial.flops > trials.MOST_CHECKED_FLOPS:
