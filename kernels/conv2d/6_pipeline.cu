@@ -57,12 +57,11 @@ conv_transpose2d(const float* __restrict__ y, const float* __restrict__ weight,
   const int first_row = blockIdx.x * side, first_column = blockIdx.y * side;
   const long long number = static_cast<long long>(blockIdx.z) * gridDim.x + blockIdx.x;
   if (first_row >= phase.pixels()) {  // the whole block: phases differ in size
-    const int column = first_column + threadIdx.x;
     if (!parts) return;
+    const int column = first_column + threadIdx.x % side, which = threadIdx.x / side;
     if (x_of) {
-      double* const part = parts + 2 * number * shape.c;
-      if (threadIdx.x < side && column < shape.c) part[column] = part[shape.c + column] = 0;
-    } else if (column == 0) {
+      if (column < shape.c) parts[(2 * number + which) * shape.c + column] = 0;
+    } else if (first_column + threadIdx.x == 0) {
       Part(parts, number, shape.c).count() = 0;
     }
     return;
