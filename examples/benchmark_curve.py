@@ -9,7 +9,7 @@ losses of the first step agree to the last digits, and part from the second step
 from __future__ import annotations
 
 import numpy as np
-from benchmark_nets import LATENT_SIZE, Workload, tinygan_game, torch_game
+from benchmark_nets import LATENT_SIZE, Workload, tinygan_training, torch_training
 
 import tinygan
 
@@ -19,7 +19,7 @@ def print_curve(workload: Workload, width: int, batch_size: int, threads: int, s
     import torch
 
     sizes = workload, width, batch_size, threads
-    ours, theirs = tinygan_game(*sizes), torch_game(*sizes, "fp32-eager-contiguous")
+    ours, theirs = tinygan_training(*sizes), torch_training(*sizes, "fp32-eager-contiguous")
     for mine, other in zip(ours[:2], theirs[:2], strict=True):
         values = {name: torch.from_numpy(array) for name, array in mine.state_dict().items()}
         other.load_state_dict(other.state_dict() | values)  # PyTorch's also counts batches

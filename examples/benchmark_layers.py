@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tinygan.kernels.bench import all_ladders, prepare_torch
-from tinygan.kernels.checking import Standard
-from tinygan.kernels.contest import Settings, bench_shape
-from tinygan.kernels.roofline import measure_roofline
-from tinygan.kernels.table import Row, block, machine_line, rounded
+from tinygan.kernels.bench.__main__ import prepare_torch
+from tinygan.kernels.bench.checking import Standard
+from tinygan.kernels.bench.compare import Settings, bench_shape
+from tinygan.kernels.bench.roofline import measure_roofline
+from tinygan.kernels.bench.table import Row, block, machine_line, rounded
+from tinygan.kernels.ladder import all_ladders
 
 LADDERS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
 LAYERS = ("mnist.1", "mnist.2", "dcgan64.1", "dcgan64.2", "dcgan64.3", "dcgan64.4")
@@ -20,16 +21,16 @@ DTYPES = ("float32", "tf32", "bfloat16")
 
 
 def layer_rows(
-    device: str, peer: str | None, repeats: int, say: Callable[[str], None]
+    device: str, baseline: str | None, repeats: int, say: Callable[[str], None]
 ) -> Iterator[Row]:
-    """All rungs of each precision, and the peer's modes, checked and timed in turns."""
+    """All rungs of each precision, and the baseline's modes, checked and timed in turns."""
     ladders = [all_ladders()[name] for name in LADDERS]
     standards = {ladder.name: Standard(ladder) for ladder in ladders}
     for dtype in DTYPES:
-        if peer:
+        if baseline:
             prepare_torch(device, dtype)
         roofline = measure_roofline(device, dtype)
-        settings = Settings(device, dtype, None, peer, repeats, roofline)
+        settings = Settings(device, dtype, None, baseline, repeats, roofline)
         say("\n" + machine_line(device, dtype, roofline))
         for ladder in ladders:
             for layer in LAYERS:
@@ -44,7 +45,7 @@ def as_markdown(rows: list[Row], notes: str) -> str:
     for row in rows:
         if row.kind == "rung" and row.status != "not timed":  # the last one stays
             of_layer = cells.setdefault((row.ladder, row.shape), {})
-            ratio = "" if row.peer_ratio is None else f", {row.peer_ratio:.2f}"
+            ratio = "" if row.baseline_ratio is None else f", {row.baseline_ratio:.2f}"
             of_layer[row.dtype] = row.status
             if row.seconds:
                 of_layer[row.dtype] = f"{rounded(row.median * 1e3)} ({row.fraction:.0%}{ratio})"

@@ -2,7 +2,7 @@
 
 tinygan and PyTorch have the same layers with the same arguments, so the nets are written once, for
 either's `nn`. A step trains D on real and generated images and then G through the new D, each by
-binary cross-entropy on logits and Adam (`tinygan.training.gan_step_tensors`).
+binary cross-entropy on logits and Adam (`tinygan.training.gan_step`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,20 @@ OUR_MODES = {
     "cuda": ["tinygan-fp32", "tinygan-tf32", "tinygan-bf16"],
 }
 TORCH_MODES = {
-    "cpu": _modes(("fp32", "bf16"), ("eager", "compile"), ("contiguous", "channels_last")),
+    "cpu": _modes(
+        ("fp32", "bf16"), ("eager", "compile"), ("contiguous", "channels_last"),
+        ("plain", "kept"),
+    ),
     "cuda": _modes(
         ("fp32", "tf32", "bf16"), ("eager", "reduce_overhead", "max_autotune"), ("channels_last",)
     ),
+}
+# glibc gives large freed blocks back to the system, and each step fetches them anew. tinygan asks
+# it not to; a mode that ends with "kept" asks so for PyTorch, in the process's environment.
+KEPT = {
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
 }
 COMPILE = {"compile": "default", "reduce_overhead": "reduce-overhead",
            "max_autotune": "max-autotune"}  # fmt: skip
@@ -96,15 +106,15 @@ WORKLOADS = {
 }
 
 
-class Game(NamedTuple):
+class Training(NamedTuple):
     """Two nets in training: ``step(latent)`` trains both and returns the losses of D and G, of a
-    type that float() reads. ``play()`` does so with latent vectors of its own, uniform in [-1, 1),
-    and is what is timed."""
+    type that float() reads. ``next_step()`` does so with latent vectors of its own, uniform in
+    [-1, 1), and is what is timed."""
 
     generator: Any
     discriminator: Any
     step: Callable[[Any], tuple]
-    play: Callable[[], tuple]
+    next_step: Callable[[], tuple]
 
 
 class Clock(NamedTuple):
@@ -141,14 +151,14 @@ def cuda_clock(mode: str) -> Clock:
     return Clock(mark, between)
 
 
-def tinygan_game(
+def tinygan_training(
     workload: Workload, width: int, batch_size: int, threads: int, mode: str = "tinygan-fp32",
     device: str = "cpu",
-) -> Game:  # fmt: skip
-    """On a GPU, `play` is captured: a step is one CUDA graph."""
+) -> Training:  # fmt: skip
+    """On a GPU, `next_step` is captured: a step is one CUDA graph."""
     import tinygan
     import tinygan.functional as F
-    from tinygan.training import gan_step_tensors
+    from tinygan.training import gan_step
 
     tinygan.set_num_threads(threads)
     tinygan.manual_seed(0)
@@ -162,23 +172,21 @@ def tinygan_game(
 
     def step(latent):
         with tinygan.autocast("bfloat16", enabled=mode == "tinygan-bf16"):
-            result = gan_step_tensors(
-                generator, discriminator, adam_g, adam_d, loss, real, latent
-            )
+            result = gan_step(generator, discriminator, adam_g, adam_d, loss, real, latent)
         return result.loss_d, result.loss_g
 
-    def play():
+    def next_step():
         return step(tinygan.rand(batch_size, LATENT_SIZE, device=device) * 2.0 - 1.0)
 
-    return Game(generator, discriminator, step, tinygan.capture(play, device=device))
+    return Training(generator, discriminator, step, tinygan.capture(next_step, device=device))
 
 
-def torch_game(
+def torch_training(
     workload: Workload, width: int, batch_size: int, threads: int, mode: str, device: str = "cpu"
-) -> Game:
+) -> Training:
     import torch
 
-    precision, execution, layout = mode.split("-")
+    precision, execution, layout = mode.split("-")[:3]
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
@@ -222,7 +230,7 @@ def torch_game(
         discriminator.requires_grad_(True)
         return loss_d.detach(), loss_g.detach()
 
-    def play():
+    def next_step():
         return step(torch.rand(batch_size, LATENT_SIZE, device=device) * 2 - 1)
 
-    return Game(generator, discriminator, step, play)
+    return Training(generator, discriminator, step, next_step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 HEADINGS = ("median ms", "spread", "images/s", "peak MB")
+MOST_SPREAD = 30  # percent
 PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "tf32", "bf16")}
 
 Row = dict[str, Any]
@@ -21,10 +22,25 @@ def compare(rows: list[Row], device: str = "cpu") -> None:
         counts = {row["name"]: row["parameters"] for row in timed}
         raise RuntimeError(f"nets with different numbers of parameters: {counts}")
     for precision in PRECISIONS[device]:
-        peers = [r["median_seconds"] for r in timed if r["name"].startswith(f"PyTorch {precision}")]
+        best = best_of(rows, f"PyTorch {precision}")
         for row in timed:
-            ratio = min(peers) / row["median_seconds"] if peers else None
+            ratio = best["median_seconds"] / row["median_seconds"] if best else None
             row[f"vs_torch_{precision}"] = ratio
+
+
+def best_of(rows: list[Row], beginning: str) -> Row | None:
+    """The fastest of the rows whose names begin so."""
+    found = [row for row in rows if not row["problem"] and row["name"].startswith(beginning)]
+    return min(found, key=lambda row: row["median_seconds"], default=None)
+
+
+def noisy(rows: list[Row]) -> bool:
+    """Whether a row that a ratio rests on, ours or a best one, spreads too far."""
+    timed = [row for row in rows if not row["problem"]]
+    best = [best_of(rows, f"PyTorch {p}") for p in dict.fromkeys(sum(PRECISIONS.values(), ()))]
+    used = [row for row in timed if not row["name"].startswith("PyTorch")]
+    used += [row for row in best if row]
+    return any(row["spread_percent"] > MOST_SPREAD for row in used)
 
 
 def cells(row: Row) -> list[str]:
@@ -59,7 +75,11 @@ def as_markdown(rows: list[Row], notes: str) -> str:
         "| --- | --- |" + " ---: |" * len(columns),
     ]
     failures = [row for row in rows if row["problem"]]
-    for row in rows:
+    left_out = [row for row in rows
+                if not row["problem"] and row["spread_percent"] > MOST_SPREAD]  # fmt: skip
+    if left_out:
+        notes += f" Left out: {len(left_out)} rows whose spread was over {MOST_SPREAD} %."
+    for row in (row for row in rows if row not in left_out):
         text = ["failed"] + [""] * (len(columns) - 1) if row in failures else cells(row)
         lines.append(f"| {row['workload']} | {row['name']} | {' | '.join(text)} |")
     for row in failures:

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 import numpy as np
-from benchmark_nets import CPU_CLOCK, WORKLOADS, cuda_clock, tinygan_game, torch_game
+from benchmark_nets import CPU_CLOCK, KEPT, WORKLOADS, cuda_clock, tinygan_training, torch_training
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 COMMAND = [sys.executable, __file__]
@@ -42,13 +42,15 @@ class Contender:
         self, workload: str, mode: str, width: int, batch_size: int, threads: int,
         device: str = "cpu",
     ):  # fmt: skip
+        self.workload, self.width, self.batch_size = workload, width, batch_size
         settings = [workload, mode, width, batch_size, threads, device]
         self._process = subprocess.Popen(
             [*COMMAND, *map(str, settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+            env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+            | (KEPT if mode.endswith("-kept") else {}),
         )
 
     def __enter__(self):
@@ -94,19 +96,20 @@ def work(
 
     try:
         sizes = WORKLOADS[workload], width, batch_size, threads
-        game = (tinygan_game if mode.startswith("tinygan") else torch_game)(*sizes, mode, device)
+        library = tinygan_training if mode.startswith("tinygan") else torch_training
+        training = library(*sizes, mode, device)
         clock = CPU_CLOCK if device == "cpu" else cuda_clock(mode)
-        nets = game.generator, game.discriminator
+        nets = training.generator, training.discriminator
         before = sums(nets)
         for line in sys.stdin:
             # Not timed: it wakes the threads, fills the caches, and lets a GPU raise its frequency.
             start = time.perf_counter()
-            losses = [numbers(game.play())]
+            losses = [numbers(training.next_step())]
             while device != "cpu" and time.perf_counter() - start < WAKE_SECONDS:
-                numbers(game.play())
+                numbers(training.next_step())
             marks = [clock.mark()]
             for _ in range(int(line)):
-                result = game.play()
+                result = training.next_step()
                 marks.append(clock.mark())
             seconds = [clock.between(*pair) for pair in itertools.pairwise(marks)]
             losses.append(numbers(result))

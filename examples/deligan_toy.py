@@ -9,13 +9,14 @@ over the seeds ± their deviation. Finished cells stay in results.json: a stoppe
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import common
 import numpy as np
-from matplotlib.figure import Figure
 
 import tinygan
 import tinygan.functional as F
+from tinygan.images import figure
 from tinygan.models import TOY_MODELS, DeLiGAN, TurnTaking, toy_model
 from tinygan.optim import Adam
 from tinygan.training import sample
@@ -96,15 +97,13 @@ def main() -> None:
     names = [options.only] if options.only else [*TOY_MODELS, FREE]
     results = options.out / "results.json"
     cells = json.loads(results.read_text()) if results.exists() else {}
-    figure = Figure(figsize=(2 * len(names) + 2, 4))
-    axes = figure.subplots(2, len(names) + 1, sharex=True, sharey=True)
     print(f"{'':30}" + "".join(f"{column:>19}" for column in COLUMNS))
-    for data, (first, *others) in zip(DATA, axes, strict=True):
+    first_runs: dict[tuple[str, str], np.ndarray] = {}
+    for data in DATA:
         real = points(data, np.random.default_rng(options.seed))
         print(row(f"{data}: real", [measure(real)]), flush=True)
-        first.scatter(*real.T, s=2)
-        first.set(title=data, xlim=(-1, 1), ylim=(-1, 1))
-        for axis, name in zip(others, names, strict=True):
+        first_runs[data, "data"] = real
+        for name in names:
             of_name = []
             for seed in range(options.seed, options.seed + options.seeds):
                 key = f"{name}/{data}/{seed}/{options.steps}/{options.lr}"
@@ -113,9 +112,22 @@ def main() -> None:
                     common.write_json(results, cells)
                 of_name.append(cells[key])
             print(row(f"{data}: {name}", of_name), flush=True)
-            axis.scatter(*np.array(of_name[0]["points"]).T, s=2)
-            axis.set_title(name)
-    figure.savefig(options.out / "samples.png", dpi=80)
+            first_runs[data, name] = np.array(of_name[0]["points"])
+    draw(first_runs, ["data", *names], options.out / "samples.png")
+
+
+def draw(first_runs: dict[tuple[str, str], np.ndarray], columns: list[str], path: Path) -> None:
+    """The points of the first seed: a row for each data set, a column for each model."""
+    size = (1.6 * len(columns) + 0.4, 3.8)
+    with figure(path, size, len(DATA), len(columns), sharex=True, sharey=True) as axes:
+        for data, in_row in zip(DATA, axes, strict=True):
+            in_row[0].set_ylabel(data)
+            for name, axis in zip(columns, in_row, strict=True):
+                axis.scatter(*first_runs[data, name].T, s=2)
+                axis.set(xlim=(-1, 1), ylim=(-1, 1), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+                axis.set_aspect("equal")
+        for name, axis in zip(columns, axes[0], strict=True):
+            axis.set_title(name.replace(", ", ",\n"))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import tinygan
 import tinygan.functional as F
 from tinygan import nn
 from tinygan.data import GaussianMixture
-from tinygan.files import atomic_write
+from tinygan.images import figure, save_gif
 from tinygan.training import sample
 
 GRID = np.linspace(-20.0, 20.0, 8001)
@@ -105,39 +106,24 @@ class FourPanels:
         for z, x in zip(self.latent, images[:, 0], strict=True):
             axes.annotate("", (x, -0.15), (z, -0.5), arrowprops={"arrowstyle": "->", "lw": 0.5})
         axes.hlines([-0.15, -0.5], -3, 3, color="k", lw=0.5)
-        axes.text(-3, -0.13, "x", fontsize=8)
-        axes.text(-3, -0.48, "z", fontsize=8)
+        axes.text(-3.1, -0.15, "x", ha="right", va="center")  # left of the frame
+        axes.text(-3.1, -0.5, "z", ha="right", va="center")
         axes.set(title=title, xlim=(-3, 3), ylim=(-0.55, 1.25), yticks=[0, 0.5, 1])
+        axes.grid(visible=False)
 
     def save(self, out: Path) -> None:
         """panels.png, four of the moments side by side, and panels.gif, all one after the other."""
-        from PIL import Image
-
         count = len(self.moments)
-        figure, axes = _figure((13.6, 3.2), 4)
-        for place, index in zip(axes, (0, count // 4, count // 2, count - 1), strict=True):
-            self._panel(place, self.moments[index])
-        axes[0].legend(fontsize=7, loc="upper left")
-        with atomic_write(out / "panels.png") as file:
-            figure.savefig(file, format="png", dpi=90)
+        with figure(out / "panels.png", (13.6, 3.4), 1, 4) as axes:
+            for place, index in zip(
+                axes[0], (0, count // 4, count // 2, count - 1), strict=True
+            ):
+                self._panel(place, self.moments[index])
+            axes[0, 0].legend(loc="upper left")
         frames = []
         for moment in self.moments:
-            figure, axes = _figure((4.6, 3.4), 1)
-            self._panel(axes[0], moment)
-            figure.canvas.draw()
-            pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-            frames.append(Image.fromarray(pixels.copy()).quantize(32))
-        durations = [300] * (count - 1) + [2000]
-        with atomic_write(out / "panels.gif") as file:
-            frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:],
-                           duration=durations, loop=0)  # fmt: skip
-
-
-def _figure(size: tuple[float, float], columns: int):
-    """A figure without a window, and its axes in a row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+            frame = io.BytesIO()
+            with figure(frame, (4.6, 3.4)) as axes:
+                self._panel(axes[0, 0], moment)
+            frames.append(frame)
+        save_gif(frames, out / "panels.gif", seconds=0.3)

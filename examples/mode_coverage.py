@@ -45,12 +45,12 @@ def train_points(options: argparse.Namespace, seed: int) -> dict:
     schedules = [LinearLR(adam, total_iters=steps - steps // 2, begin=steps // 2)
                  for adam in (adam_g, adam_d) if recipe.decay]  # fmt: skip
     latent = model.latent(2_500, tinygan.Generator(seed + 1))
-    start, view = time.perf_counter(), partial(pack, count=options.pack)
+    start, transform = time.perf_counter(), partial(pack, count=options.pack)
     for step in range(1, steps + 1):
         chosen = points[rng.integers(parts.POINTS, size=recipe.batch * options.pack)]
         real = tinygan.tensor(chosen, device=options.device)
         gan_step(*nets, adam_g, adam_d, loss, real, model.latent(len(real)).to(options.device),
-                 view=view, penalty=recipe.penalty(step))  # fmt: skip
+                 transform=transform, penalty=recipe.penalty(step))  # fmt: skip
         average.update()
         for schedule in schedules:
             schedule.step()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygan.data import GaussianMixture, ring, square_grid
-from tinygan.files import atomic_write
+from tinygan.images import figure
 from tinygan.metrics import Classifier, mode_coverage, mode_histogram_scores, stacked_labels
 from tinygan.tensor import Tensor
 from tinygan.training import Settings, r1_penalty
@@ -107,18 +107,12 @@ def table(runs: list[dict[str, Any]], real: dict[str, Any], published: dict[str,
 
 def plot_points(runs: list[dict[str, Any]], mixture: GaussianMixture, path: Path) -> None:
     """The samples of up to five runs, and the centres as circles."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = runs[:5]
-    figure = Figure(figsize=(3.6 * len(shown), 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
     limit = 1.25 * np.abs(mixture.means).max()
-    for axes, run in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        axes.plot(*mixture.means.T, "o", markersize=9, fillstyle="none", color="C3")
-        axes.plot(*run["samples"].T, ".", markersize=1.5, alpha=0.5)
-        axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal",
-                 title=f"seed {run['seed']}: {run['modes']} modes, "
-                       f"{100 * run['high quality']:.1f} %")  # fmt: skip
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=90)
+    with figure(path, (3.6 * len(shown), 3.8), 1, len(shown)) as grid:
+        for axes, run in zip(grid[0], shown, strict=True):
+            axes.plot(*mixture.means.T, "o", markersize=9, fillstyle="none", color="C3")
+            axes.plot(*run["samples"].T, ".", markersize=1.5, alpha=0.5)
+            axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal",
+                     title=f"seed {run['seed']}: {run['modes']} modes, "
+                           f"{100 * run['high quality']:.1f} %")  # fmt: skip

@@ -1,9 +1,9 @@
 """Ladders: one computation, several versions of it, from the obvious to the fast.
 
 A `Ladder` knows what is computed (its FLOPs, its memory traffic, example inputs); its `rungs` are
-the versions, slowest and plainest first. A rung is registered once, here is all that refers to it:
+the versions, slowest and plainest first. A rung is registered once, and three things follow:
 
-- calling the ladder runs the highest rung of the array's device that covers the arguments (rungs
+- a call of the ladder runs the highest rung of the array's device that covers the arguments (rungs
   of a lower precision only with ``precision=...``);
 - the tests compare every rung with rung 0, the reference, over ``ladder.shapes``;
 - ``python -m tinygan.kernels.bench`` times every rung over ``ladder.bench_shapes``.
@@ -15,8 +15,11 @@ needs neither Numba nor CuPy.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,18 +27,57 @@ import numpy as np
 Array = Any
 Case = Mapping[str, Any]
 
+PACKAGE = __package__
+HERE = Path(__file__).resolve().parent
+
 # While a profile is being taken, calls of ladders go through hook(ladder, rung, *args, **options),
 # which runs the rung on the arguments and returns its result (tinygan/profiler.py).
 hook: Callable[..., Any] | None = None
 
-
-# To which rungs may round the factors of products, where they are asked for it by name.
+# The precisions to which a rung may round the factors of products, when a caller asks for it.
 LOW_PRECISIONS = ("bfloat16", "float16", "tf32")
 
 
 def always(*args: Any, **options: Any) -> bool:
     """The `covers` of a rung that works for every input."""
     return True
+
+
+def is_float(x: Array, *rest: Any, **options: Any) -> bool:
+    """The `covers` of a compiled rung that has versions for float32 and float64 alone."""
+    return x.dtype.char in "fd"
+
+
+def is_float32(x: Array, *rest: Any, **options: Any) -> bool:
+    """The `covers` of a rung that rounds the factors of float32 products."""
+    return x.dtype == "f"
+
+
+def function_named(target: str) -> Callable[..., Any]:
+    """The function of ``"module:function"`` below the package of the kernels."""
+    module, name = target.split(":")
+    return getattr(importlib.import_module(f".{module}", PACKAGE), name)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Example inputs of a computation, and what it needs at least.
+
+    Attributes:
+        make: ``make(rng, dtype, **case) -> (args, options)``, random inputs for a case.
+        flops: ``flops(*args, **options) -> int``, the additions and multiplications needed.
+        traffic: likewise, the bytes that must be read and written at least.
+        shapes: named cases for the tests, small and awkward.
+        bench_shapes: named cases for the benchmark, as they occur in training.
+        large: cases that a CPU rung cuts into several tasks, one for each path that it may take.
+    """
+
+    make: Callable[..., tuple[tuple, dict]]
+    flops: Callable[..., int]
+    traffic: Callable[..., int]
+    shapes: Mapping[str, Case]
+    bench_shapes: Mapping[str, Case]
+    large: tuple[Case, ...] = ()
 
 
 class Rung:
@@ -45,29 +87,23 @@ class Rung:
         name: short and unique within the ladder and device, as ``"numpy"``.
         device: ``"cpu"`` or ``"cuda"``.
         target: ``"module:function"`` below ``tinygan.kernels``.
+        bind: options that this rung always passes to the function, which serves several rungs.
         covers: called with the ladder's arguments; whether this rung can compute them.
         precision: None for a rung that rounds as the arrays' dtype does; ``"bfloat16"`` for one
             that rounds the factors of float32 products to that, and is only run when asked for.
     """
 
     def __init__(
-        self,
-        name: str,
-        device: str,
-        target: str,
-        covers: Callable[..., bool],
-        precision: str | None = None,
-    ):
+        self, name: str, device: str, target: str, covers: Callable[..., bool] = always,
+        precision: str | None = None, bind: Mapping[str, Any] | None = None,
+    ):  # fmt: skip
         self.name, self.device, self.target, self.covers = name, device, target, covers
-        self.precision = precision
-        self._function: Callable[..., Any] | None = None
+        self.precision, self.bind = precision, dict(bind or {})
 
-    @property
+    @functools.cached_property
     def function(self) -> Callable[..., Any]:
-        if self._function is None:
-            module, name = self.target.split(":")
-            self._function = getattr(importlib.import_module(f"tinygan.kernels.{module}"), name)
-        return self._function
+        found = function_named(self.target)
+        return functools.partial(found, **self.bind) if self.bind else found
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.function(*args, **options)
@@ -81,52 +117,39 @@ class Ladder:
 
     Args:
         name: as the benchmark prints it.
-        make: ``make(rng, dtype, **case) -> (args, options)``, random inputs for a case.
-        flops: ``flops(*args, **options) -> int``, the additions and multiplications needed.
-        traffic: likewise, the bytes that must be read and written at least.
-        shapes: named cases for the tests, small and awkward.
-        bench_shapes: named cases for the benchmark, as they occur in training.
-        peer: ``"module:function"``; called with the arguments, it returns {name of a mode:
-            function without arguments that computes the same with PyTorch} (None: no peer).
-        peer_agrees: False where the peer's result is another one: both draw random numbers.
+        cases: example inputs, and what the computation needs; see `Cases`.
+        baseline: ``"module:function"``; called with the arguments, it returns {name of a mode:
+            function without arguments that computes the same with PyTorch} (None: no baseline).
+        random: whether the baseline draws random numbers of its own, so that results differ.
+        in_place: whether the results are written into the arguments.
+        serial: whether NumPy computes it on the CPU, on one core; else it is cut into tasks.
     """
 
     registry: ClassVar[dict[str, Ladder]] = {}
 
     def __init__(
-        self,
-        name: str,
-        *,
-        make: Callable[..., tuple[tuple, dict]],
-        flops: Callable[..., int],
-        traffic: Callable[..., int],
-        shapes: Mapping[str, Case],
-        bench_shapes: Mapping[str, Case],
-        peer: str | None = None,
-        peer_agrees: bool = True,
-    ):
+        self, name: str, cases: Cases, *, baseline: str | None = None, random: bool = False,
+        in_place: bool = False, serial: bool = False,
+    ):  # fmt: skip
         if name in self.registry:
             raise ValueError(f"a ladder named {name!r} is registered already")
-        self.name, self.make, self.flops, self.traffic = name, make, flops, traffic
-        self.shapes, self.bench_shapes, self.peer = shapes, bench_shapes, peer
-        self.peer_agrees = peer_agrees
+        self.name, self.cases, self.baseline, self.random = name, cases, baseline, random
+        self.in_place, self.serial = in_place, serial
+        self.make, self.flops, self.traffic = cases.make, cases.flops, cases.traffic
+        self.shapes, self.bench_shapes = cases.shapes, cases.bench_shapes
         self.rungs: list[Rung] = []
         self._forced: str | None = None
         self.registry[name] = self
 
     def rung(
-        self,
-        name: str,
-        target: str,
-        *,
-        device: str = "cpu",
-        covers: Callable[..., bool] = always,
-        precision: str | None = None,
-    ) -> Rung:
+        self, name: str, target: str, *, device: str = "cpu",
+        covers: Callable[..., bool] = always, precision: str | None = None,
+        bind: Mapping[str, Any] | None = None,
+    ) -> Rung:  # fmt: skip
         """Registers the next rung, faster than those before it on the same device."""
         if any(rung.name == name and rung.device == device for rung in self.rungs):
             raise ValueError(f"{self.name}: a rung {name!r} for {device} is registered already")
-        rung = Rung(name, device, target, covers, precision)
+        rung = Rung(name, device, target, covers, precision, bind)
         self.rungs.append(rung)
         return rung
 
@@ -171,6 +194,19 @@ class Ladder:
         return f"<Ladder {self.name}: {' -> '.join(rung.name for rung in self.rungs)}>"
 
 
+def folders() -> list[str]:
+    """The ladders' packages, as ``"conv2d"`` or ``"bench.peaks"``: each has a reference."""
+    found = (path.parent.relative_to(HERE) for path in HERE.rglob("reference.py"))
+    return sorted(".".join(folder.parts) for folder in found)
+
+
+def all_ladders() -> dict[str, Ladder]:
+    """Every ladder by its name, after importing all folders."""
+    for folder in folders():
+        importlib.import_module(f".{folder}", PACKAGE)
+    return dict(sorted(Ladder.registry.items()))
+
+
 class Probe(Ladder):
     """A computation that is done to measure the machine: compared with its reference as every
     ladder is, but called by no op and not part of the benchmark."""
@@ -181,6 +217,13 @@ class Probe(Ladder):
 def _device(args: tuple) -> str:
     first = args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
     return "cpu" if isinstance(first, np.ndarray) else "cuda"
+
+
+def convert(value: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    """`function` of every NumPy array in nested lists and tuples; what else there is stays."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(convert(each, function) for each in value)
+    return function(value) if isinstance(value, np.ndarray) else value
 
 
 def relative_error(result: Any, reference: Any) -> float:

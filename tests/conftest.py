@@ -2,54 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 
+import needs
 import numpy as np
 import pytest
 
 import tinygan
-from tinygan.device import check_device
-from tinygan.kernels import emulator
-from tinygan.kernels.emulator import standin
+from tinygan.kernels.emulator import fake_cupy
+
+CUDA = "cuda" if needs.HAS_GPU else "cuda-emulated"
 
 
-def _devices() -> list:
-    try:
-        check_device("cuda")
-    except RuntimeError:  # no CuPy, or no GPU that it can use
-        pass
-    else:
-        return ["cpu", "cuda"]
-    try:
-        emulator.compiler()
-    except emulator.EmulatorError as error:
-        return ["cpu", pytest.param("cuda-emulated", marks=pytest.mark.skip(reason=str(error)))]
-    return ["cpu", "cuda-emulated"]
-
-
-@pytest.fixture(params=_devices())
-def device(request):
-    """Each device that this machine has: a test that takes it runs on all of them. Without a GPU
-    the device "cuda" is emulated: a stand-in for CuPy whose kernels run on the CPU."""
-    if request.param != "cuda-emulated":
-        yield request.param
+@contextlib.contextmanager
+def _using(device: str):
+    """Without a GPU the device "cuda" is emulated: by a fake CuPy whose kernels run on the CPU."""
+    if device == "cpu" or needs.HAS_GPU:
+        yield device
         return
-    with standin.installed():
+    needs.cpp_compiler()
+    with fake_cupy.installed():
         yield "cuda"
 
 
-def pytest_collection_modifyitems(config, items):
-    """A rung is only run on its own device: other combinations are no tests, not skipped ones."""
+@pytest.fixture(params=["cpu", CUDA])
+def device(request):
+    """Each device: a test that takes it runs on the CPU and on the GPU, which may be emulated."""
+    with _using(request.param) as name:
+        yield name
 
-    def fits(item) -> bool:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        rung, name = params.get("rung"), params.get("device")
-        return not hasattr(rung, "device") or name is None or name.startswith(rung.device)
 
-    wrong = [item for item in items if not fits(item)]
-    if wrong:
-        config.hook.pytest_deselected(items=wrong)
-        items[:] = [item for item in items if fits(item)]
+@pytest.fixture
+def gpu():
+    """The GPU alone, which may be emulated."""
+    with _using("cuda") as name:
+        yield name
+
+
+@pytest.fixture
+def rung_device(rung):
+    """The device of the test's parameter `rung`."""
+    with _using(rung.device) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """A folder for TINYGAN_CACHE, where classifiers that examples score with are trained once."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture

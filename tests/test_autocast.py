@@ -68,8 +68,8 @@ def test_products_and_their_gradients_are_rounded(op, first, second, supported):
 @pytest.mark.parametrize(("op", "first", "second"), CASES)
 def test_gradients_are_computed_as_the_op_was_recorded(op, first, second, supported):
     within = outputs_and_gradients(op, (first, second), True)
-    behind = outputs_and_gradients(op, (first, second), True, backward_inside=False)
-    assert all((a == b).all() for a, b in zip(within, behind, strict=True))
+    after = outputs_and_gradients(op, (first, second), True, backward_inside=False)
+    assert all((a == b).all() for a, b in zip(within, after, strict=True))
 
 
 @pytest.mark.parametrize(("op", "first", "second"), CASES)
@@ -137,18 +137,16 @@ def rounding(precision):
 
 @pytest.mark.parametrize("precision", DIGITS)
 @pytest.mark.parametrize(("op", "first", "second"), CASES)
-def test_a_gpu_rounds_products_and_their_gradients(op, first, second, precision, device):
-    if device == "cpu":
-        pytest.skip("of GPUs")
+def test_a_gpu_rounds_products_and_their_gradients(op, first, second, precision, gpu):
     results = []
     for inside in (False, True):
         rng = np.random.default_rng(5)
-        x, y = (tinygan.tensor(rng.standard_normal(shape).astype("f4"), device=device,
+        x, y = (tinygan.tensor(rng.standard_normal(shape).astype("f4"), device=gpu,
                                requires_grad=True) for shape in (first, second))  # fmt: skip
         with rounding(precision) if inside else contextlib.nullcontext():
             result = op(x, y)
         weight = rng.standard_normal(result.shape).astype("f4")
-        (result * tinygan.tensor(weight, device=device)).sum().backward()
+        (result * tinygan.tensor(weight, device=gpu)).sum().backward()
         assert x.grad is not None and y.grad is not None
         results.append([each.detach().cpu().numpy() for each in (result, x.grad, y.grad)])
     least, most = DIGITS[precision]

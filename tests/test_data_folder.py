@@ -16,7 +16,7 @@ from tinygan.data import (
     synthetic_digits,
 )
 
-Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillow")
 
 
 def save(path, pixels: np.ndarray) -> None:

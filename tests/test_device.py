@@ -11,8 +11,8 @@ import pytest
 import tinygan
 from tinygan import Generator, randn
 from tinygan.device import array_module, check_device, device_of, temporary_seed, to_device
-from tinygan.kernels.emulator import standin
-from tinygan.kernels.memory import explaining
+from tinygan.kernels.cuda.memory import explaining
+from tinygan.kernels.emulator import fake_cupy
 
 
 def test_names_of_devices():
@@ -57,7 +57,7 @@ def test_without_a_gpu_cuda_is_not_available():
       r"the driver is for CUDA 12\.4, CuPy for 12\.8: update the driver")],
 )  # fmt: skip
 def test_a_driver_that_fails_is_explained(error, message, monkeypatch):
-    with standin.installed() as cupy:
+    with fake_cupy.installed() as cupy:
         def fail():
             raise cupy.cuda.runtime.CUDARuntimeError(error)
 
@@ -68,7 +68,7 @@ def test_a_driver_that_fails_is_explained(error, message, monkeypatch):
 
 
 def test_a_lack_of_memory_says_how_much_was_wanted_and_is_free():
-    with standin.installed() as cupy:
+    with fake_cupy.installed() as cupy:
         def malloc(size):
             raise cupy.cuda.memory.OutOfMemoryError(f"Out of memory allocating {size} bytes")
 

@@ -219,7 +219,7 @@ def test_float16_and_bfloat16_round_as_the_hardware_does(rng):
 
 
 MMA = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* a, const float* b, float* d) {
   const int group = threadIdx.x / 4, member = threadIdx.x % 4;
   unsigned ra[4], rb[2];
@@ -266,7 +266,7 @@ def test_tensor_core_products(instruction, depth, convert, bits, rng):
 def test_ldmatrix(transposed):
     name = "ldmatrix_transposed" if transposed else "ldmatrix"
     text = f"""
-    #include "ptx.cuh"
+    #include "cuda/ptx.cuh"
     __global__ void kernel(const uint4* x, unsigned* out) {{
       __shared__ uint4 rows[32];
       rows[threadIdx.x] = x[threadIdx.x];
@@ -284,7 +284,7 @@ def test_ldmatrix(transposed):
 
 def test_copies_fill_up_with_zeros_and_arrive_in_order(rng):
     text = """
-    #include "ptx.cuh"
+    #include "cuda/ptx.cuh"
     __global__ void kernel(const float* x, float* out, int n) {
       __shared__ float4 buffer[2][32];
       const int i = threadIdx.x;
@@ -357,7 +357,7 @@ def test_wide_accesses_and_sectors_are_counted():
 
 def test_what_is_one_instruction_is_counted_once():
     """An asynchronous copy reads and writes; a vector made of numbers is stored whole."""
-    text = """#include "ptx.cuh"
+    text = """#include "cuda/ptx.cuh"
     __global__ void kernel(const float4* x, float2* out) {
       __shared__ float4 tile[32];
       const int i = threadIdx.x;

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 
+import needs
 import numpy as np
 import pytest
 
-from tinygan.kernels import emulator
 from tinygan.kernels.emulator import KernelFault, Module
 
-try:
-    emulator.compiler()
-except emulator.EmulatorError as error:
-    pytest.skip(str(error), allow_module_level=True)
+needs.cpp_compiler()
 
 # Each kernel takes x (64 floats), out (64 floats) and is launched with 2 blocks of 64 threads
 # unless it says otherwise. @wrong|right@ is what is wrong in it.
@@ -156,7 +153,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 COPY_NOT_AWAITED = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ float tile[64];
   const int i = threadIdx.x;
@@ -170,7 +167,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 COPY_ONE_GROUP_SHORT = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ float tile[2][64];
   const int i = threadIdx.x;
@@ -186,7 +183,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 COPY_WITHOUT_BARRIER = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ float tile[64];
   const int i = threadIdx.x;
@@ -199,7 +196,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 COPY_LEFT_BEHIND = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ float tile[64];
   const int i = threadIdx.x;
@@ -210,7 +207,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 COPY_MISALIGNED = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ float4 tile[16];
   const int i = threadIdx.x;
@@ -222,7 +219,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 COPY_OUT_OF_BOUNDS = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ float tile[64];
   const int i = threadIdx.x;
@@ -248,7 +245,7 @@ __global__ void kernel(const float* x, float* out) {
 }"""
 
 MATRIX_ROW_UNWRITTEN = """
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 __global__ void kernel(const float* x, float* out) {
   __shared__ uint4 rows[33];
   if (blockIdx.x || threadIdx.x >= 32) return;

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 
+import needs
 import pytest
 
-from tinygan.kernels import cuda, emulator, mutants
+from tinygan.kernels.cuda import source as cuda
 from tinygan.kernels.emulator import __main__ as command
-from tinygan.kernels.emulator import standin, trials
+from tinygan.kernels.emulator import cases, fake_cupy, mutants
 
-try:
-    emulator.compiler()
-except emulator.EmulatorError as error:
-    pytest.skip(str(error), allow_module_level=True)
+needs.cpp_compiler()
 
 SOURCES = {source.name: source for source in cuda.sources()}
 
@@ -29,15 +27,14 @@ def shell(monkeypatch, capsys):
     return call
 
 
-def test_every_source_is_launched_by_trials_that_are_small_enough_to_check():
-    of_sources = trials.of_sources()
-    assert set(of_sources) == set(SOURCES)
-    for name, found in of_sources.items():
-        checked = [trial for trial in found if trial.flops <= trials.MOST_CHECKED_FLOPS]
+def test_every_source_is_launched_by_cases_that_are_small_enough_to_check():
+    by_source = cases.by_source()
+    assert set(by_source) == set(SOURCES)
+    for name, found in by_source.items():
+        checked = [case for case in found if case.flops <= cases.MOST_CHECKED_FLOPS]
         assert len(checked) >= 3, name
-        launched = {kernel for trial in checked for file, kernel in trial.kernels if file == name}
-        # A tick belongs to captured steps: tests/test_capture.py.
-        kernels = {k for k in SOURCES[name].kernels if "double" not in k and k != "tick"}
+        launched = {kernel for case in checked for file, kernel in case.kernels if file == name}
+        kernels = {kernel for kernel in SOURCES[name].kernels if "double" not in kernel}
         assert launched >= kernels, name
 
 
@@ -48,28 +45,28 @@ def test_a_kernel_is_run_and_checked(shell):
 
 
 def test_a_changed_kernel_is_caught_with_its_line(shell, tmp_path, monkeypatch):
-    original = (cuda.HERE / "layout/2_tiles.cu").read_text()
+    original = (cuda.HERE / "swap_inner/2_tiles.cu").read_text()
     changed = tmp_path / "mine.cu"
     changed.write_text(original.replace("__syncthreads();", ""))
     line = next(i for i, text in enumerate(original.splitlines(), 1) if "] = tile[" in text)
-    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "text", "")  # restored by pytest
-    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "_modules", {})
-    status, text = shell("layout/2_tiles.cu", "--check", "--text", changed)
+    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "text", "")  # restored by pytest
+    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "_modules", {})
+    status, text = shell("swap_inner/2_tiles.cu", "--check", "--text", changed)
     assert status == 1
     assert f"uninitialised at mine.cu:{line}" in text
 
 
 def test_traffic_shows_what_the_column_more_is_for(shell, tmp_path, monkeypatch):
     """Without it, all 32 lanes find their values in one bank."""
-    status, text = shell("layout/2_tiles.cu", "--traffic")
+    status, text = shell("swap_inner/2_tiles.cu", "--traffic")
     assert status == 0
     assert re.search(r"2_tiles\.cu:\d+ +shared read +\d+ +\d+ +1\.00\n", text)
     changed = tmp_path / "mine.cu"
-    original = (cuda.HERE / "layout/2_tiles.cu").read_text()
+    original = (cuda.HERE / "swap_inner/2_tiles.cu").read_text()
     changed.write_text(original.replace("[side + 1]", "[side]"))
-    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "text", "")
-    monkeypatch.setattr(SOURCES["layout/2_tiles.cu"], "_modules", {})
-    status, text = shell("layout/2_tiles.cu", "--traffic", "--text", changed)
+    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "text", "")
+    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "_modules", {})
+    status, text = shell("swap_inner/2_tiles.cu", "--traffic", "--text", changed)
     ratio = float(re.search(r"mine\.cu:\d+ +shared read +\d+ +\d+ +([\d.]+)\n", text)[1])
     assert status == 0 and ratio > 4
 
@@ -95,7 +92,7 @@ def test_without_a_name_the_kernels_are_listed(shell):
     ],
 )  # fmt: skip
 def test_what_is_taken_out(line, expected):
-    assert [mutant.changed for mutant in mutants.of_line("a.cu", 1, line)] == expected
+    assert [mutant.changed for mutant in mutants.line_mutants("a.cu", 1, line)] == expected
 
 
 def test_every_barrier_is_taken_out():
@@ -104,23 +101,28 @@ def test_every_barrier_is_taken_out():
         for pattern in ("*.cu", "*.cuh")
         for path in cuda.HERE.rglob(pattern)
     )
-    taken = {mutant for source in SOURCES.values() for mutant in mutants.of_text(source.text)
+    taken = {mutant for source in SOURCES.values() for mutant in mutants.text_mutants(source.text)
              if mutant.line[mutant.position :].startswith("__syncthreads")}  # fmt: skip
     assert len(taken) == in_files > 5
 
 
 def test_kernels_without_a_change_are_no_mutants():
     for name in ("reduction/2_parts.cu", "matmul/3_tiles.cu"):
-        with standin.installed(checked=True):
+        with fake_cupy.installed(checked=True):
             assert mutants.killed_by(SOURCES[name], SOURCES[name].text) is None
 
 
-def test_every_barrier_and_every_bound_is_missed():
+@pytest.mark.parametrize(
+    "names", [["average", "swap_inner/2"], pytest.param([], id="all", marks=pytest.mark.exhaustive)]
+)
+def test_every_barrier_and_every_bound_is_missed(names):
     """Where one is taken out, some case of some rung fails; or it is said why none can."""
-    for mutant, noticed in mutants.killers():
+    found = list(mutants.killers(*names))
+    assert found
+    for mutant, noticed in found:
         assert (noticed is None) == (mutant.excuse is not None), (mutant, noticed)
 
 
 def test_every_excuse_is_needed():
-    known = {(mutant.file, mutant.line.strip(), mutant.put_in) for mutant in mutants.of_all()}
+    known = {(mutant.file, mutant.line.strip(), mutant.put_in) for mutant in mutants.all_mutants()}
     assert set(mutants.EQUIVALENT) <= known

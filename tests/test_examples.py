@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,11 +17,11 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
+def run(monkeypatch, tmp_path, capsys, shared_cache):
     """Runs an example in a folder of its own; returns what it printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))  # as `python examples/name.py` does
-    monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (640, 0))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (200, 1))
 
@@ -73,6 +74,19 @@ def test_examples_run_on_the_device(run, tmp_path, rng, device):
     assert "modes" in text
 
 
+COMMANDS = [path for path in sorted(EXAMPLES.glob("*.py"))
+            if "__main__" in path.read_text() and not path.stem.endswith(("_layers", "_worker"))]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.name)
+def test_an_example_says_what_its_options_are(path, run, capsys):
+    if path.name == "compare_torch.py":
+        needs.pytorch()
+    with pytest.raises(SystemExit) as stop:
+        run(path.name, "--help")
+    assert stop.value.code == 0 and "usage: " in capsys.readouterr().out
+
+
 def test_a_device_that_is_not_there_is_named(run, capsys):
     with pytest.raises(SystemExit):
         run("dcgan_mnist.py", "--device", "gpu")
@@ -121,6 +135,10 @@ def test_a_folder_in_colour_trains_scores_resumes_and_samples(run, tmp_path, rng
     run("dcgan_folder.py", *small, "--sample", 9)
     with Image.open(parts / "sample_9_seed_0.png") as picture:
         assert picture.size == (2 * (3 * 18 - 2),) * 2
+
+
+@pytest.mark.exhaustive
+def test_a_folder_in_colour_quickly(run):
     assert "KID" in run("dcgan_folder.py", "--quick", "--out", "quick")
 
 
@@ -140,6 +158,7 @@ def test_dcgan_without_mnist_says_so_in_one_line(run, monkeypatch):
     assert "1 epochs" in text
 
 
+@pytest.mark.exhaustive
 def test_dcgan_with_the_papers_recipe(run):
     recipe = ("--epochs", 2, "--paper")
     text = run("dcgan_mnist.py", "--data", "synthetic", *recipe, *SMALL)
@@ -154,6 +173,7 @@ def test_dcgan_rejects_bad_options(run, capsys):
     assert "argument --epochs: must be an integer of at least 1, got 0" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_gan_reports_its_likelihood(run, tmp_path):
     text = run("gan_mnist.py", "--quick", "--variant", "modern")
     assert "Parzen (nats)" in text
@@ -162,6 +182,7 @@ def test_gan_reports_its_likelihood(run, tmp_path):
     assert np.isfinite(generated) and generated < real
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("label", ["hidden", "input"])
 def test_cgan_makes_digits_on_demand(run, tmp_path, label):
     run("cgan_mnist.py", "--quick", "--variant", "modern", "--label", label)
@@ -173,6 +194,7 @@ def test_cgan_makes_digits_on_demand(run, tmp_path, label):
         assert picture.size == (2 * (10 * 30 - 2),) * 2
 
 
+@pytest.mark.exhaustive
 def test_conditional_dcgan_is_judged_by_its_nearest_neighbours(run, tmp_path):
     text = run("dcgan_conditional_mnist.py", "--quick")
     assert "1-NN error, %" in text
@@ -187,6 +209,7 @@ def test_conditional_dcgan_is_judged_by_its_nearest_neighbours(run, tmp_path):
     assert pictures[3] != pictures[7]
 
 
+@pytest.mark.exhaustive
 def test_deligan_keeps_its_rows(run, tmp_path):
     text = run("deligan_mnist.py", "--quick", "--only", "DeLiGAN")
     rows = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())
@@ -199,6 +222,7 @@ def test_deligan_keeps_its_rows(run, tmp_path):
     assert "mean |sigma|" not in after["without mixture"]
 
 
+@pytest.mark.exhaustive
 def test_collapse_study_makes_its_table(run, tmp_path):
     text = run("collapse_study.py", "--quick")
     rows = json.loads((tmp_path / "runs" / "collapse_study" / "results.json").read_text())
@@ -221,8 +245,9 @@ def test_collapse_study_scores_all_variants_on_one_scale(run):
     assert (VARIANTS["faithful"].signed(below) == -1).all()
 
 
+@pytest.mark.exhaustive
 def test_torch_comparison_runs(run, tmp_path, monkeypatch):
-    pytest.importorskip("torch")
+    needs.pytorch()
     data = tinygan.data.load_dataset
     monkeypatch.setattr("tinygan.data.load_dataset",
                         lambda source, split="train": data("synthetic", split))  # fmt: skip

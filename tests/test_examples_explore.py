@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -17,10 +18,10 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
+def run(monkeypatch, tmp_path, capsys, shared_cache):
     """Runs an example in a folder of its own; returns what it printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
     monkeypatch.syspath_prepend(str(EXAMPLES))  # as `python examples/...` does
 
     def run(name, *arguments):
@@ -31,8 +32,9 @@ def run(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.mark.exhaustive
 def test_a_quick_look_finds_numbers_and_draws_pictures(run, tmp_path):
-    pytest.importorskip("sklearn", reason="needs scikit-learn: tinygan[explore]")
+    needs.scikit_learn()
     text = run("explore_dcgan.py", "--quick", "--out", "look")
     assert text.startswith("--quick: a tiny net, trained for seconds")
     found = json.loads((tmp_path / "look" / "results.json").read_text())

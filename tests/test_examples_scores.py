@@ -15,9 +15,9 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "score_floors.py
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
+def run(monkeypatch, tmp_path, capsys, shared_cache):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (640, 0))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (200, 1))
 
@@ -40,6 +40,7 @@ def pictures(tmp_path, rng):
     return folder
 
 
+@pytest.mark.exhaustive
 def test_all_floors_of_labelled_images(run):
     lines = run("--data", "synthetic", "--count", 100).splitlines()
     for name in (*SCORES, "1-NN error"):

@@ -2,6 +2,7 @@
 
 import sys
 
+import needs
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from tinygan.models import DCGAN
 
 @pytest.fixture
 def sklearn():
-    return pytest.importorskip("sklearn", reason="needs scikit-learn: tinygan[explore]")
+    return needs.scikit_learn()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygan.kernels.jit import jit
+from tinygan.kernels.cpu.jit import jit
+from tinygan.kernels.cpu.pointers import hold, pointer_to
 from tinygan.kernels.matmul.gemm import (
     COLUMNS,
     LANES,
@@ -20,7 +21,6 @@ from tinygan.kernels.matmul.gemm import (
     multiply_tile,
     pack_panel,
 )
-from tinygan.kernels.pointers import hold, pointer_to
 
 # (rows, terms, columns) at the tile's edges: one, one less than full, full; one vector wide.
 SIZES = [(1, 1, 1), (ROWS - 1, 3, COLUMNS - 1), (ROWS, 1, COLUMNS), (ROWS - 1, 17, COLUMNS),

@@ -20,7 +20,7 @@ from test_gemm import (
     surrounded,
 )
 
-from tinygan.kernels.jit import jit
+from tinygan.kernels.cpu.jit import jit
 from tinygan.kernels.matmul import gemm_bf16
 from tinygan.kernels.matmul.gemm_bf16 import (
     COLUMNS,
@@ -243,13 +243,15 @@ def test_no_step_outside_an_array():
     assert (result.stdout, result.returncode) == ("done\n", 0), result.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not gemm_bf16.SUPPORTED, reason="the plain version is what the tests above ran")
 def test_the_plain_version_passes_the_same_tests():
     *_, cpu, features = cpu_target.target_context.codegen().magic_tuple()
     without = features.replace("+avx512bf16", "-avx512bf16")
     environment = os.environ | {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": without}
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", Path(__file__).name],
+        [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider",
+         Path(__file__).name],
         cwd=Path(__file__).parent, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout

@@ -1,18 +1,20 @@
-"""Every rung of every ladder against its reference: values, strides, purity, threads."""
+"""Every rung of every ladder against its reference: values, strides, purity, threads.
+
+The quick tests run each rung on a few of its ladder's shapes; those marked exhaustive on the rest.
+"""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import functools
 
 import numpy as np
 import pytest
 
-import tinygan.kernels
 from tinygan.device import to_device
-from tinygan.kernels import threads
-from tinygan.kernels.emulator import standin
-from tinygan.kernels.emulator.trials import (
+from tinygan.kernels.cpu import threads
+from tinygan.kernels.cpu.parallel import parallel
+from tinygan.kernels.emulator import fake_cupy
+from tinygan.kernels.emulator.cases import (
     BOUND,
     MOST_CHECKED_FLOPS,
     bound,
@@ -21,36 +23,89 @@ from tinygan.kernels.emulator.trials import (
     large_tiles,
     reference,
 )
-from tinygan.kernels.ladder import Ladder, relative_error
-from tinygan.kernels.memory import same_order
-from tinygan.kernels.parallel import parallel
+from tinygan.kernels.ladder import Ladder, Rung, all_ladders, function_named, relative_error
+from tinygan.kernels.layout import same_order
 
-for package in pkgutil.iter_modules(tinygan.kernels.__path__):
-    if package.ispkg:  # a ladder's folder registers its ladders when it is imported
-        importlib.import_module(f"tinygan.kernels.{package.name}")
-
-LADDERS = dict(sorted(Ladder.registry.items()))
-RUNGS = [pytest.param(ladder, rung, id=f"{name}-{rung.device}-{rung.name}")
-         for name, ladder in LADDERS.items() for rung in ladder.rungs]  # fmt: skip
-CASES = [
-    pytest.param(ladder, rung, case, id=f"{name}-{rung.device}-{rung.name}-{case}")
-    for name, ladder in LADDERS.items()
-    for rung in ladder.rungs
-    for case in ladder.shapes
-]
-# These write their results into their arguments.
-IN_PLACE = {"adam", "advance", "average"}
-# NumPy computes these on the CPU; all others must be cut into tasks.
-BY_NUMPY = {"add_all", "advance", "average", "bce_with_logits", "bce_with_logits_backward",
-            "normal", "tanh", "uniform"}  # fmt: skip
+LADDERS = all_ladders()
+exhaustive = pytest.mark.exhaustive
 CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
-# What a rung does with its arrays is the same for all kinds of factors on tensor cores.
-ONE_KIND = [rung for rung in RUNGS if rung.values[1].device == "cpu"
-            or rung.values[1].precision in (None, "tf32")]  # fmt: skip
 # The running statistics of a batch norm are moved in place.
 MOVES = "momentum"
-PURE = [rung for rung in ONE_KIND if rung.values[0].name not in IN_PLACE]
-FASTER = [rung for rung in ONE_KIND if rung.values[1] is not rung.values[0].reference]
+
+
+@functools.cache
+def survey(ladder: Ladder, dtype: str = "float32") -> dict[str, tuple[int, set[Rung]]]:
+    """{case: its operations, and the rungs that cover it}, those with the least work first."""
+    found = {}
+    for case, values in ladder.shapes.items():
+        args, options = draw(ladder, values, dtype)  # once for all rungs: drawing takes its time
+        covering = {rung for rung in ladder.rungs if rung.covers(*args, **options)}
+        found[case] = ladder.flops(*args, **options), covering
+    return dict(sorted(found.items(), key=lambda item: item[1][0]))
+
+
+def flops_of(ladder: Ladder, case: str) -> int:
+    return survey(ladder)[case][0]
+
+
+def covered(ladder: Ladder, rung: Rung, dtype: str = "float32") -> list[str]:
+    """The test shapes that this rung covers, those with the least work first."""
+    return [case for case, (_, rungs) in survey(ladder, dtype).items() if rung in rungs]
+
+
+def small(ladder: Ladder, rung: Rung) -> list[str]:
+    """Those that it covers; in the emulator, where large ones take seconds, the small ones."""
+    return [case for case in covered(ladder, rung)
+            if rung.device == "cpu" or flops_of(ladder, case) <= MOST_CHECKED_FLOPS]  # fmt: skip
+
+
+def few(ladder: Ladder, rung: Rung) -> list[str]:
+    """Those of the quick tests: one without work or almost, one in the middle whose sizes are no
+    multiples of anything where there is one, and the largest of the small ones."""
+    cases = small(ladder, rung)
+    odd = [case for case in cases if "odd" in case] or cases[len(cases) // 2 :]
+    return list(dict.fromkeys([cases[0], odd[0], cases[-1]]))
+
+
+def walk(keep=lambda ladder, rung: True, **chosen):
+    """Parameters (ladder, rung, cases): every rung once with a few cases, and once, as an
+    exhaustive test, with the rest of them."""
+    found = []
+    for name, ladder in LADDERS.items():
+        for rung in ladder.rungs:
+            if keep(ladder, rung):
+                quick = few(ladder, rung)
+                rest = [case for case in small(ladder, rung) if case not in quick]
+                for cases, label, marks in ((quick, "few", ()), (rest, "rest", exhaustive)):
+                    if cases:
+                        id = f"{name}-{rung.device}-{rung.name}-{label}"
+                        found.append(pytest.param(ladder, rung, cases, id=id, marks=marks))
+    return pytest.mark.parametrize(("ladder", "rung", "cases"), found)
+
+
+def one_kind(ladder: Ladder, rung: Rung) -> bool:
+    """What a rung does with its arrays is the same for all kinds of factors on tensor cores."""
+    return rung.device == "cpu" or rung.precision in (None, "tf32")
+
+
+def pure(ladder: Ladder, rung: Rung) -> bool:
+    return one_kind(ladder, rung) and not ladder.in_place
+
+
+def faster(ladder: Ladder, rung: Rung) -> bool:
+    return one_kind(ladder, rung) and rung is not ladder.reference
+
+
+def values():
+    """Parameters (ladder, rung, case, dtype): each rung on each case that it covers."""
+    for name, ladder in LADDERS.items():
+        for rung in ladder.rungs:
+            for dtype in BOUND:
+                quick = few(ladder, rung)[: None if dtype == "float32" else 1]
+                for case in covered(ladder, rung, dtype):
+                    id = f"{name}-{rung.device}-{rung.name}-{case}-{dtype}"
+                    marks = () if case in quick else exhaustive
+                    yield pytest.param(ladder, rung, case, dtype, id=id, marks=marks)
 
 
 def arrays_in(value) -> list[np.ndarray]:
@@ -59,72 +114,42 @@ def arrays_in(value) -> list[np.ndarray]:
     return found
 
 
-def flops_of(ladder: Ladder, case: dict) -> int:
-    args, options = draw(ladder, case, "float32")
-    return ladder.flops(*args, **options)
-
-
-def covered(ladder: Ladder, rung) -> dict[str, dict]:
-    """The test shapes that this rung covers."""
-    cases = {}
-    for name, case in ladder.shapes.items():
-        args, options = draw(ladder, case, "float32")
-        if rung.covers(*args, **options):
-            cases[name] = case
-    assert len(cases) >= 3, "too few shapes to test this rung"
-    small = [case for case in cases.values() if flops_of(ladder, case) <= MOST_CHECKED_FLOPS]
-    assert rung.device == "cpu" or len(small) >= 3, "too few shapes to check this rung's accesses"
-    return cases
-
-
-def small(ladder: Ladder, rung) -> dict[str, dict]:
-    """Those that it covers; in the emulator, where large ones take seconds, the small ones."""
-    cases = covered(ladder, rung)
-    return cases if rung.device == "cpu" else {
-        name: case for name, case in cases.items() if flops_of(ladder, case) <= MOST_CHECKED_FLOPS
-    }
-
-
 def run(ladder, rung, device: str, args, options):
-    if not rung.covers(*args, **options):
-        pytest.skip("not covered by this rung")
     # Where "cuda" is emulated: with all accesses checked, as long as there are not too many.
-    standin.checked = ladder.flops(*args, **options) <= MOST_CHECKED_FLOPS
+    fake_cupy.checked = ladder.flops(*args, **options) <= MOST_CHECKED_FLOPS
     return rung(*convert(args, lambda array: to_device(array, device)), **options)
 
 
-@pytest.mark.parametrize("dtype", BOUND)
-@pytest.mark.parametrize(("ladder", "rung", "case"), CASES)
-def test_every_rung_computes_what_the_reference_computes(ladder, rung, case, dtype, device):
+def check(ladder, rung, case, dtype, device):
     args, options = draw(ladder, ladder.shapes[case], dtype)
     result = run(ladder, rung, device, args, options)
-    assert relative_error(result, reference(ladder, case, dtype)) < bound(rung, dtype)
+    assert relative_error(result, reference(ladder, case, dtype)) < bound(rung, dtype), case
     for array in arrays_in(result if isinstance(result, (list, tuple)) else [result]):
         assert array.dtype == (np.uint64 if ladder.name == "advance" else dtype)
 
 
+@pytest.mark.parametrize(("ladder", "rung", "case", "dtype"), list(values()))
+def test_every_rung_computes_what_the_reference_computes(ladder, rung, case, dtype, rung_device):
+    check(ladder, rung, case, dtype, rung_device)
+
+
 @pytest.mark.parametrize("dtype", BOUND)
-@pytest.mark.parametrize(
-    ("ladder", "rung"), [rung for rung in RUNGS if rung.values[1].device == "cuda"
-                         and rung.values[1].name.endswith(("registers", "pipeline"))]
-)  # fmt: skip
-def test_large_tiles_compute_what_small_ones_do(ladder, rung, dtype, device):
-    for name, case in covered(ladder, rung).items():
-        if flops_of(ladder, case) <= MOST_CHECKED_FLOPS:
-            args, options = draw(ladder, case, dtype)
+@walk(lambda ladder, rung: rung.device == "cuda" and rung.name.endswith(("registers", "pipeline")))
+def test_large_tiles_compute_what_small_ones_do(ladder, rung, cases, dtype, rung_device):
+    for case in cases:
+        if case in covered(ladder, rung, dtype):
             with large_tiles():
-                result = run(ladder, rung, device, args, options)
-            assert relative_error(result, reference(ladder, name, dtype)) < bound(rung, dtype), name
+                check(ladder, rung, case, dtype, rung_device)
 
 
-@pytest.mark.parametrize(("ladder", "rung"), PURE)
-def test_inputs_are_not_changed(ladder, rung, device):
-    for case in small(ladder, rung).values():
-        if MOVES in case:
+@walk(pure)
+def test_inputs_are_not_changed(ladder, rung, cases, rung_device):
+    for case in cases:
+        if MOVES in ladder.shapes[case]:
             continue
-        args, options = draw(ladder, case, "float32")
+        args, options = draw(ladder, ladder.shapes[case], "float32")
         before = [array.tobytes() for array in arrays_in(args)]
-        result = run(ladder, rung, device, args, options)
+        result = run(ladder, rung, rung_device, args, options)
         assert [array.tobytes() for array in arrays_in(args)] == before
         for output in arrays_in([result]):
             assert not any(np.shares_memory(output, array) for array in arrays_in(args))
@@ -160,82 +185,55 @@ def repeated(array):
     return np.broadcast_to(array[:1].copy(), array.shape)
 
 
-MEMORY = [np.asfortranarray, np.ascontiguousarray, every_second, reversed_in_memory, read_only]
+LAYOUTS = [np.asfortranarray, np.ascontiguousarray, every_second, reversed_in_memory,
+           # Which to Numba is another type, for which it compiles everything once more.
+           pytest.param(read_only, marks=exhaustive)]  # fmt: skip
 
 
-@pytest.mark.parametrize("layout", MEMORY, ids=lambda function: function.__name__)
-@pytest.mark.parametrize(
-    ("ladder", "rung"), [rung for rung in FASTER if rung.values[0].name != "advance"]
-)
-def test_any_strides_are_accepted(ladder, rung, layout, device):
-    for name, case in small(ladder, rung).items():
-        args, options = draw(ladder, case, "float32")
-        if ladder.name in ("adam", "average"):
-            params, grads, *moments = args
-            args = (params, convert(grads, layout), *moments)
-        elif MOVES in case:
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda function: function.__name__)
+@walk(lambda ladder, rung: faster(ladder, rung) and ladder.name != "advance")
+def test_any_strides_are_accepted(ladder, rung, cases, layout, rung_device):
+    for case in cases:
+        args, options = draw(ladder, ladder.shapes[case], "float32")
+        if ladder.in_place:
+            changed, given, *rest = args
+            args = (changed, convert(given, layout), *rest)
+        elif MOVES in ladder.shapes[case]:
             args = (*convert(args[:-1], layout), args[-1])
         else:
             args = convert(args, layout)
-        result = run(ladder, rung, device, args, options)
-        error = relative_error(result, reference(ladder, name, "float32"))
-        assert error < bound(rung, "float32"), name
+        if not rung.covers(*args, **options):  # some need dense rows
+            continue
+        result = run(ladder, rung, rung_device, args, options)
+        error = relative_error(result, reference(ladder, case, "float32"))
+        assert error < bound(rung, "float32"), case
 
 
 @pytest.mark.parametrize("order", [(2, 3, 1, 0), (2, 3, 0, 1), (0, 1, 2, 3)], ids=str)
-@pytest.mark.parametrize(
-    ("ladder", "rung"), [rung for rung in ONE_KIND if rung.values[1].device == "cuda"
-                         and rung.values[0].name == "conv2d_weight_grad"]
-)  # fmt: skip
-def test_the_gradient_of_a_weight_lies_in_memory_as_asked(ladder, rung, order, device):
-    for name, case in small(ladder, rung).items():
-        args, options = draw(ladder, case, "float32")
-        grad = run(ladder, rung, device, args, options | {"order": order})
+@walk(lambda ladder, rung: one_kind(ladder, rung) and ladder.name == "conv2d_weight_grad")
+def test_the_gradient_of_a_weight_lies_in_memory_as_asked(
+    ladder, rung, cases, order, rung_device
+):
+    for case in cases:
+        args, options = draw(ladder, ladder.shapes[case], "float32")
+        grad = run(ladder, rung, rung_device, args, options | {"order": order})
         memory = np.empty([grad.shape[i] for i in order], "float32")
-        assert same_order(grad, memory.transpose(np.argsort(order))), name
-        error = relative_error(grad, reference(ladder, name, "float32"))
-        assert error < bound(rung, "float32"), name
+        assert same_order(grad, memory.transpose(np.argsort(order))), case
+        error = relative_error(grad, reference(ladder, case, "float32"))
+        assert error < bound(rung, "float32"), case
 
 
-@pytest.mark.parametrize(("ladder", "rung"), [rung for rung in FASTER if rung in PURE])
-def test_a_stride_of_zero_is_accepted(ladder, rung, device):
-    for case in [case for name, case in small(ladder, rung).items() if "odd" in name]:
-        args, options = draw(ladder, case, "float32")
+@walk(lambda ladder, rung: faster(ladder, rung) and pure(ladder, rung))
+def test_a_stride_of_zero_is_accepted(ladder, rung, cases, rung_device):
+    for case in [case for case in cases if "odd" in case]:
+        args, options = draw(ladder, ladder.shapes[case], "float32")
         args = convert(args, repeated)
         expected = ladder.reference(*convert(args, lambda a: a.astype(np.float64)), **options)
-        error = relative_error(run(ladder, rung, device, args, options), expected)
+        error = relative_error(run(ladder, rung, rung_device, args, options), expected)
         assert error < bound(rung, "float32")
 
 
 # Threads
-
-_CONVOLUTIONS = [
-    dict(n=16, c=40, k=70, size=(16, 18), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
-    dict(n=64, c=33, k=32, size=(28, 28), kernel=(4, 4), stride=(2, 2), padding=(1, 1)),
-    dict(n=8, c=40, k=70, size=(16, 18), kernel=(5, 4), stride=(2, 2), padding=(1, 1)),
-    dict(n=40, c=3, k=1, size=(16, 18), kernel=(3, 3), padding=(1, 1)),
-    dict(n=20, c=130, k=40, size=(4, 4), kernel=(4, 4)),
-]
-# Large enough for several tasks, and one case for each way that a rung may go.
-LARGE = {
-    "adam": [dict(shapes=[(150_001,), (300, 400)], step=2)],
-    "add_all": [dict(shapes=[(150_001,), (300, 400)])],
-    "average": [dict(shapes=[(150_001,), (300, 400)], updates=2)],
-    "batch_norm": [dict(m=9001, c=40)],
-    "batch_norm_backward": [dict(m=9001, c=40)],
-    "matmul": [dict(m=301, k=70, n=300), dict(m=301, k=70, n=300, transposed="a"),
-               dict(m=301, k=900, n=2), dict(m=30, k=5000, n=40)],
-    "swap_inner": [dict(n=40, a=70, b=66), dict(n=1, a=500, b=300)],
-    **{name: [dict(shape=(1500, 1), target=1.0)] for name in LADDERS if "bce" in name},
-    "column_sums": [dict(m=9001, c=40), dict(m=300_001, c=3)],
-    **{name: [dict(count=30_001, pending=True)] for name in ("uniform", "normal", "advance")},
-    **dict.fromkeys(CONVOLUTIONS, _CONVOLUTIONS),
-    # On the CPU the two that are above.
-    **{f"{name}_batch_norm{direction}": _CONVOLUTIONS[:1]
-       for name in CONVOLUTIONS[:2] for direction in ("", "_backward")},
-    **{name: [dict(shape=(9, 5, 50, 100))] for name in LADDERS
-       if "relu" in name or "tanh" in name},
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", BOUND)
@@ -251,7 +249,7 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
 
     def compute():
         found = []
-        for case in LARGE[ladder.name]:
+        for case in ladder.cases.large:
             for precision in (None, "bfloat16"):
                 args, options = draw(ladder, case, dtype)
                 result = ladder(*args, precision=precision, **options)
@@ -274,7 +272,7 @@ def test_results_do_not_depend_on_threads(ladder, dtype, monkeypatch):
         ),
     )
     results.append(compute())
-    assert max(calls, default=0) > 1 or ladder.name in BY_NUMPY, "the cases are too small"
+    assert max(calls, default=0) > 1 or ladder.serial, "the cases are too small"
     assert all(result == results[0] for result in results[1:])
 
 
@@ -291,7 +289,7 @@ def inner(a, b) -> float:
     "rung",
     [pytest.param(rung, id=f"{rung.device}-{rung.name}") for rung in LADDERS["conv2d"].rungs],
 )
-def test_convolutions_are_each_others_adjoints(rung, dtype, device):
+def test_convolutions_are_each_others_adjoints(rung, dtype, rung_device):
     """<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, conv2d_weight_grad(x, y)>."""
     conv2d, transposed, weight_grad = (
         {(rung.name, rung.device): rung for rung in LADDERS[name].rungs}.get(
@@ -314,7 +312,7 @@ def test_convolutions_are_each_others_adjoints(rung, dtype, device):
         if rounding:
             sizes = LADDERS["conv2d"](np.abs(x), np.abs(w), None, **options)
             bound += 4 * rounding * inner(sizes, np.abs(y))
-        x, w, y = (to_device(array, device) for array in (x, w, y))
+        x, w, y = (to_device(array, rung_device) for array in (x, w, y))
         same = dict(stride=options["stride"], padding=options["padding"])
         products = [
             inner(conv2d(x, w, None, **options), y),
@@ -325,11 +323,33 @@ def test_convolutions_are_each_others_adjoints(rung, dtype, device):
         assert np.ptp(products) <= bound, (name, products)
 
 
-def test_adam_refuses_parameters_with_gaps():
-    args, options = draw(LADDERS["adam"], dict(shapes=[(4, 6)], step=1), "float32")
-    gaps = [every_second(array) for array in args[0]]
-    with pytest.raises(ValueError, match=r"adam: .*|array of shape \(4, 6\) .* has gaps"):
-        LADDERS["adam"](gaps, *args[1:], **options)
+ADAM = [pytest.param(rung, id=f"{rung.device}-{rung.name}") for rung in LADDERS["adam"].rungs]
+
+
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("rung", ADAM)
+def test_adam_counts_its_step_and_leaves_the_rate(rung, dtype, rung_device):
+    (*lists, state), options = draw(LADDERS["adam"], dict(shapes=[(4, 6), (0,)], step=7), dtype)
+    args = convert((*lists, state), lambda array: to_device(array, rung_device))
+    for step in (7, 8, 9):
+        rung(*args, **options)
+        after = to_device(args[-1], "cpu")
+        assert after.dtype == np.float64 and after.tolist() == [step, state[1]]
+
+
+@pytest.mark.parametrize("rung", [rung for rung in ADAM
+                                  if rung.id not in ("cpu-reference", "cpu-numpy")])  # fmt: skip
+def test_adam_refuses_gaps_before_it_counts(rung, rung_device):
+    """The plain rungs compute on any strides; the others need one piece of memory."""
+    args, options = draw(LADDERS["adam"], dict(shapes=[(3, 2), (4, 6)], step=1), "float32")
+    args = list(convert(args, lambda array: to_device(array, rung_device)))
+    wide = to_device(np.zeros((8, 12), np.float32), rung_device)
+    for index in (0, 2, 3):  # params, m, v
+        with_gaps = [*args]
+        with_gaps[index] = [args[index][0], wide[::2, ::2]]
+        with pytest.raises(ValueError, match=r"adam: .*|array of shape \(4, 6\) .* has gaps"):
+            rung(*with_gaps, **options)
+        assert to_device(args[-1], "cpu")[0] == 0, "the step was counted"
 
 
 def test_advance_refuses_a_state_with_gaps_on_a_gpu(device):
@@ -347,10 +367,23 @@ def test_advance_refuses_a_state_with_gaps_on_a_gpu(device):
 
 def test_every_ladder_has_several_rungs_counts_and_cases():
     assert len(LADDERS) >= 13
-    assert set(LARGE) == set(LADDERS), "a new ladder needs a case for the threads"
     for ladder in LADDERS.values():
         assert len([rung for rung in ladder.rungs if rung.device == "cpu"]) >= 2, ladder
         assert ladder.reference.device == "cpu" and ladder.reference.name == "reference"
-        args, options = draw(ladder, LARGE[ladder.name][0], "float32")
+        assert ladder.cases.large, f"{ladder} needs a case for the threads"
+        args, options = draw(ladder, ladder.cases.large[0], "float32")
         assert ladder.flops(*args, **options) > 0 < ladder.traffic(*args, **options)
         assert len(ladder.shapes) >= 4 and ladder.bench_shapes
+        for rung in ladder.rungs:
+            assert len(small(ladder, rung)) >= 3, f"too few small shapes for {ladder}, {rung}"
+
+
+def test_every_rung_names_a_function_that_a_reader_finds():
+    """By its name, in its module; not one that was made of options."""
+    for ladder in LADDERS.values():
+        for rung in ladder.rungs:
+            function = function_named(rung.target)
+            module, name = rung.target.split(":")
+            assert function.__name__ == name, rung.target
+            assert function.__module__ == f"tinygan.kernels.{module}", rung.target
+        assert ladder.baseline is None or callable(function_named(ladder.baseline))

@@ -6,16 +6,19 @@ import json
 import sys
 import types
 
+import needs
 import numpy as np
 import pytest
 
-from tinygan.kernels import bench, checking, contest, timing
-from tinygan.kernels.checking import Standard, WrongResultError
-from tinygan.kernels.ladder import Ladder
-from tinygan.kernels.roofline import Roofline
-from tinygan.kernels.table import BEGIN, END
+from tinygan.kernels.bench import __main__ as bench
+from tinygan.kernels.bench import checking, compare, timing
+from tinygan.kernels.bench.checking import Standard, WrongResultError
+from tinygan.kernels.bench.documents import KERNELS
+from tinygan.kernels.bench.roofline import Roofline
+from tinygan.kernels.ladder import Cases, Ladder
 
 LADDERS = bench.all_ladders()
+BEGIN, END = KERNELS
 
 
 @pytest.fixture
@@ -24,21 +27,23 @@ def ladder(monkeypatch):
     module = types.ModuleType("tinygan.kernels.throw_away")
     module.reference = lambda x: np.array([2 * value for value in x])
     module.right = lambda x: x + x
-    module.peer = lambda x: {"slow": lambda: [2 * v for v in x], "fast": lambda: 2 * x}
+    module.baseline = lambda x: {"slow": lambda: [2 * v for v in x], "fast": lambda: 2 * x}
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(checking, "REFERENCE_SECONDS", 1e9)
-    monkeypatch.setattr(contest, "TIMED_REFERENCE_SECONDS", 1e9)
+    monkeypatch.setattr(compare, "TIMED_REFERENCE_SECONDS", 1e9)
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(timing, "LARGE_BYTES", 1024)
     monkeypatch.setattr(bench, "measure_roofline", lambda device, dtype: Roofline(8e9, 4e9))
     ladder = Ladder(
         "throw_away",
-        make=lambda rng, dtype, size: ((rng.standard_normal(size).astype(dtype),), {}),
-        flops=lambda x: x.size,
-        traffic=lambda x: 2 * x.nbytes,
-        shapes={"small": {"size": 5}, "smaller": {"size": 3}},
-        bench_shapes={"long": {"size": 1000}, "longer": {"size": 2000}},
-        peer="throw_away:peer",
+        Cases(
+            make=lambda rng, dtype, size: ((rng.standard_normal(size).astype(dtype),), {}),
+            flops=lambda x: x.size,
+            traffic=lambda x: 2 * x.nbytes,
+            shapes={"small": {"size": 5}, "smaller": {"size": 3}},
+            bench_shapes={"long": {"size": 1000}, "longer": {"size": 2000}},
+        ),
+        baseline="throw_away:baseline",
     )
     ladder.rung("reference", "throw_away:reference")
     ladder.rung("right", "throw_away:right")
@@ -79,7 +84,7 @@ def test_right_rungs_are_timed(ladder, capsys):
         assert len(row["seconds"]) == 3
         assert row["relative_error"] < 1e-6
         assert row["checked_against"] == "reference"
-        assert row["peer_ratio"] is None
+        assert row["baseline_ratio"] is None
 
 
 def _raises(x):
@@ -145,7 +150,7 @@ def test_float64_is_held_to_float64(ladder, capsys):
 
 def test_a_slow_reference_is_replaced_and_not_timed(ladder, capsys, monkeypatch):
     monkeypatch.setattr(checking, "REFERENCE_SECONDS", 0)
-    monkeypatch.setattr(contest, "TIMED_REFERENCE_SECONDS", 0)
+    monkeypatch.setattr(compare, "TIMED_REFERENCE_SECONDS", 0)
     add_rung(ladder, "broken", lambda x: x)
     code, rows, _ = run(capsys, "--shape", "long")
     assert code == 1
@@ -248,12 +253,12 @@ def test_list(ladder, capsys):
 
 def test_write_replaces_what_is_between_the_markers(ladder, capsys, tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_bytes(f"before\r\n{BEGIN}\nold\n{END}\r\nbehind\n".encode())
+    readme.write_bytes(f"before\r\n{BEGIN}\nold\n{END}\r\nafter\n".encode())
     for _ in range(2):
         assert bench.main(["throw_away", "--shape", "long", "--write", str(readme)]) == 0
         text = readme.read_bytes().decode()
         assert text.startswith(f"before\r\n{BEGIN}\n| kernel | shape |")
-        assert text.endswith(f"\n{END}\r\nbehind\n")
+        assert text.endswith(f"\n{END}\r\nafter\n")
         assert "old" not in text
         assert text.count("| throw_away | long | reference ") == 1
         assert f"`python -m tinygan.kernels.bench throw_away --shape long --write {readme}`" in text
@@ -287,38 +292,38 @@ def test_a_refused_rung_leaves_the_file_as_it_was(ladder, capsys, tmp_path):
     assert f"{readme} is left as it was" in capsys.readouterr().err
 
 
-def test_peer_without_torch(ladder, capsys, monkeypatch):
+def test_baseline_without_torch(ladder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    error = usage_error(capsys, "throw_away", "--peer", "torch")
-    assert "--peer torch needs PyTorch, which is not installed" in error
+    error = usage_error(capsys, "throw_away", "--baseline", "torch")
+    assert "--baseline torch needs PyTorch, which is not installed" in error
 
 
-def test_the_peer_is_its_fastest_mode(ladder, capsys):
-    pytest.importorskip("torch")
-    code, rows, _ = run(capsys, "--peer", "torch", "--shape", "long")
+def test_the_baseline_is_its_fastest_mode(ladder, capsys):
+    needs.pytorch()
+    code, rows, _ = run(capsys, "--baseline", "torch", "--shape", "long")
     assert code == 0
     fast, slow = rows["long", "torch fast"], rows["long", "torch slow"]
     best = min(fast["median_seconds"], slow["median_seconds"])
     for row in rows.values():
-        assert row["peer_ratio"] == pytest.approx(best / row["median_seconds"])
+        assert row["baseline_ratio"] == pytest.approx(best / row["median_seconds"])
 
 
-def test_a_wrong_peer_is_refused(ladder, capsys):
-    pytest.importorskip("torch")
+def test_a_wrong_baseline_is_refused(ladder, capsys):
+    needs.pytorch()
     module = sys.modules["tinygan.kernels.throw_away"]
-    module.peer = lambda x: {"wrong": lambda: x, "right": lambda: 2 * x}
-    code, rows, _ = run(capsys, "--peer", "torch", "--shape", "long")
+    module.baseline = lambda x: {"wrong": lambda: x, "right": lambda: 2 * x}
+    code, rows, _ = run(capsys, "--baseline", "torch", "--shape", "long")
     assert code == 1
     assert rows["long", "torch wrong"]["status"] == "refused"
     right = rows["long", "torch right"]
-    assert right["peer_ratio"] == 1
+    assert right["baseline_ratio"] == 1
 
 
-def test_a_peer_with_random_numbers_of_its_own_is_timed(ladder, capsys):
-    pytest.importorskip("torch")
-    ladder.peer_agrees = False
-    sys.modules["tinygan.kernels.throw_away"].peer = lambda x: {"random": lambda: 3 * x}
-    code, rows, _ = run(capsys, "--peer", "torch", "--shape", "long")
+def test_a_baseline_with_random_numbers_of_its_own_is_timed(ladder, capsys):
+    needs.pytorch()
+    ladder.random = True
+    sys.modules["tinygan.kernels.throw_away"].baseline = lambda x: {"random": lambda: 3 * x}
+    code, rows, _ = run(capsys, "--baseline", "torch", "--shape", "long")
     random = rows["long", "torch random"]
-    assert code == 0 and random["status"] == "timed" and random["peer_ratio"] == 1
+    assert code == 0 and random["status"] == "timed" and random["baseline_ratio"] == 1
     assert (random["checked_against"], random["relative_error"]) == ("nothing", None)

@@ -9,29 +9,28 @@ import time
 import types
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
-from tinygan.kernels import bench, checking, contest, cuda_device, emulator, roofline, timing
-from tinygan.kernels.checking import on_device
-from tinygan.kernels.emulator import standin, trials
-from tinygan.kernels.ladder import Ladder, Probe, relative_error
-from tinygan.kernels.peaks import gpu as peaks
-from tinygan.kernels.table import BEGIN, END
+from tinygan.kernels.bench import __main__ as bench
+from tinygan.kernels.bench import checking, compare, roofline, timing
+from tinygan.kernels.bench.checking import on_device
+from tinygan.kernels.bench.documents import KERNELS
+from tinygan.kernels.bench.peaks import gpu as peaks
+from tinygan.kernels.cuda import device as cuda_device
+from tinygan.kernels.emulator import cases, fake_cupy
+from tinygan.kernels.ladder import Cases, Ladder, Probe, relative_error
 
-try:
-    emulator.compiler()
-except emulator.EmulatorError as error:
-    pytest.skip(str(error), allow_module_level=True)
-if "cupy" in sys.modules:
-    pytest.skip("the real CuPy is here", allow_module_level=True)
+needs.emulator()
 
 LADDERS = bench.all_ladders()
+BEGIN, END = KERNELS
 
 
 @pytest.fixture
 def cupy():
-    with standin.installed(checked=True) as module:
+    with fake_cupy.installed(checked=True) as module:
         yield module
 
 
@@ -55,15 +54,17 @@ def ladder(small, monkeypatch):
     module.right = lambda x: peaks.add(x, x)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(checking, "REFERENCE_SECONDS", 1e9)
-    monkeypatch.setattr(contest, "TIMED_REFERENCE_SECONDS", 1e9)
+    monkeypatch.setattr(compare, "TIMED_REFERENCE_SECONDS", 1e9)
     ladder = Ladder(
         "throw_away",
-        make=lambda rng, dtype, size: ((rng.standard_normal(size).astype(dtype),), {}),
-        flops=lambda x: x.size,
-        traffic=lambda x: 2 * x.nbytes,
-        shapes={"small": {"size": 5}},
-        bench_shapes={"long": {"size": 1000}},
-        peer="throw_away:peer",
+        Cases(
+            make=lambda rng, dtype, size: ((rng.standard_normal(size).astype(dtype),), {}),
+            flops=lambda x: x.size,
+            traffic=lambda x: 2 * x.nbytes,
+            shapes={"small": {"size": 5}},
+            bench_shapes={"long": {"size": 1000}},
+        ),
+        baseline="throw_away:baseline",
     )
     ladder.rung("reference", "throw_away:reference")
     ladder.rung("right", "throw_away:right", device="cuda")
@@ -106,7 +107,7 @@ def test_right_rungs_are_timed(ladder, capsys, dtype):
     "function, reason",
     [
         (lambda x: 2 * x * np.float32(1 + 3e-5), "relative error 3"),
-        (lambda x: standin.array(np.full(1000, np.nan)), "1000 values are not finite"),
+        (lambda x: fake_cupy.array(np.full(1000, np.nan)), "1000 values are not finite"),
         (lambda x: 2 * x[:-1], "shape (999,), the reference has (1000,)"),
         (lambda x: x + np.ones(1000, np.float32), "TypeError: Unsupported type"),
         (lambda x: peaks.add(x, x[:500] + 0), "KernelFault: add<float>: out of bounds"),
@@ -156,8 +157,8 @@ def test_the_table_names_the_gpu(ladder, capsys, tmp_path):
 
 @pytest.fixture
 def torch(monkeypatch):
-    """PyTorch as if it saw the GPU: tensors made of the stand-in's arrays lie on the CPU."""
-    torch = pytest.importorskip("torch")
+    """PyTorch as if it saw the GPU: tensors made of the fake CuPy's arrays lie on the CPU."""
+    torch = needs.pytorch()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = torch.get_num_threads(), matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
@@ -167,54 +168,54 @@ def torch(monkeypatch):
     torch.set_num_threads(threads)
 
 
-def test_the_peer_gets_arrays_of_the_device(ladder, torch, capsys):
+def test_the_baseline_gets_arrays_of_the_device(ladder, torch, capsys):
     seen = []
 
-    def peer(x):
+    def baseline(x):
         seen.append(type(x))
         x = torch.from_dlpack(x)
         return {"wrong": lambda: x, "right": lambda: x + x}
 
-    sys.modules["tinygan.kernels.throw_away"].peer = peer
-    code, document, _ = run(capsys, "--peer", "torch")
-    assert code == 1 and seen == [standin.ndarray]
+    sys.modules["tinygan.kernels.throw_away"].baseline = baseline
+    code, document, _ = run(capsys, "--baseline", "torch")
+    assert code == 1 and seen == [fake_cupy.ndarray]
     assert {row["name"]: row["status"] for row in document["rows"]} == {
         "right": "timed", "torch wrong": "refused", "torch right": "timed",
     }  # fmt: skip
     ours, _, theirs = document["rows"]
     ratio = theirs["median_seconds"] / ours["median_seconds"]
-    assert ours["peer_ratio"] == pytest.approx(ratio)
+    assert ours["baseline_ratio"] == pytest.approx(ratio)
     assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.benchmark
 
 
-def test_a_peer_that_finds_no_gpu(ladder, torch, capsys, monkeypatch):
+def test_a_baseline_that_finds_no_gpu(ladder, torch, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(bench, "measure_roofline", None)
     with pytest.raises(SystemExit) as stopped:
-        bench.main(["throw_away", "--device", "cuda", "--peer", "torch"])
+        bench.main(["throw_away", "--device", "cuda", "--baseline", "torch"])
     assert stopped.value.code == 2
     assert "finds no GPU; is it a build with CUDA?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", LADDERS)
-def test_every_ladder_runs_beside_its_peer(name, small, torch, capsys, monkeypatch):
-    """All of it, on one small shape: inputs moved, results compared, rungs and peer timed."""
+def test_every_ladder_runs_beside_its_baseline(name, small, torch, capsys, monkeypatch):
+    """All of it, on one small shape: inputs moved, results compared, rungs and baseline timed."""
     shapes = LADDERS[name].shapes
     case = shapes.get("odd", list(shapes.values())[1])
     monkeypatch.setattr(LADDERS[name], "bench_shapes", {"odd": case})
-    argv = [name, "--device", "cuda", "--peer", "torch", "--repeats", "1", "--json"]
+    argv = [name, "--device", "cuda", "--baseline", "torch", "--repeats", "1", "--json"]
     assert bench.main(argv) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    kinds = {"rung", "peer"} if LADDERS[name].peer else {"rung"}
+    kinds = {"rung", "baseline"} if LADDERS[name].baseline else {"rung"}
     assert {row["kind"] for row in rows} == kinds
-    args, options = trials.draw(LADDERS[name], case, "float32")
+    args, options = cases.draw(LADDERS[name], case, "float32")
     expected = {
         rung.name: "timed" if rung.covers(*args, **options) else "not timed"
         for rung in LADDERS[name].rungs if rung.device == "cuda" and rung.precision is None
     }  # fmt: skip
     assert {row["name"]: row["status"] for row in rows if row["kind"] == "rung"} == expected
-    assert all(row["status"] == "timed" for row in rows if row["kind"] == "peer")
+    assert all(row["status"] == "timed" for row in rows if row["kind"] == "baseline")
 
 
 # The parts
@@ -237,7 +238,7 @@ def test_results_of_any_library_are_compared(cupy):
         assert relative_error(result, np.array([1.0, 4.0])) == 0.5
 
 
-def test_calls_take_turns_behind_a_flush(cupy, monkeypatch):
+def test_calls_take_turns_after_a_flush(cupy, monkeypatch):
     calls = []
     monkeypatch.setattr(timing, "l2_flush", lambda: lambda passes: calls.append("flush"))
     monkeypatch.setattr(timing, "SETTLE_SECONDS", None)
@@ -309,18 +310,18 @@ def test_layers_are_compared_in_each_precision(small, monkeypatch):
 
 # The roofline
 
-PROBES = [trial for trials_of in trials.of_sources().values() for trial in trials_of
-          if isinstance(trial.ladder, Probe)]  # fmt: skip
+PROBES = [case for cases_of in cases.by_source().values() for case in cases_of
+          if isinstance(case.ladder, Probe)]  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", trials.BOUND)
-@pytest.mark.parametrize("trial", PROBES, ids=str)
-def test_probes_compute_what_they_say(trial, dtype, cupy):
-    assert trial.error(dtype) <= trials.BOUND[dtype]
+@pytest.mark.parametrize("dtype", cases.BOUND)
+@pytest.mark.parametrize("case", PROBES, ids=str)
+def test_probes_compute_what_they_say(case, dtype, cupy):
+    assert case.error(dtype) <= cases.BOUND[dtype]
 
 
 def test_probes_are_no_ladders():
-    names = {trial.ladder.name for trial in PROBES}
+    names = {case.ladder.name for case in PROBES}
     assert names == set(Probe.registry) == {"fma_chains", "tensor_chains", "add", "sweep"}
     assert not names & set(bench.all_ladders())
 

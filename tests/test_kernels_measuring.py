@@ -1,28 +1,27 @@
-"""The parts of the kernel benchmark: peers, turns, copies, the roofline."""
+"""The parts of the kernel benchmark: baselines, turns, copies, the roofline."""
 
 from __future__ import annotations
 
-import importlib
-
+import needs
 import numpy as np
 import pytest
 
-from tinygan.kernels import bench, roofline, timing
-from tinygan.kernels.checking import checked_error, copied
-from tinygan.kernels.ladder import relative_error
-from tinygan.kernels.roofline import Roofline
-from tinygan.kernels.table import rounded
+from tinygan.kernels.bench import __main__ as bench
+from tinygan.kernels.bench import roofline, timing
+from tinygan.kernels.bench.checking import checked_error, copied
+from tinygan.kernels.bench.roofline import Roofline
+from tinygan.kernels.bench.table import rounded
+from tinygan.kernels.ladder import function_named, relative_error
 
-LADDERS = {name: ladder for name, ladder in bench.all_ladders().items() if ladder.peer}
+LADDERS = {name: ladder for name, ladder in bench.all_ladders().items() if ladder.baseline}
 
 
-@pytest.mark.parametrize("name", [name for name in LADDERS if LADDERS[name].peer_agrees])
+@pytest.mark.parametrize("name", [name for name in LADDERS if not LADDERS[name].random])
 def test_torch_computes_what_the_ladder_does(name):
     """All modes, all awkward shapes, in float64: up to the order of sums the same numbers."""
-    pytest.importorskip("torch")
+    needs.pytorch()
     ladder = LADDERS[name]
-    module, function = ladder.peer.split(":")
-    prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), function)
+    prepare = function_named(ladder.baseline)
     cases = list(ladder.shapes.values())
     if name.startswith("conv"):  # padding on one side only, and a row that no window reaches
         cases.append(
@@ -36,13 +35,12 @@ def test_torch_computes_what_the_ladder_does(name):
             assert relative_error(call(), expected) < 1e-12
 
 
-@pytest.mark.parametrize("name", [name for name in LADDERS if not LADDERS[name].peer_agrees])
+@pytest.mark.parametrize("name", [name for name in LADDERS if LADDERS[name].random])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_torch_draws_as_many_random_numbers(name, dtype):
     """Others, of the same mean and deviation: standard errors of 20,000 are below 0.008."""
-    pytest.importorskip("torch")
-    module, function = LADDERS[name].peer.split(":")
-    prepare = getattr(importlib.import_module(f"tinygan.kernels.{module}"), function)
+    needs.pytorch()
+    prepare = function_named(LADDERS[name].baseline)
     args, options = LADDERS[name].make(np.random.default_rng(1), dtype, count=20_000)
     expected = LADDERS[name](*args, **options)
     for call in prepare(*args, **options).values():
@@ -76,6 +74,7 @@ def test_copies_keep_the_memory_order_and_share_nothing():
     assert args[1].strides == tuple(stride // 2 for stride in x.strides)
     assert not np.shares_memory(copied(x, "float64"), x)
     np.testing.assert_array_equal(args[0][0], x)
+    assert copied([x.astype(np.float32), x])[1].dtype == np.float64  # none is asked for
     state = np.array([2**64 - 1], np.uint64)  # no number that is to be rounded
     assert copied(state, "float32").dtype == np.uint64
     assert not np.shares_memory(copied(state, "float32"), state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygan.kernels.ladder import Ladder, always, relative_error
+from tinygan.kernels.ladder import Cases, Ladder, always, relative_error
 
 
 @pytest.fixture
@@ -13,17 +13,18 @@ def ladder(monkeypatch) -> Ladder:
     """Three rungs for the CPU and one for a GPU, in a registry of their own."""
     monkeypatch.setattr(Ladder, "registry", {})
     ladder = make("toy")
-    ladder.rung("plain", "memory:flat")
-    ladder.rung("gpu", "memory:flat", device="cuda")
-    ladder.rung("better", "memory:dense")
-    ladder.rung("even", "memory:same_order", covers=lambda x, *rest: np.size(x) % 2 == 0)
+    ladder.rung("plain", "layout:flat")
+    ladder.rung("gpu", "layout:flat", device="cuda")
+    ladder.rung("better", "copies:dense")
+    ladder.rung("even", "layout:same_order", covers=lambda x, *rest: np.size(x) % 2 == 0)
     return ladder
 
 
 def make(name: str) -> Ladder:
     return Ladder(
-        name, make=lambda rng, dtype: ((), {}), flops=always, traffic=always, shapes={},
-        bench_shapes={},
+        name,
+        Cases(make=lambda rng, dtype: ((), {}), flops=always, traffic=always, shapes={},
+              bench_shapes={}),
     )  # fmt: skip
 
 
@@ -66,8 +67,8 @@ def test_mistakes_are_named(ladder):
             ladder.use("best"):
         pass
     with pytest.raises(ValueError, match="toy: a rung 'plain' for cpu is registered already"):
-        ladder.rung("plain", "memory:flat")
-    ladder.rung("plain", "memory:flat", device="cuda")  # another device, another rung
+        ladder.rung("plain", "layout:flat")
+    ladder.rung("plain", "layout:flat", device="cuda")  # another device, another rung
     with pytest.raises(ValueError, match="a ladder named 'toy' is registered already"):
         make("toy")
     assert Ladder.registry == {"toy": ladder}

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from tinygan.kernels import layout
-from tinygan.kernels.layout import contiguous, like
-from tinygan.kernels.memory import same_order
+from tinygan.kernels import copies
+from tinygan.kernels.copies import contiguous, like
+from tinygan.kernels.layout import same_order
 
 SHAPES = [
     (2, 3, 4, 5), (1, 3, 4, 5), (2, 1, 4, 5), (2, 3, 1, 1), (3, 4), (1, 4), (4, 1), (2, 3, 4), (5,),
@@ -53,7 +53,7 @@ def test_gaps_flips_and_repetitions(rng):
 def test_channels_and_pixels_change_places_by_the_ladder(monkeypatch, rng):
     used = []
     monkeypatch.setattr(
-        layout, "swap_inner", lambda x: used.append(x.shape) or x.transpose(0, 2, 1).copy()
+        copies, "swap_inner", lambda x: used.append(x.shape) or x.transpose(0, 2, 1).copy()
     )
     x = rng.standard_normal((2, 3, 4, 5))
     contiguous(x.transpose(0, 2, 3, 1))  # to channels last

@@ -11,7 +11,7 @@ import pytest
 import tinygan
 from tinygan import nn
 from tinygan.autograd import graph_nodes
-from tinygan.nn import init
+from tinygan.nn import fusion, init
 from tinygan.ops import norm
 from tinygan.ops.norm import backward_kernel
 
@@ -83,7 +83,7 @@ def test_a_convolutions_gradient_brings_that_of_the_batch_norm_before_it(
     u = tinygan.tensor(rng.standard_normal((3, 8, 6, 4)), "float32", device)
 
     def gradients(identity):
-        y = first(x, activation_slope=0.2)
+        y = nn.Sequential(first, nn.LeakyReLU(0.2))(x)
         h = second(identity(y))
         result = (third(identity(h)) ** 2).sum()
         if used == "twice":
@@ -168,3 +168,80 @@ def test_sequential_computes_batch_norm_and_activation_as_one(activation, traini
         assert np.abs((ours.grad - theirs.grad).cpu().numpy()).max() < 1e-4
     for ours, theirs in zip(net.buffers(), plain.buffers(), strict=True):
         assert np.array_equal(ours.cpu().numpy(), theirs.cpu().numpy())
+
+
+# A subclass, or an instance with a forward of its own, may do anything: it is never put together
+# with its neighbours.
+
+
+def squaring(layer: type[nn.Module]) -> type[nn.Module]:
+    """A subclass whose forward squares what the layer computes: a batch norm after it sees that,
+    which of a doubling it would not."""
+    return type(f"Squaring{layer.__name__}", (layer,),
+                {"forward": lambda self, x: layer.forward(self, x) ** 2})  # fmt: skip
+
+
+def with_its_own_forward(layer: nn.Module) -> nn.Module:
+    """An instance whose forward was replaced."""
+    plain = layer.forward
+    layer.forward = lambda x: plain(x) ** 2
+    return layer
+
+
+def one(layer, *arguments):
+    return lambda make: make(layer, *arguments)
+
+
+# The neighbours of a pattern, each as a function of what makes it.
+NEIGHBOURS = {
+    "conv relu": (one(nn.Conv2d, 2, 3, 3), one(nn.ReLU)),
+    "conv leaky relu": (one(nn.Conv2d, 2, 3, 3), one(nn.LeakyReLU, 0.2)),
+    "conv norm relu": (one(nn.Conv2d, 2, 3, 3), one(nn.BatchNorm2d, 3), one(nn.ReLU)),
+    "transposed norm leaky": (one(nn.ConvTranspose2d, 2, 3, 3), one(nn.BatchNorm2d, 3),
+                              one(nn.LeakyReLU, 0.2)),
+    "conv norm": (one(nn.Conv2d, 2, 4, 3), one(nn.BatchNorm2d, 4)),
+    "norm relu": (one(nn.BatchNorm2d, 2), one(nn.ReLU)),
+    "flat norm relu": (one(nn.Flatten), one(nn.BatchNorm1d, 72), one(nn.ReLU)),
+    "flatten linear": (one(nn.Flatten), one(nn.Linear, 72, 1)),
+}  # fmt: skip
+CHANGES = {
+    "subclass": lambda layer, *arguments: squaring(layer)(*arguments),
+    "instance": lambda layer, *arguments: with_its_own_forward(layer(*arguments)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [pytest.param(name, i, id=f"{name}-{i}") for name in NEIGHBOURS
+     for i in range(len(NEIGHBOURS[name]))],
+)  # fmt: skip
+def test_a_layer_with_a_forward_of_its_own_is_left_alone(name, changed, change, device, rng):
+    make_plain = lambda layer, *arguments: layer(*arguments)  # noqa: E731
+    layers = [
+        make(CHANGES[change] if i == changed else make_plain).to(device)
+        for i, make in enumerate(NEIGHBOURS[name])
+    ]
+    x = tinygan.tensor(rng.standard_normal((5, 2, 6, 6)), "float32", device)
+    together = nn.Sequential(*layers)(x)
+    apart = x
+    for layer in layers:
+        apart = layer(apart)
+    # The same products in another order; a square that is left out is another number.
+    np.testing.assert_allclose(
+        together.detach().cpu().numpy(), apart.detach().cpu().numpy(), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_table_of_fusions_is_all_tested():
+    """By the test above: a new pattern needs neighbours there."""
+    covered = {tuple(type(make(lambda layer, *a: layer(*a))) for make in parts)
+               for parts in NEIGHBOURS.values()}  # fmt: skip
+    for types, _ in fusion.TABLE:
+        kinds = [kind if isinstance(kind, tuple) else (kind,) for kind in types]
+        if kinds[0] == (nn.SpectralNorm,):  # which wraps a layer: tests/test_nn_stabilisers.py
+            continue
+        assert any(len(parts) >= len(kinds) and any(
+            all(part in kind for part, kind in zip(parts[start:], kinds, strict=False))
+            for start in range(len(parts) - len(kinds) + 1)
+        ) for parts in covered), types  # fmt: skip

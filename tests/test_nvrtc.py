@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tinygan.kernels import nvrtc
-from tinygan.kernels.cuda import HERE, sources
+from tinygan.kernels.cuda import nvrtc
+from tinygan.kernels.cuda.source import HERE, sources
 
 try:
     nvrtc.compiler()
@@ -19,30 +18,38 @@ except nvrtc.NvrtcError as error:
 RECORD = json.loads(nvrtc.RECORD.read_text())
 
 
+exhaustive = pytest.mark.exhaustive
+# The quick tests compile the first and the last kernel of each file, for the oldest architecture.
+QUICK = nvrtc.ARCHITECTURES[0]
+CHOICES = [
+    pytest.param(source, architecture, few, id=f"{source.name}-{architecture}-{label}",
+                 marks=() if few else exhaustive)
+    for source in sources()
+    for architecture in nvrtc.ARCHITECTURES
+    for few, label in ((True, "few"), (False, "all"))
+    if not few or architecture == QUICK
+]  # fmt: skip
+
+
+def chosen(source, few):
+    ends = dict.fromkeys([source.kernels[0], source.kernels[-1]])
+    return list(ends) if few else source.kernels
+
+
 @functools.cache
-def of_all_architectures(source):
-    """{architecture: compiled}, on several cores at once."""
-    def compile_for(architecture):
-        return nvrtc.compile_text(
-            source.text, source.kernels, architecture, name=source.name, options=source.options
-        )
-
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(nvrtc.ARCHITECTURES, pool.map(compile_for, nvrtc.ARCHITECTURES),
-                        strict=True))  # fmt: skip
+def compiled(source, architecture, few):
+    return nvrtc.compile_text(
+        source.text, chosen(source, few), architecture, name=source.name, options=source.options
+    )
 
 
-def compiled(source, architecture):
-    return of_all_architectures(source)[architecture]
-
-
-@pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
-@pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
-def test_a_source_compiles_within_its_limits(source, architecture):
-    cubin, resources, _ = compiled(source, architecture)
+@pytest.mark.parametrize(("source", "architecture", "few"), CHOICES)
+def test_a_source_compiles_within_its_limits(source, architecture, few):
+    cubin, resources, _ = compiled(source, architecture, few)
     assert cubin[:4] == b"\x7fELF"
-    assert set(resources) == set(source.kernels)
-    for kernel, needs in resources.items():
+    assert few or set(resources) == set(source.kernels)
+    for kernel in chosen(source, few):
+        needs = resources[kernel]
         assert needs.spills == 0, kernel
         registers, shared, stack, _ = RECORD[source.name][kernel][architecture]
         # Another compiler may need a few registers more; twice as many is another kernel.
@@ -56,18 +63,20 @@ TENSOR_CORES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 @pytest.mark.parametrize(
-    "source", [s for s in sources() if s.name.endswith(("tensor_cores.cu", "pipeline.cu"))],
-    ids=lambda source: source.name,
-)
-def test_rungs_on_tensor_cores_use_them_and_copy_16_bytes_at_a_time(source, architecture):
+    ("source", "architecture", "few"),
+    [choice for choice in CHOICES if choice.values[1] in ("sm_80", "sm_90")
+     and choice.values[0].name.endswith(("tensor_cores.cu", "pipeline.cu"))],
+)  # fmt: skip
+def test_rungs_on_tensor_cores_use_them_and_copy_16_bytes_at_a_time(source, architecture, few):
     """What the text asks for by inline PTX is in the machine code; and pairs are stored as one."""
     try:
         nvrtc.nvdisasm()
     except nvrtc.NvrtcError as error:
         pytest.skip(str(error))
-    for kernel, counts in nvrtc.instructions(compiled(source, architecture)).items():
+    instructions = nvrtc.instructions(compiled(source, architecture, few))
+    assert any("Kind::" in kernel for kernel in instructions)
+    for kernel, counts in instructions.items():
         kind = next((kind for kind in TENSOR_CORES if f"Kind::{kind}" in kernel), None)
         if kind is None:
             continue

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from optimizer_cases import each_optimizer
 
 import tinygan
 from tinygan import nn, optim
@@ -58,7 +59,7 @@ def test_steps_of_sgd_with_momentum(device):
     assert p.tolist() == [-4.25]
 
 
-@pytest.mark.parametrize("make", [optim.Adam, lambda params: optim.SGD(params, momentum=0.9)])
+@each_optimizer
 def test_a_parameter_without_gradient_is_skipped_and_counts_for_itself(make, device):
     p, q = parameter(1.0, device=device), parameter(1.0, device=device)
     optimizer = make([p, q])
@@ -113,9 +114,7 @@ def train(net, optimizer, schedule, steps, seed):
         schedule.step()
 
 
-@pytest.mark.parametrize(
-    "make", [lambda p: optim.Adam(p, betas=(0.5, 0.999)), lambda p: optim.SGD(p, 0.01, 0.9)]
-)
+@each_optimizer
 def test_resuming_equals_never_having_stopped(make, tmp_path):
     def start():
         net = network()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +49,21 @@ def test_every_package_but_kernels_has_an_init_file():
 def test_public_names_exist_once():
     assert len(tinygan.__all__) == len(set(tinygan.__all__))
     assert [name for name in tinygan.__all__ if not hasattr(tinygan, name)] == []
+
+
+def test_an_editable_install_is_found_from_the_folder_that_contains_the_checkout(tmp_path):
+    """There a folder named tinygan lies in the way, which is no package."""
+    origin = importlib.metadata.distribution("tinygan").read_text("direct_url.json") or "{}"
+    if json.loads(origin).get("url") != ROOT.as_uri():
+        pytest.skip("tinygan is not installed from this checkout (pip install -e .)")
+    (tmp_path / "tinygan").symlink_to(ROOT, target_is_directory=True)
+    (tmp_path / "script.py").write_text("import tinygan\nprint(tinygan.__file__)\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    assert Path(result.stdout.strip()) == Path(tinygan.__file__)
 
 
 def test_import_needs_no_optional_package():

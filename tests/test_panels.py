@@ -1,12 +1,12 @@
-"""The convolutions' own extras: the activation that a convolution can apply, and plain products."""
+"""The panels of convolutions: the activation that they apply, and where they are plain products."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tinygan.kernels.conv2d import _SHAPES, make_forward
 from tinygan.kernels.conv2d import conv2d as ladder
+from tinygan.kernels.conv2d.cases import _SHAPES, make_forward
 from tinygan.kernels.conv2d.panels import conv2d
 from tinygan.kernels.ladder import relative_error
 from tinygan.kernels.matmul.cpu import product

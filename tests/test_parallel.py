@@ -12,9 +12,9 @@ import time
 import numpy as np
 import pytest
 
-from tinygan.kernels import parallel as module
-from tinygan.kernels import threads
-from tinygan.kernels.parallel import parallel
+from tinygan.kernels.cpu import parallel as module
+from tinygan.kernels.cpu import threads
+from tinygan.kernels.cpu.parallel import parallel
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_forked_child_has_its_own_workers(pool):
 def test_a_program_ends_while_workers_wait():
     code = (
         "import numpy as np\n"
-        "from tinygan.kernels import threads\n"
+        "from tinygan.kernels.cpu import threads\n"
         "from tinygan.kernels.activation.cpu import leaky_relu_threads\n"
         "threads.set_num_threads(4)\n"
         "leaky_relu_threads(np.ones(1 << 18, np.float32), 0.2)\n"

@@ -12,8 +12,9 @@ import tinygan
 import tinygan.functional as F
 from tinygan import Generator, nn
 from tinygan.device import device_of, to_device
-from tinygan.kernels.emulator.trials import draw
-from tinygan.kernels.random import SHAPES, advance, uniform
+from tinygan.kernels.emulator.cases import draw
+from tinygan.kernels.random import advance, uniform
+from tinygan.kernels.random.cases import SHAPES
 from tinygan.kernels.random.cpu import move_on, place, position
 from tinygan.nn import init
 from tinygan.training.stabilisers import AUGMENTATIONS
@@ -156,11 +157,11 @@ def test_the_extremes_are_finite():
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("rung", uniform.rungs[1:], ids=str)
-def test_uniform_rungs_give_the_bits_of_the_reference(rung, dtype, device):
+@pytest.mark.parametrize("rung", uniform.rungs[1:], ids=lambda rung: f"{rung.device}-{rung.name}")
+def test_uniform_rungs_give_the_bits_of_the_reference(rung, dtype, rung_device):
     for name, case in SHAPES.items():
         (state, count, kind), _ = draw(uniform, case, dtype)
-        found = rung(to_device(state, device), count, kind)
+        found = rung(to_device(state, rung_device), count, kind)
         assert bits_of(found) == uniform.reference(state, count, kind).tobytes(), name
 
 

@@ -1,4 +1,4 @@
-"""Penalties against closed forms, views against what they promise, and both inside training."""
+"""Penalties against closed forms, transforms against what they promise, both inside training."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_the_gradient_of_a_penalty_is_right(penalty, rng, device):
     assert gradcheck(value, [x.requires_grad_() for x in inputs])
 
 
-# Views
+# Transforms
 
 
 def test_pack_puts_neighbours_into_the_channels(rng):
@@ -169,12 +169,12 @@ def test_label_smoothing_is_cross_entropy_with_that_target(rng, device):
         F.gan_loss("minimax", real_label=1.5)
 
 
-def test_gan_step_uses_view_penalty_and_regulariser(rng):
+def test_gan_step_uses_transform_penalty_and_regulariser(rng):
     generator, discriminator = nn.Linear(2, 3), nn.Linear(6, 1)
     scale = nn.Parameter(np.full(1, 2.0, np.float32))
     seen = []
 
-    def view(images):
+    def transform(images):
         seen.append(len(images))
         return pack(images, 2)
 
@@ -187,7 +187,7 @@ def test_gan_step_uses_view_penalty_and_regulariser(rng):
     gan_step(
         generator, discriminator, SGD([*generator.parameters(), scale], 0.1),
         SGD(discriminator.parameters(), 0.1), slope, tinygan.zeros(4, 3), tinygan.zeros(4, 2),
-        view=view, penalty=penalty, regulariser=lambda: ((scale - 1.0) ** 2).sum(),
+        transform=transform, penalty=penalty, regulariser=lambda: ((scale - 1.0) ** 2).sum(),
     )  # fmt: skip
     assert seen == [4, 4, 4]  # real and generated for D, generated for G
     assert scale.item() == pytest.approx(2 - 0.1 * 2)
@@ -211,12 +211,18 @@ def test_settings_make_penalties_now_and_then():
 
 def test_settings_let_rates_and_noise_fall():
     settings = Settings(lr=1.0, lr_d=4.0, decay=(2, 6), noise=(0.5, 2))
-    assert [settings.rates(epochs) for epochs in (0, 2, 3, 6, 9)] == [
-        (1, 4), (1, 4), (0.75, 3), (0, 0), (0, 0)
-    ]  # fmt: skip
+    for initial in (1.0, 4.0):
+        optimizer = tinygan.optim.Adam([tinygan.zeros(1, requires_grad=True)], lr=initial)
+        schedule = settings.schedule(optimizer, steps_per_epoch=10)
+        rates = [optimizer.lr]
+        for _ in range(90):
+            schedule.step()
+            rates.append(optimizer.lr)
+        factors = (1, 1, 1, 0.75, 0.5, 0.25, 0, 0, 0, 0)
+        assert rates[::10] == [initial * factor for factor in factors]
     zeros = tinygan.zeros(50, 1, 20, 20)
     for epochs, std in ((0, 0.5), (1, 0.25), (2, 0.0), (3, 0.0)):
-        assert settings.view(epochs)(zeros).data.std() == pytest.approx(std, abs=0.02)
+        assert settings.transform(epochs)(zeros).data.std() == pytest.approx(std, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
+import needs
 import numpy as np
 import pytest
 
-from tinygan.kernels import conv2d, cuda, emulator
-from tinygan.kernels.conv2d import make_forward, make_transposed, make_weight_grad
-from tinygan.kernels.emulator import standin
+from tinygan.kernels import conv2d
+from tinygan.kernels.conv2d.cases import make_forward, make_transposed, make_weight_grad
+from tinygan.kernels.cuda.memory import to_device
+from tinygan.kernels.cuda.tensor_cores import PRECISIONS
+from tinygan.kernels.emulator import fake_cupy
 from tinygan.kernels.ladder import Ladder
-from tinygan.kernels.matmul import make as make_matmul
 from tinygan.kernels.matmul import matmul
-from tinygan.kernels.tensor_cores import PRECISIONS
+from tinygan.kernels.matmul.cases import make as make_matmul
 
-try:
-    emulator.compiler()
-except emulator.EmulatorError as error:
-    pytest.skip(str(error), allow_module_level=True)
-if "cupy" in sys.modules:
-    pytest.skip("the real CuPy is here", allow_module_level=True)
+needs.emulator()
 
 LAYER = dict(n=4, c=32, k=64, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1))
 PRODUCTS = {
@@ -29,7 +24,7 @@ PRODUCTS = {
     **{name: (getattr(conv2d, name), make, LAYER)
        for name, make in (("conv2d", make_forward), ("conv_transpose2d", make_transposed),
                           ("conv2d_weight_grad", make_weight_grad))},
-    "conv2d, weight of the other": (conv2d.conv2d, make_forward, dict(LAYER, of_other=True)),
+    "conv2d, weight of the other": (conv2d.conv2d, make_forward, dict(LAYER, other_order=True)),
     **{f"conv2d_weight_grad {order}": (conv2d.conv2d_weight_grad, make_weight_grad,
                                        dict(LAYER, order=order))
        for order in ((2, 3, 1, 0), (2, 3, 0, 1))},
@@ -39,8 +34,8 @@ PRODUCTS = {
 def traffic(ladder: Ladder, make, case: dict, rung: str, precision: str):
     args, options = make(np.random.default_rng(0), np.dtype("float32"), **case)
     counts: list = []
-    with standin.installed(checked=True, traffic=counts), ladder.use(rung):
-        args = [cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in args]
+    with fake_cupy.installed(checked=True, traffic=counts), ladder.use(rung):
+        args = [to_device(a) if isinstance(a, np.ndarray) else a for a in args]
         ladder(*args, precision=precision, **options)
     return counts
 
@@ -66,7 +61,7 @@ def test_fragments_of_tiles_are_read_without_conflicts(kind):
 
 
 def test_channels_decide_between_tiles_pipeline_and_dots():
-    with standin.installed():
+    with fake_cupy.installed():
         for c, k, expected in (
             (32, 64, "tf32 pipeline"), (3, 64, "tf32"), (31, 1, "tf32"), (32, 1, "dots"),
         ):  # fmt: skip
@@ -74,7 +69,7 @@ def test_channels_decide_between_tiles_pipeline_and_dots():
             for name, make in (("conv2d", make_forward), ("conv_transpose2d", make_transposed),
                                ("conv2d_weight_grad", make_weight_grad)):  # fmt: skip
                 args, options = make(np.random.default_rng(0), np.dtype("float32"), **case)
-                args = [cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in args]
+                args = [to_device(a) if isinstance(a, np.ndarray) else a for a in args]
                 rung = getattr(conv2d, name).pick(*args, precision="tf32", **options)
                 if expected == "dots" and name != "conv2d":
                     expected = "tf32"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.machinery
 import importlib.util
 import os
 import shutil
@@ -13,8 +15,8 @@ import numba
 import pytest
 
 import tinygan.kernels
-from tinygan.kernels import threads
-from tinygan.kernels.jit import jit, source_digest
+from tinygan.kernels.cpu import threads
+from tinygan.kernels.cpu.jit import jit, source_digest
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.0, True, None, "2"])
@@ -54,10 +56,14 @@ def test_the_environment_variable(text, expected):
 
 def digest_of(folder: Path) -> str:
     """`source_digest` as a kernel in another folder would see it."""
-    spec = importlib.util.spec_from_file_location("jit_of_a_copy", folder / "jit.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.source_digest()
+    package = importlib.machinery.ModuleSpec("kernels_of_a_copy", None, is_package=True)
+    package.submodule_search_locations = [str(folder)]
+    sys.modules[package.name] = importlib.util.module_from_spec(package)
+    try:
+        return importlib.import_module("kernels_of_a_copy.cpu.jit").source_digest()
+    finally:
+        for name in [name for name in sys.modules if name.startswith(package.name)]:
+            del sys.modules[name]
 
 
 def test_the_digest_changes_with_any_kernel_file(tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import needs
 import numpy as np
 import pytest
 
 import tinygan
 from tinygan import nn
 
-torch = pytest.importorskip("torch")
+torch = needs.pytorch()
 torch.set_num_threads(1)
 
 

@@ -111,7 +111,7 @@ def test_stabilisers_too_resume_with_the_same_bits(tmp_path):
     make_trainer(tmp_path / "parts", settings=settings, resume=True).train(2)
     assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
     optimizer = make_trainer(tmp_path / "parts", settings=settings, resume=True).optimizer_d
-    assert optimizer.lr == pytest.approx(4e-4 * (3 - 11 / 6) / 2)  # of the last step, the twelfth
+    assert optimizer.lr == pytest.approx(4e-4 * (3 - 12 / 6) / 2)  # of the thirteenth step
 
 
 def test_labels_resume_with_the_same_bits(tmp_path):
@@ -156,9 +156,9 @@ CHILD = """
     from test_training import make_trainer
     from tinygan.training import trainer
     trainer.STEPS_PER_CHECKPOINT = 2
-    step = trainer.gan_step_tensors  # slowed down: there must be time to stop it
+    step = trainer.gan_step  # slowed down: there must be time to stop it
     play = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
-    trainer.gan_step_tensors = play
+    trainer.gan_step = play
     out = Path({out!r})
     sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
 """
@@ -306,7 +306,7 @@ def test_step_trains_each_net_by_its_own_loss(device):
     loss = F.gan_loss("non-saturating")
     nets = [net.to(device) for m in (model, plain) for net in (m.generator, m.discriminator)]
     optimizers = [Adam(net.parameters(), 1e-3, (0.5, 0.999)) for net in nets]
-    result = gan_step(nets[0], nets[1], optimizers[0], optimizers[1], loss, real, latent)
+    result = gan_step(nets[0], nets[1], optimizers[0], optimizers[1], loss, real, latent).item()
 
     g, d = nets[2:]
     loss_d = loss.discriminator(d(real), d(g(latent).detach()))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygan.kernels.jit import cpu_features
+from tinygan.kernels.cpu.jit import cpu_features
 from tinygan.kernels.matmul.gemm import LANES
 
 AVX2 = ["avx", "avx2", "bmi", "bmi2", "f16c", "fma", "popcnt", "sse4.1", "sse4.2", "ssse3"]
@@ -24,6 +24,7 @@ TESTS = Path(__file__).parent
 CHOSEN = "(every_rung_computes or tile) and not cuda and not d_batch_norm"  # those are two others
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="one width only")
 def test_the_rungs_at_other_widths():
     lower = [lanes for lanes in WIDTHS if lanes < LANES and set(WIDTHS[lanes]) <= cpu_features()]
@@ -41,7 +42,7 @@ def _started(lanes):
         "import sys, pytest\n"
         "from tinygan.kernels.matmul.gemm import LANES\n"
         f"assert LANES == {lanes}, LANES\n"
-        "sys.exit(pytest.main(['-q', '-x', '-p', 'no:cacheprovider', *sys.argv[1:]]))\n"
+        "sys.exit(pytest.main(['-q', '-x', '-m', '', '-p', 'no:cacheprovider', *sys.argv[1:]]))\n"
     )
     environment = {
         **os.environ,

@@ -28,7 +28,7 @@ for indices in BatchSampler(len(data), batch_size=32, seed=0):
     result = gan_step(
         model.generator, model.discriminator, *optimizers, F.gan_loss("non-saturating"),
         real, latent,
-    )  # fmt: skip
+    ).item()  # fmt: skip
     print(result)
     assert all(math.isfinite(value) for value in result), result
 after = model.generator.state_dict()

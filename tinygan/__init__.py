@@ -23,7 +23,7 @@ from tinygan.creation import (
 from tinygan.device import Generator, manual_seed
 from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from tinygan.graph import draw, print_graph
-from tinygan.kernels.threads import get_num_threads, set_num_threads
+from tinygan.kernels.cpu.threads import get_num_threads, set_num_threads
 from tinygan.ops.math import where
 from tinygan.ops.shape import cat, stack
 from tinygan.precision import (
@@ -37,46 +37,10 @@ from tinygan.tensor import Tensor, float32, float64, int64
 
 __version__ = "0.1.0"
 __all__ = [
-    "CaptureError",
-    "Function",
-    "Generator",
-    "GradcheckError",
-    "Tensor",
-    "arange",
-    "autocast",
-    "capture",
-    "cat",
-    "cuda",
-    "draw",
-    "enable_grad",
-    "float32",
-    "float64",
-    "functional",
-    "get_float32_matmul_precision",
-    "get_num_threads",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "int64",
-    "is_grad_enabled",
-    "load",
-    "manual_seed",
-    "nn",
-    "no_grad",
-    "ones",
-    "ones_like",
-    "optim",
-    "print_graph",
-    "profile",
-    "rand",
-    "randn",
-    "save",
-    "set_float32_matmul_precision",
-    "set_grad_enabled",
-    "set_num_threads",
-    "stack",
-    "tensor",
-    "where",
-    "zeros",
-    "zeros_like",
-]
+    "CaptureError", "Function", "Generator", "GradcheckError", "Tensor", "arange", "autocast",
+    "capture", "cat", "cuda", "draw", "enable_grad", "float32", "float64", "functional",
+    "get_float32_matmul_precision", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
+    "int64", "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "ones", "ones_like",
+    "optim", "print_graph", "profile", "rand", "randn", "save", "set_float32_matmul_precision",
+    "set_grad_enabled", "set_num_threads", "stack", "tensor", "where", "zeros", "zeros_like",
+]  # fmt: skip

@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 from tinygan.device import Array, array_module, device_of
-from tinygan.kernels.add_all import add_all
 
 if TYPE_CHECKING:
     from tinygan.tensor import Tensor
@@ -141,7 +140,7 @@ class Function:
         output = Tensor(self.forward(*arrays) if hook is None else hook(self.forward, *arrays))
         for x in inputs:
             if _owner(output.data) is _owner(x.data):
-                output._changes = x._changes  # a view: who changes one, changes both
+                output._changes = x._changes  # a view: a change of one changes both
         if recorded:
             self.sequence = next(_sequence)
             self.edges = tuple(_edge(x) for x in inputs)
@@ -233,13 +232,9 @@ def graph_nodes(outputs: Iterable[Tensor]) -> list[Function]:
 
 
 def _walk(
-    outputs: Sequence[Tensor],
-    grad_outputs: Sequence[Tensor],
-    nodes: list[Function],
-    targets: Sequence[Edge],
-    create_graph: bool,
-    retain_graph: bool,
-) -> list[Tensor | None]:
+    outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor], nodes: list[Function],
+    targets: Sequence[Edge], create_graph: bool, retain_graph: bool,
+) -> list[Tensor | None]:  # fmt: skip
     """The gradients of sum(output * grad_output) with respect to `targets`."""
     wanted = {id(edge) for edge in targets}
     walked: set[int] = set()  # the nodes on a path from an output to a target
@@ -253,13 +248,13 @@ def _walk(
                 )
 
     grads: dict[int, Tensor] = {}
-    later: list[tuple[int, Tensor]] = []  # added to `grads` at the end
+    leaf_grads: dict[int, list[Tensor]] = {}  # the gradients of each leaf, summed at the end
 
     def add(edge: Edge, grad: Tensor) -> None:
-        known = grads.get(id(edge))
-        if known is not None and isinstance(edge, Tensor) and not create_graph:
-            later.append((id(edge), grad))  # nobody asks for a leaf's before the walk is over
+        if isinstance(edge, Tensor):
+            leaf_grads.setdefault(id(edge), []).append(grad)
         else:
+            known = grads.get(id(edge))
             # Always a new array: another node may hold the one that is there.
             grads[id(edge)] = grad if known is None else known + grad
 
@@ -295,18 +290,8 @@ def _walk(
                     add(edge, grad_input)
             if not retain_graph:
                 node.release()
-    _add_all(grads, later)
+        grads.update(sum_each(leaf_grads))
     return [grads.get(id(edge)) for edge in targets]
-
-
-def _add_all(grads: dict[int, Tensor], later: list[tuple[int, Tensor]]) -> None:
-    """Adds gradients to those that are known, those of all leaves at once: a discriminator's
-    parameters get two each, from real and from generated images."""
-    while later:
-        now = dict(reversed(later))  # the first for each leaf
-        sums = add_all([grads[key].data for key in now], [grad.data for grad in now.values()])
-        grads.update(zip(now, map(Tensor, sums), strict=True))
-        later = [(key, grad) for key, grad in later if now[key] is not grad]
 
 
 def _start(output: Tensor, gradient: Tensor | None, caller: str) -> Tensor:
@@ -338,11 +323,9 @@ def _start(output: Tensor, gradient: Tensor | None, caller: str) -> Tensor:
 
 @_hooked
 def backward(
-    output: Tensor,
-    gradient: Tensor | None = None,
-    retain_graph: bool | None = None,
+    output: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None,
     create_graph: bool = False,
-) -> None:
+) -> None:  # fmt: skip
     """Adds d(output)/d(leaf) to ``leaf.grad`` of every leaf that requires a gradient.
 
     See `Tensor.backward`.
@@ -367,14 +350,10 @@ def backward(
 
 @_hooked
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
-    create_graph: bool = False,
-    *,
-    retain_graph: bool | None = None,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
+    outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None, create_graph: bool = False, *,
+    retain_graph: bool | None = None, allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:  # fmt: skip
     """The gradients of sum_i <outputs[i], grad_outputs[i]> with respect to `inputs`.
 
     Nothing is written to any ``.grad``, and no other gradient is computed.
@@ -415,5 +394,6 @@ def grad(
     return tuple(grads)
 
 
-# At the end, because Tensor's module imports this one.
+# At the end, because these modules import this one.
+from tinygan.ops.accumulation import sum_each  # noqa: E402
 from tinygan.tensor import Tensor  # noqa: E402

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tinygan.device import check_device, to_device
-from tinygan.kernels import recording
-from tinygan.kernels.recording import CaptureError, Recording
+from tinygan.kernels.cuda import graph
+from tinygan.kernels.cuda.graph import CaptureError, Recording
 from tinygan.tensor import Tensor
 
 _HERE = Path(__file__).resolve().parent
@@ -140,7 +140,7 @@ def _place(error: BaseException) -> str:
     """ "mean (tinygan/ops/reduction.py:30), called at train.py:12: ", from the traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     outside = [f for f in frames if not Path(f.filename).resolve().is_relative_to(_HERE)]
-    own = Path(recording.__file__).resolve()
+    own = Path(graph.__file__).resolve()
     inside = [
         f for f in frames
         if Path(f.filename).resolve().is_relative_to(_HERE) and f.filename != __file__

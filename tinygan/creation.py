@@ -66,12 +66,9 @@ def arange(start: Scalar, end: Scalar | None = None, step: Scalar = 1, dtype=Non
 
 
 def randn(
-    *size,
-    generator: Generator = generator,
-    dtype=None,
-    device: str | None = None,
+    *size, generator: Generator = generator, dtype=None, device: str | None = None,
     requires_grad: bool = False,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Samples of N(0, 1) from the stream of `generator`, made on `device`.
 
     Raises:
@@ -83,12 +80,9 @@ def randn(
 
 
 def rand(
-    *size,
-    generator: Generator = generator,
-    dtype=None,
-    device: str | None = None,
+    *size, generator: Generator = generator, dtype=None, device: str | None = None,
     requires_grad: bool = False,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Samples uniform in [0, 1), as `randn`."""
     array = generator.uniform(sizes(size), check_dtype(dtype), device)
     return Tensor(array).requires_grad_(requires_grad)

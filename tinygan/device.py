@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygan.kernels import cuda as kernels
-from tinygan.kernels import recording
-from tinygan.kernels.cuda_device import count_devices
+from tinygan.kernels.cuda import graph, memory
+from tinygan.kernels.cuda.device import count_devices
 from tinygan.kernels.ladder import Ladder
-from tinygan.kernels.memory import explain_lack_of_memory
 from tinygan.kernels.random import advance, normal, uniform
 from tinygan.kernels.random.cpu import box_muller, move_on, position
 
@@ -53,7 +51,7 @@ def check_device(device: str | None) -> str:
     index = int(device[5:]) if ":" in device else 0
     if index >= count:
         raise RuntimeError(f"device {device!r}: this machine has {count} CUDA device(s)")
-    explain_lack_of_memory()
+    memory.explain_lack_of_memory()
     return f"cuda:{index}"
 
 
@@ -68,13 +66,13 @@ def to_device(array: Array, device: str | None) -> Array:
     if device_of(array) == device:
         return array
     if device == "cpu":
-        return kernels.to_host(array)
-    if recording.capturing():
-        recording.refuse("a copy from the host to the GPU")
+        return memory.to_host(array)
+    if graph.capturing():
+        graph.refuse("a copy from the host to the GPU")
     import cupy
 
     with cupy.cuda.Device(int(device[5:])):
-        return kernels.to_device(array)
+        return memory.to_device(array)
 
 
 def full(shape: tuple[int, ...], value, dtype, device: str | None) -> Array:
@@ -84,8 +82,8 @@ def full(shape: tuple[int, ...], value, dtype, device: str | None) -> Array:
         return np.full(shape, value, dtype)
     import cupy
 
-    if recording.current is not None:  # where it becomes an argument of a kernel, for good
-        recording.current.launches.append(("a number", (), (), (np.asarray(value).item(),)))
+    if graph.current is not None:  # where it becomes an argument of a kernel, for good
+        graph.current.launches.append(("a number", (), (), (np.asarray(value).item(),)))
     with cupy.cuda.Device(int(device[5:])):
         return cupy.full(shape, value, dtype)
 
@@ -190,15 +188,15 @@ class Generator:
     def _on_device(
         self, ladder: Ladder, count: int, uniforms: int, dtype: np.dtype, device: str
     ) -> Array:
-        """`count` numbers made on a GPU, of so many uniform ones each."""
+        """`count` numbers made on a GPU, each from this many uniform ones."""
         import cupy
 
         with cupy.cuda.Device(int(device[5:])):
-            if recording.current is not None:
-                stream = recording.current.participant(
+            if graph.current is not None:
+                stream = graph.current.participant(
                     (id(self), device), lambda: _DeviceStream(self, cupy)
                 )
-                return stream.draw(recording.current.runs, ladder, count, uniforms, dtype)
+                return stream.draw(ladder, count, uniforms, dtype)
             numbers = ladder(cupy.asarray(position(self._bits)), count, dtype)
         move_on(self._bits, uniforms * count, dtype)
         return numbers
@@ -206,22 +204,17 @@ class Generator:
 
 class _DeviceStream:
     """A generator's position in the memory of a GPU, for work that is replayed (a
-    `tinygan.kernels.recording.Participant`): each draw moves it on there."""
+    `tinygan.kernels.cuda.graph.Participant`): each draw moves it on there."""
 
     def __init__(self, generator: Generator, cupy):
         self.generator, self.cupy = generator, cupy
-        self.known = position(generator._bits)  # what the array holds after the last run
+        self.known = position(generator._bits)  # what the array holds after all draws so far
         self.array = cupy.asarray(self.known)
-        self.run = 0  # the last one that Python has seen, and what it drew: (count, dtype)
-        self.draws: list[tuple[int, np.dtype]] = []
 
-    def draw(self, run: int, ladder: Ladder, count: int, uniforms: int, dtype: np.dtype) -> Array:
-        if run != self.run:
-            self.run, self.draws = run, []
+    def draw(self, ladder: Ladder, count: int, uniforms: int, dtype: np.dtype) -> Array:
         numbers = ladder(self.array, count, dtype)
         advance(self.array, uniforms * count, dtype)
-        self.draws.append((uniforms * count, dtype))
-        self._move_on(uniforms * count, dtype)
+        graph.on_host(lambda: self._move_on(uniforms * count, dtype))
         return numbers
 
     def _move_on(self, count: int, dtype: np.dtype) -> None:
@@ -233,10 +226,6 @@ class _DeviceStream:
         if (here != self.known).any():
             self.known = here
             self.array[...] = self.cupy.asarray(here)
-
-    def after(self) -> None:
-        for draw in self.draws:
-            self._move_on(*draw)
 
     def save(self) -> tuple:
         return self.known, self.generator.get_state()

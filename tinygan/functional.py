@@ -4,76 +4,18 @@ from __future__ import annotations
 
 from tinygan.creation import rand
 from tinygan.device import array_module, generator
-from tinygan.ops.activation import (
-    leaky_relu,
-    log_softmax,
-    maxout,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-    tanh,
-)
-from tinygan.ops.conv import conv2d, conv_transpose2d, max_pool2d
-from tinygan.ops.loss import (
-    GAN_LOSSES,
-    GANLoss,
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    gan_loss,
-    mse_loss,
-)
-from tinygan.ops.norm import batch_norm, batch_norm_of
+from tinygan.ops import activation, conv, loss, norm
+from tinygan.ops.activation import *
+from tinygan.ops.conv import *
+from tinygan.ops.loss import *
+from tinygan.ops.matmul import linear
+from tinygan.ops.norm import *
 from tinygan.ops.shape import check_range
 from tinygan.tensor import Tensor, float32
 
-__all__ = [
-    "GAN_LOSSES",
-    "GANLoss",
-    "batch_norm",
-    "batch_norm_of",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "conv2d",
-    "conv_transpose2d",
-    "cross_entropy",
-    "dropout",
-    "embedding",
-    "gan_loss",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "max_pool2d",
-    "maxout",
-    "mse_loss",
-    "one_hot",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "tanh",
-]
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input @ weight.T + bias: (..., in) , (out, in) , (out,) -> (..., out).
-
-    Raises:
-        ValueError: the shapes do not fit.
-    """
-    if weight.ndim != 2 or input.ndim < 1 or input.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear: input of shape {input.shape} does not fit weight of shape {weight.shape}; "
-            "expected (..., in) and (out, in)"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"linear: bias has shape {bias.shape}, expected ({weight.shape[0]},)")
-    rows = input if input.ndim <= 2 else input.reshape(-1, input.shape[-1])
-    output = rows @ weight.T
-    if input.ndim > 2:
-        output = output.reshape(*input.shape[:-1], weight.shape[0])
-    return output if bias is None else output + bias
+# What a file of ops lists in its own __all__ is public here.
+__all__ = ["dropout", "embedding", "linear", "one_hot"]
+__all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__]
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:

@@ -22,7 +22,7 @@ from tinygan.device import to_device
 from tinygan.tensor import Tensor, float64
 
 FULL_JACOBIAN_ELEMENTS = 4096
-"""Up to so many elements, every entry of the Jacobian is checked; above, random directions."""
+"""Up to this many elements, every entry of the Jacobian is checked; above, random directions."""
 
 
 class GradcheckError(AssertionError):
@@ -30,14 +30,9 @@ class GradcheckError(AssertionError):
 
 
 def gradcheck(
-    function: Callable[..., Tensor | Sequence[Tensor]],
-    inputs: Tensor | Sequence[Tensor],
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-6,
-    rtol: float = 1e-5,
-    seed: int = 0,
-) -> bool:
+    function: Callable[..., Tensor | Sequence[Tensor]], inputs: Tensor | Sequence[Tensor], *,
+    eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-5, seed: int = 0,
+) -> bool:  # fmt: skip
     """Checks the gradients of `function` at `inputs`; returns True or raises.
 
     Small functions are checked entry by entry of their Jacobian. Larger ones are checked along
@@ -79,14 +74,9 @@ def gradcheck(
 
 
 def gradgradcheck(
-    function: Callable[..., Tensor | Sequence[Tensor]],
-    inputs: Tensor | Sequence[Tensor],
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-6,
-    rtol: float = 1e-5,
-    seed: int = 0,
-) -> bool:
+    function: Callable[..., Tensor | Sequence[Tensor]], inputs: Tensor | Sequence[Tensor], *,
+    eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-5, seed: int = 0,
+) -> bool:  # fmt: skip
     """Checks the second derivatives: `gradcheck` of (x, v) -> J(x)^T v, the gradient itself.
 
     Arguments and errors are those of `gradcheck`.
@@ -141,9 +131,9 @@ def _moved(inputs: list[Tensor], direction: list[np.ndarray | None], step: float
 def _derivative(function, inputs, here, direction, eps) -> list[np.ndarray]:
     """(f(x + eps u) - f(x - eps u)) / (2 eps), having looked for a kink at x."""
     ahead = _outputs(function, _moved(inputs, direction, eps))
-    behind = _outputs(function, _moved(inputs, direction, -eps))
+    minus_side = _outputs(function, _moved(inputs, direction, -eps))
     derivatives = []
-    for index, (f, plus, minus) in enumerate(zip(here, ahead, behind, strict=True)):
+    for index, (f, plus, minus) in enumerate(zip(here, ahead, minus_side, strict=True)):
         if not (np.isfinite(plus).all() and np.isfinite(minus).all()):
             raise GradcheckError(f"output {index} is not finite at a distance of {eps} from x")
         derivative = (plus - minus) / (2 * eps)
@@ -161,11 +151,9 @@ def _derivative(function, inputs, here, direction, eps) -> list[np.ndarray]:
 
 
 def _vector_jacobian(
-    outputs: Sequence[Tensor],
-    cotangents: Sequence[Tensor],
-    wanted: Sequence[Tensor],
+    outputs: Sequence[Tensor], cotangents: Sequence[Tensor], wanted: Sequence[Tensor],
     create_graph: bool = False,
-) -> Sequence[Tensor | None]:
+) -> Sequence[Tensor | None]:  # fmt: skip
     """J^T v by backward; outputs that no gradient leads back from are constants."""
     connected = [pair for pair in zip(outputs, cotangents, strict=True) if pair[0].requires_grad]
     if not connected:

@@ -5,9 +5,11 @@ Pillow and matplotlib come with ``pip install 'tinygan[examples]'``.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -55,7 +57,7 @@ def save_png(picture: np.ndarray, path: str | os.PathLike, zoom: int = 1) -> Non
 
 
 def save_gif(
-    pictures: Sequence[str | os.PathLike], path: str | os.PathLike, seconds: float = 0.4
+    pictures: Sequence[str | os.PathLike | BinaryIO], path: str | os.PathLike, seconds: float = 0.4
 ) -> None:
     """Makes a GIF of picture files, each shown for `seconds`, the last one five times as long."""
     from PIL import Image
@@ -73,19 +75,61 @@ def save_gif(
         )
 
 
-def plot_curves(
-    curves: Mapping[str, Sequence[float]],
-    path: str | os.PathLike,
-    xlabel: str = "step",
-    ylabel: str = "loss",
-) -> None:
-    """Draws named curves over a common x = 0, 1, ... into a PNG; long ones also smoothed."""
+# Every plot of this project: opaque white, so that it can be read on dark pages too.
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": "medium",
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "legend.fontsize": "small",
+    "legend.framealpha": 0.9,
+    "savefig.facecolor": "white",
+}
+
+
+@contextlib.contextmanager
+def figure(
+    path: str | os.PathLike | BinaryIO, size: tuple[float, float], rows: int = 1,
+    columns: int = 1, **options: Any,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """A plot in the project's style: yields its axes (rows, columns), then writes it as a PNG.
+
+    Args:
+        path: of the file, or a file that is open for binary writing.
+        size: width and height in inches, at 110 pixels each.
+        options: of matplotlib's `Figure.subplots`.
+    """
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    FigureCanvasAgg(figure)  # no window, no global state
-    axes = figure.add_subplot()
+    with matplotlib.rc_context(STYLE):
+        drawn = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(drawn)  # no window, no global state
+        yield drawn.subplots(rows, columns, squeeze=False, **options)
+        if isinstance(path, (str, os.PathLike)):
+            with atomic_write(Path(path)) as file:
+                drawn.savefig(file, format="png", dpi=110)
+        else:
+            drawn.savefig(path, format="png", dpi=110)
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[float]], path: str | os.PathLike, xlabel: str = "step",
+    ylabel: str = "loss",
+) -> None:  # fmt: skip
+    """Draws named curves over a common x = 0, 1, ... into a PNG; long ones also smoothed."""
+    with figure(path, (8, 4)) as axes:
+        _plot_curves(axes[0, 0], curves)
+        axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
+        axes[0, 0].legend()
+
+
+def _plot_curves(axes: Any, curves: Mapping[str, Sequence[float]]) -> None:
     for index, (name, values) in enumerate(curves.items()):
         heights = np.asarray(values, float)
         width = max(1, len(heights) // 100)
@@ -96,8 +140,3 @@ def plot_curves(
             axes.plot(np.arange(len(smooth)) + width // 2, smooth, color=color, label=name)
         else:
             axes.plot(heights, color=color, label=name)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.legend()
-    axes.grid(alpha=0.3)
-    with atomic_write(Path(path)) as file:
-        figure.savefig(file, format="png", dpi=110)

@@ -1,4 +1,4 @@
-"""Lower precision for what takes the time: matrix products and convolutions."""
+"""Lower precision for the slowest ops: matrix products and convolutions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """What `set_float32_matmul_precision` has set."""
+    """The precision that `set_float32_matmul_precision` has set."""
     return _float32
 
 

@@ -160,11 +160,9 @@ class Tensor:
         return self
 
     def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
+        self, gradient: Tensor | None = None, retain_graph: bool | None = None,
         create_graph: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Adds the gradient of this tensor to ``.grad`` of every leaf it depends on.
 
         Args:

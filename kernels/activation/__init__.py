@@ -12,70 +12,47 @@ need not be kept:
     tanh_backward(g, y)          = g (1 - y^2)
 """
 
-import numpy as np
+from ..ladder import Ladder
+from . import cases
 
-from tinygan.kernels.ladder import Ladder
+relu = Ladder("relu", cases.RELU, baseline="activation.baseline:relu")
+relu.rung("reference", "activation.reference:relu")
+relu.rung("numpy", "activation.cpu:relu_numpy")
+relu.rung("threads", "activation.cpu:relu_threads")
 
-_SHAPES = {
-    "1x1": dict(shape=(1, 1)),
-    "empty": dict(shape=(0, 3, 2, 2)),
-    "odd": dict(shape=(3, 5, 7, 1)),
-    "channels last": dict(shape=(2, 5, 3, 4), channels_last=True),
-    "large enough for two tasks": dict(shape=(70001,)),
-}
-_BENCH_SHAPES = {
-    "mnist": dict(shape=(128, 128, 7, 7), channels_last=True),
-    "dcgan64": dict(shape=(64, 64, 32, 32), channels_last=True),
-}
+relu_backward = Ladder(
+    "relu_backward", cases.RELU_BACKWARD, baseline="activation.baseline:relu_backward"
+)
+relu_backward.rung("reference", "activation.reference:relu_backward")
+relu_backward.rung("numpy", "activation.cpu:relu_backward_numpy")
+relu_backward.rung("threads", "activation.cpu:relu_backward_threads")
 
+leaky_relu = Ladder("leaky_relu", cases.LEAKY_RELU, baseline="activation.baseline:leaky_relu")
+leaky_relu.rung("reference", "activation.reference:leaky_relu")
+leaky_relu.rung("numpy", "activation.cpu:leaky_relu_numpy")
+leaky_relu.rung("threads", "activation.cpu:leaky_relu_threads")
 
-def _values(rng, dtype, shape, channels_last=False):
-    values = rng.standard_normal(shape).astype(dtype)
-    if channels_last:
-        return np.ascontiguousarray(values.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    return values
+leaky_relu_backward = Ladder(
+    "leaky_relu_backward", cases.LEAKY_RELU_BACKWARD,
+    baseline="activation.baseline:leaky_relu_backward",
+)  # fmt: skip
+leaky_relu_backward.rung("reference", "activation.reference:leaky_relu_backward")
+leaky_relu_backward.rung("numpy", "activation.cpu:leaky_relu_backward_numpy")
+leaky_relu_backward.rung("threads", "activation.cpu:leaky_relu_backward_threads")
 
+# On the CPU by NumPy, whose tanh has vector instructions; Numba's has not.
+tanh = Ladder("tanh", cases.TANH, baseline="activation.baseline:tanh", serial=True)
+tanh.rung("reference", "activation.reference:tanh")
+tanh.rung("numpy", "activation.cpu:tanh_numpy")
 
-def _register(
-    name: str, flops_per_element: int, *options: float, forward_is_numpy: bool = False
-) -> tuple[Ladder, Ladder]:
-    def make(rng, dtype, **case):
-        return (_values(rng, dtype, **case), *options), {}
+tanh_backward = Ladder(
+    "tanh_backward", cases.TANH_BACKWARD, baseline="activation.baseline:tanh_backward"
+)
+tanh_backward.rung("reference", "activation.reference:tanh_backward")
+tanh_backward.rung("numpy", "activation.cpu:tanh_backward_numpy")
+tanh_backward.rung("threads", "activation.cpu:tanh_backward_threads")
 
-    def make_backward(rng, dtype, **case):
-        # The gradient arrives in another memory order than the output: both must work.
-        gradient = np.ascontiguousarray(_values(rng, dtype, **case))
-        return (gradient, np.tanh(_values(rng, dtype, **case)), *options), {}
-
-    forward = Ladder(
-        name,
-        make=make,
-        flops=lambda x, *options: flops_per_element * x.size,
-        traffic=lambda x, *options: 2 * x.nbytes,
-        shapes=_SHAPES,
-        bench_shapes=_BENCH_SHAPES,
-        peer=f"activation.peer:{name}",
-    )
-    backward = Ladder(
-        f"{name}_backward",
-        make=make_backward,
-        flops=lambda grad, y, *options: flops_per_element * y.size,
-        traffic=lambda grad, y, *options: 3 * y.nbytes,
-        shapes=_SHAPES,
-        bench_shapes=_BENCH_SHAPES,
-        peer=f"activation.peer:{name}_backward",
-    )
-    for ladder in (forward, backward):
-        ladder.rung("reference", f"activation.reference:{ladder.name}")
-        ladder.rung("numpy", f"activation.cpu:{ladder.name}_numpy")
-        if ladder is not forward or not forward_is_numpy:
-            ladder.rung("threads", f"activation.cpu:{ladder.name}_threads")
-        for rung in ("naive", "vectors"):
-            ladder.rung(rung, f"activation.gpu:{ladder.name}_{rung}", device="cuda")
-    return forward, backward
-
-
-relu, relu_backward = _register("relu", 1)
-leaky_relu, leaky_relu_backward = _register("leaky_relu", 2, 0.2)
-# NumPy's tanh has vector instructions, which Numba's has not.
-tanh, tanh_backward = _register("tanh", 3, forward_is_numpy=True)
+for _ladder in (relu, relu_backward, leaky_relu, leaky_relu_backward, tanh, tanh_backward):
+    _function = f"activation.gpu:{_ladder.name}"
+    _ladder.rung("naive", _function, device="cuda", bind={"version": "naive"})
+    _ladder.rung("vectors", _function, device="cuda", bind={"version": "vectors"})

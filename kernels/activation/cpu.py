@@ -9,10 +9,11 @@ Faster because nothing intermediate is stored and all cores take part; bound by 
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
-from tinygan.kernels.layout import like
-from tinygan.kernels.memory import dense, flat, parts
-from tinygan.kernels.parallel import parallel
+from ..copies import dense, like
+from ..cpu.jit import jit
+from ..cpu.parallel import parallel
+from ..integers import ceil_div
+from ..layout import flat
 
 ELEMENTS_PER_TASK = 65536
 
@@ -55,7 +56,7 @@ def leaky_relu_threads(x, slope):
 
 def leaky_relu_(x, slope):
     """In place."""
-    _leaky_relu(parts(x.size, ELEMENTS_PER_TASK), flat(x), flat(x), x.dtype.type(slope))
+    _leaky_relu(ceil_div(x.size, ELEMENTS_PER_TASK), flat(x), flat(x), x.dtype.type(slope))
     return x
 
 
@@ -73,7 +74,7 @@ def _by_parts(kernel, x, *others):
     """Runs ``kernel(task, out, x, *others)`` on arrays of one memory order and on numbers."""
     result = np.empty_like(x)
     arguments = [flat(other) if other.ndim else other for other in others]
-    kernel(parts(x.size, ELEMENTS_PER_TASK), flat(result), flat(x), *arguments)
+    kernel(ceil_div(x.size, ELEMENTS_PER_TASK), flat(result), flat(x), *arguments)
     return result
 
 

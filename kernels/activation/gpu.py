@@ -1,11 +1,11 @@
 """CUDA rungs of the activations: which kernel, how many threads, in which memory order."""
 
-import functools
-
 import numpy as np
 
-from tinygan.kernels.cuda import Source, empty, in_memory_order, name_of
-from tinygan.kernels.memory import parts
+from ..copies import dense, like
+from ..cuda.source import Source, empty_like, name_of
+from ..integers import ceil_div
+from ..layout import flat
 
 THREADS = 256
 MOST_BLOCKS = 2048  # of rung 2: enough to fill any GPU that there is a few times over
@@ -16,34 +16,51 @@ _KERNELS = [
                  "tanh_backward")
     for dtype in ("float", "double")
 ]  # fmt: skip
-NAIVE = Source("activation/1_naive.cu", _KERNELS)
-VECTORS = Source("activation/2_vectors.cu", _KERNELS)
+SOURCES = {
+    "naive": Source("activation/1_naive.cu", _KERNELS),
+    "vectors": Source("activation/2_vectors.cu", _KERNELS),
+}
 
 
-def _launch(source, kernel, *args):
-    """result[i] = kernel(args[0][i], ...) over all elements as they lie in memory; what is no array
-    is handed to the kernel as it is."""
-    numbers = [arg for arg in args if not hasattr(arg, "shape")]
-    inputs, back = in_memory_order([arg for arg in args if hasattr(arg, "shape")])
-    result = empty(inputs[0].shape, inputs[0].dtype)
-    size, dtype = result.size, result.dtype
-    if any(array.data.ptr % 16 for array in inputs):  # views that begin anywhere
-        source = NAIVE
-    per_thread = 16 // dtype.itemsize if source is VECTORS else 1
-    blocks = max(1, parts(size, THREADS * per_thread))
-    blocks = min(blocks, MOST_BLOCKS) if source is VECTORS else blocks
-    if size:
-        scalars = [dtype.type(number) for number in numbers]
-        source.launch(
-            f"{kernel}<{name_of(dtype)}>", (blocks,), (THREADS,),
-            (*inputs, result, *scalars, np.int64(size)),
-        )  # fmt: skip
-    return result.transpose(back)
+def relu(x, *, version):
+    return _launch(version, "relu", x)
 
 
-# The functions that the ladders' rungs name: relu_naive(x), ..., tanh_backward_vectors(grad, y).
-for _name in ("relu", "relu_backward", "leaky_relu", "leaky_relu_backward", "tanh",
-              "tanh_backward"):  # fmt: skip
-    _kernel = "tanh_forward" if _name == "tanh" else _name
-    globals()[f"{_name}_naive"] = functools.partial(_launch, NAIVE, _kernel)
-    globals()[f"{_name}_vectors"] = functools.partial(_launch, VECTORS, _kernel)
+def relu_backward(grad, y, *, version):
+    return _launch(version, "relu_backward", grad, y)
+
+
+def leaky_relu(x, slope, *, version):
+    return _launch(version, "leaky_relu", x, scalars=(slope,))
+
+
+def leaky_relu_backward(grad, y, slope, *, version):
+    return _launch(version, "leaky_relu_backward", grad, y, scalars=(slope,))
+
+
+def tanh(x, *, version):
+    return _launch(version, "tanh_forward", x)
+
+
+def tanh_backward(grad, y, *, version):
+    return _launch(version, "tanh_backward", grad, y)
+
+
+def _launch(version, kernel, *arrays, scalars=()):
+    """result[i] = kernel(arrays[0][i], ..., scalars) over all elements as they lie in memory: in
+    the order of the last array."""
+    last = dense(arrays[-1])
+    inputs = [flat(like(array, last)) for array in arrays[:-1]] + [flat(last)]
+    result = empty_like(last)
+    if not result.size:
+        return result
+    if version == "vectors" and any(array.data.ptr % 16 for array in inputs):
+        version = "naive"  # for views, which may begin anywhere
+    dtype, blocks = result.dtype, ceil_div(result.size, THREADS)
+    if version == "vectors":
+        blocks = min(ceil_div(result.size, THREADS * (16 // dtype.itemsize)), MOST_BLOCKS)
+    SOURCES[version].launch(
+        f"{kernel}<{name_of(dtype)}>", (blocks,), (THREADS,),
+        (*inputs, flat(result), *map(dtype.type, scalars), np.int64(result.size)),
+    )  # fmt: skip
+    return result

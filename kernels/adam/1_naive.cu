@@ -5,18 +5,20 @@
 // Bound by: memory traffic for a large parameter; for small ones, and most are small, by the launch:
 //           a few microseconds each, for a bias of 64 numbers.
 //
-// The host computes, in double: rest = 1 - beta (in float, 1 - 0.999 is off by 5e-5 of itself),
-// step_size = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t).
+// The host computes one_minus_beta in double: in float, 1 - 0.999 is off by 5e-5 of itself.
+
+#include "adam/advance.cuh"
 
 template <typename T>
 __global__ void adam(T* __restrict__ p, const T* __restrict__ grad, T* __restrict__ m,
-                     T* __restrict__ v, long long n, T beta1, T rest1, T beta2, T rest2, T eps,
-                     T step_size, T correction) {
+                     T* __restrict__ v, const double* __restrict__ sizes, long long n, T beta1,
+                     T one_minus_beta1, T beta2, T one_minus_beta2, T eps) {
   const long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= n) return;
+  const T step_size = static_cast<T>(sizes[0]), correction = static_cast<T>(sizes[1]);
   const T g = grad[i];
-  const T mean = beta1 * m[i] + rest1 * g;
-  const T square = beta2 * v[i] + rest2 * g * g;
+  const T mean = beta1 * m[i] + one_minus_beta1 * g;
+  const T square = beta2 * v[i] + one_minus_beta2 * g * g;
   m[i] = mean;
   v[i] = square;
   p[i] -= step_size * mean / (sqrt(square) * correction + eps);

@@ -4,17 +4,18 @@ import math
 
 import numpy as np
 
-from tinygan.kernels.layout import like
-from tinygan.kernels.memory import flat, same_order
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at_address
+from ..copies import like
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at_address
+from ..layout import flat, same_order
 
 ELEMENTS_PER_TASK = 65536
 
 
-def adam_numpy(params, grads, m, v, *, lr, beta1, beta2, eps, step):
+def adam_numpy(params, grads, m, v, state, *, beta1, beta2, eps):
     """Rung 1. Changed: whole-array expressions. Faster: compiled passes.
     Bound: memory; about ten passes and five temporaries for each parameter."""
+    step, lr = _advance(state)
     for p, g, first, second in zip(params, grads, m, v, strict=True):
         first *= beta1
         first += (1 - beta1) * g
@@ -24,13 +25,9 @@ def adam_numpy(params, grads, m, v, *, lr, beta1, beta2, eps, step):
     return [*params, *m, *v]
 
 
-def adam_threads(params, grads, m, v, *, lr, beta1, beta2, eps, step):
+def adam_threads(params, grads, m, v, state, *, beta1, beta2, eps):
     """Rung 2. Changed: one pass that reads and writes each value once, over all parameters, on all
     cores. Faster: seven memory accesses per parameter, no temporaries. Bound: memory traffic."""
-    number = params[0].dtype.type
-    size = lr / (1 - beta1**step)
-    correction = 1 / math.sqrt(1 - beta2**step)
-    numbers = size, beta1, 1 - beta1, beta2, 1 - beta2, correction, eps
     arrays, tasks = [], []  # the arrays live in `arrays` while the tasks use their addresses
     for p, g, first, second in zip(params, grads, m, v, strict=True):
         if not (same_order(first, p) and same_order(second, p)):
@@ -41,17 +38,27 @@ def adam_threads(params, grads, m, v, *, lr, beta1, beta2, eps, step):
         for start in range(0, p.size, ELEMENTS_PER_TASK):
             moved = [address + start * p.itemsize for address in addresses]
             tasks.append((*moved, min(ELEMENTS_PER_TASK, p.size - start)))
+    step, lr = _advance(state)  # not before all arrays have been looked at
+    size, correction = lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
+    numbers = size, beta1, 1 - beta1, beta2, 1 - beta2, correction, eps
     if tasks:
+        number = params[0].dtype.type
         _adam(len(tasks), np.array(tasks, np.int64), tuple(number(value) for value in numbers))
     return [*params, *m, *v]
 
 
+def _advance(state):
+    """Counts the step; its number and the learning rate."""
+    state[0] += 1
+    return float(state[0]), float(state[1])
+
+
 @parallel
 def _adam(task, tasks, numbers):
-    size, beta1, rest1, beta2, rest2, correction, eps = numbers
+    size, beta1, one_minus_beta1, beta2, one_minus_beta2, correction, eps = numbers
     p, g = at_address(tasks[task, 0], size), at_address(tasks[task, 1], size)
     m, v = at_address(tasks[task, 2], size), at_address(tasks[task, 3], size)
     for i in range(tasks[task, 4]):
-        m[i] = beta1 * m[i] + rest1 * g[i]
-        v[i] = beta2 * v[i] + rest2 * g[i] * g[i]
+        m[i] = beta1 * m[i] + one_minus_beta1 * g[i]
+        v[i] = beta2 * v[i] + one_minus_beta2 * g[i] * g[i]
         p[i] -= size * m[i] / (np.sqrt(v[i]) * correction + eps)

@@ -2,47 +2,60 @@
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, name_of
-from tinygan.kernels.layout import like
-from tinygan.kernels.lists import THREADS, memory_of, tables
-from tinygan.kernels.memory import parts
+from ..copies import like
+from ..cuda.lists import THREADS, tables
+from ..cuda.source import Source, empty, name_of
+from ..integers import ceil_div
+from ..layout import flat
 
-NAIVE = Source("adam/1_naive.cu", ["adam<float>", "adam<double>"])
-FUSED = Source("adam/2_fused.cu", ["adam<float>", "adam<double>", "tick"])
+NAIVE = Source("adam/1_naive.cu", ["adam<float>", "adam<double>", "advance"])
+FUSED = Source("adam/2_fused.cu", ["adam<float>", "adam<double>", "advance"])
 
 
-def adam_naive(params, grads, m, v, *, lr, beta1, beta2, eps, step, clock=None):
-    for arrays in zip(params, grads, m, v, strict=True):
-        p, grad, mean, square = arrays
-        memory = [memory_of("adam", x) for x in (p, like(grad, p), mean, square)]
-        scalars = (beta1, 1 - beta1, beta2, 1 - beta2, eps, lr / (1 - beta1**step),
-                   (1 - beta2**step) ** -0.5)  # fmt: skip
-        if p.size:
+def adam_naive(params, grads, m, v, state, *, beta1, beta2, eps):
+    entries = _entries(params, grads, m, v)
+    sizes = _advance(NAIVE, state, beta1, beta2)
+    for arrays in entries:
+        size, dtype = arrays[0].size, arrays[0].dtype
+        numbers = (beta1, 1 - beta1, beta2, 1 - beta2, eps)
+        if size:
             NAIVE.launch(
-                f"adam<{name_of(p.dtype)}>", (parts(p.size, THREADS),), (THREADS,),
-                (*memory, np.int64(p.size), *map(p.dtype.type, scalars)),
+                f"adam<{name_of(dtype)}>", (ceil_div(size, THREADS),), (THREADS,),
+                (*arrays, sizes, np.int64(size), *map(dtype.type, numbers)),
             )  # fmt: skip
     return params + m + v
 
 
-_SCALARS = [("beta1", ""), ("rest1", ""), ("beta2", ""), ("rest2", ""), ("eps", ""),
-            ("exact_beta1", "f8"), ("exact_beta2", "f8"), ("lr", "f8"),
-            ("step", "f8")]  # fmt: skip
+_SCALARS = [(name, "") for name in
+            ("beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "eps")]  # fmt: skip
 
 
-def adam_fused(params, grads, m, v, *, lr, beta1, beta2, eps, step, clock=None):
-    if clock is not None:
-        FUSED.launch("tick", (1,), (1,), (clock,))
-    entries = [
-        [memory_of("adam", x) for x in (p, like(grad, p), mean, square)]
+def adam_fused(params, grads, m, v, state, *, beta1, beta2, eps):
+    entries = _entries(params, grads, m, v)
+    sizes = _advance(FUSED, state, beta1, beta2)
+    for table, blocks, dtype in tables(entries, _SCALARS):
+        table["beta1"], table["one_minus_beta1"] = beta1, 1 - beta1
+        table["beta2"], table["one_minus_beta2"], table["eps"] = beta2, 1 - beta2, eps
+        FUSED.launch(f"adam<{name_of(dtype)}>", (blocks,), (THREADS,), (table, sizes))
+    return params + m + v
+
+
+def _entries(params, grads, m, v):
+    """The memory of each parameter, its gradient and its moments, in one order.
+
+    Raises:
+        ValueError: an array that is changed has gaps.
+    """
+    return [
+        [flat(p), flat(like(grad, p)), flat(mean), flat(square)]
         for p, grad, mean, square in zip(params, grads, m, v, strict=True)
     ]
-    for table, blocks, dtype in tables(entries, _SCALARS):
-        table["beta1"], table["rest1"], table["beta2"] = beta1, 1 - beta1, beta2
-        table["rest2"], table["eps"] = 1 - beta2, eps
-        table["exact_beta1"], table["exact_beta2"] = beta1, beta2
-        if clock is None:
-            table["lr"], table["step"] = lr, step
-        args = (table, np.uintp(0) if clock is None else clock)
-        FUSED.launch(f"adam<{name_of(dtype)}>", (blocks,), (THREADS,), args)
-    return params + m + v
+
+
+def _advance(source, state, beta1, beta2):
+    """Counts the step; the two numbers that all weights share (advance.cuh)."""
+    sizes = empty(2, np.float64)
+    source.launch(
+        "advance", (1,), (1,), (state, sizes, np.float64(beta1), np.float64(beta2))
+    )
+    return sizes

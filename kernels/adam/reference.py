@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 
-def adam(params, grads, m, v, *, lr, beta1, beta2, eps, step):
+def adam(params, grads, m, v, state, *, beta1, beta2, eps):
+    state[0] += 1
+    step, lr = (float(number) for number in state)
     for p, g, first, second in zip(params, grads, m, v, strict=True):
         for i in np.ndindex(p.shape):
             first[i] = beta1 * first[i] + (1 - beta1) * g[i]

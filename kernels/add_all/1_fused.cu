@@ -4,7 +4,7 @@
 // Faster:   one launch, one pass over memory.
 // Bound by: memory traffic: two reads and a write for each value; for the nets of digits, the launch.
 
-#include "lists.cuh"
+#include "cuda/lists.cuh"
 
 template <typename T>
 struct Table {

@@ -1,21 +1,18 @@
 """The CUDA rung of the sums of lists."""
 
-import numpy as np
-
-from tinygan.kernels.cuda import Source, contiguous, empty, name_of
-from tinygan.kernels.lists import THREADS, tables
+from ..copies import dense, like
+from ..cuda.lists import THREADS, tables
+from ..cuda.source import Source, empty_like, name_of
+from ..layout import flat
 
 FUSED = Source("add_all/1_fused.cu", ["add_all<float>", "add_all<double>"])
 
 
 def add_all_fused(a, b):
-    entries, results = [], []
-    for x, y in zip(a, b, strict=True):
-        order = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-        total = empty([x.shape[i] for i in order], x.dtype)
-        # Two of them may get a dimension here, if they had none.
-        entries.append([total, *(contiguous(array.transpose(order)) for array in (x, y))])
-        results.append(total.transpose(np.argsort(order).tolist()))
+    a = [dense(x) for x in a]
+    b = [like(y, x) for x, y in zip(a, b, strict=True)]
+    sums = [empty_like(x) for x in a]
+    entries = [[flat(array) for array in arrays] for arrays in zip(sums, a, b, strict=True)]
     for table, blocks, dtype in tables(entries, []):
         FUSED.launch(f"add_all<{name_of(dtype)}>", (blocks,), (THREADS,), (table,))
-    return results
+    return sums

@@ -1,25 +1,20 @@
 """The CUDA rung of the moving average."""
 
-import numpy as np
+from ..copies import like
+from ..cuda.lists import THREADS, tables
+from ..cuda.source import Source, name_of
+from ..layout import flat
 
-from tinygan.kernels.cuda import Source, name_of
-from tinygan.kernels.layout import like
-from tinygan.kernels.lists import THREADS, memory_of, tables
-
-FUSED = Source("average/1_fused.cu", ["average<float>", "average<double>", "tick"])
+FUSED = Source("average/1_fused.cu", ["average<float>", "average<double>", "advance"])
 
 
-def average_fused(averages, values, *, decay, updates, clock=None):
-    if clock is not None:
-        FUSED.launch("tick", (1,), (1,), (clock,))
+def average_fused(averages, values, count, *, decay):
     entries = [
-        [memory_of("average", mean), memory_of("average", like(value, mean))]
+        [flat(mean), flat(like(value, mean))]
         for mean, value in zip(averages, values, strict=True)
     ]
-    for table, blocks, dtype in tables(entries, [("decay", "f8"), ("updates", "f8")]):
+    FUSED.launch("advance", (1,), (1,), (count,))
+    for table, blocks, dtype in tables(entries, [("decay", "f8")]):
         table["decay"] = decay
-        if clock is None:
-            table["updates"] = updates
-        args = (table, np.uintp(0) if clock is None else clock)
-        FUSED.launch(f"average<{name_of(dtype)}>", (blocks,), (THREADS,), args)
+        FUSED.launch(f"average<{name_of(dtype)}>", (blocks,), (THREADS,), (table, count))
     return averages

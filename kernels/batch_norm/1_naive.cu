@@ -33,16 +33,16 @@ __global__ void batch_norm_backward(const T* __restrict__ x, const T* __restrict
   const int j = blockIdx.x * blockDim.x + threadIdx.x;
   if (j >= c) return;
   const Column<T> column(weight[j], bias[j], mean[j], var[j], eps);
-  double of_weight = 0, of_bias = 0;
+  double weight_sum = 0, bias_sum = 0;
   for (long long i = 0; i < m; i++) {
     const T value = x[i * c + j], grad = column.grad(value, grad_y[i * c + j], slope);
-    of_bias += grad;
-    of_weight += static_cast<double>(grad) * column.z(value);
+    bias_sum += grad;
+    weight_sum += static_cast<double>(grad) * column.z(value);
   }
-  grad_weight[j] = static_cast<T>(of_weight);
-  grad_bias[j] = static_cast<T>(of_bias);
+  grad_weight[j] = static_cast<T>(weight_sum);
+  grad_bias[j] = static_cast<T>(bias_sum);
   for (long long i = 0; i < m; i++) {
     grad_x[i * c + j] = column.grad_x(x[i * c + j], grad_y[i * c + j], slope,
-                                      static_cast<T>(of_weight / m), static_cast<T>(of_bias / m));
+                                      static_cast<T>(weight_sum / m), static_cast<T>(bias_sum / m));
   }
 }

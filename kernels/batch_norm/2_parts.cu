@@ -39,13 +39,13 @@ __global__ void merge_grad_sums(const double* __restrict__ parts, T* __restrict_
                                 T* __restrict__ grad_bias, int count, int c) {
   const int j = blockIdx.x * blockDim.x + threadIdx.x;
   if (j >= c) return;
-  double of_weight = 0, of_bias = 0;
+  double weight_sum = 0, bias_sum = 0;
   for (int part = 0; part < count; part++, parts += 2 * c) {
-    of_weight += parts[j];
-    of_bias += parts[c + j];
+    weight_sum += parts[j];
+    bias_sum += parts[c + j];
   }
-  grad_weight[j] = static_cast<T>(of_weight);
-  grad_bias[j] = static_cast<T>(of_bias);
+  grad_weight[j] = static_cast<T>(weight_sum);
+  grad_bias[j] = static_cast<T>(bias_sum);
 }
 
 template <typename T>

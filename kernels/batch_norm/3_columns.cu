@@ -19,17 +19,17 @@ normalise(const T* __restrict__ x, const T* __restrict__ weight, const T* __rest
   const int j = blockIdx.x * columns + threadIdx.x;
   const Moments all(parts, 0, count, c, j, sums);
   if (j >= c) return;
-  const T of_mean = static_cast<T>(all.mean), of_var = static_cast<T>(all.squares / m);
+  const T column_mean = static_cast<T>(all.mean), column_var = static_cast<T>(all.squares / m);
   if (blockIdx.y == 0 && threadIdx.y == 0) {
-    mean[j] = of_mean;
-    var[j] = of_var;
+    mean[j] = column_mean;
+    var[j] = column_var;
     if (running_mean) {
       const T unbiased = static_cast<T>(all.squares / (m - 1));
-      running_mean[j] = (T(1) - momentum) * running_mean[j] + momentum * of_mean;
+      running_mean[j] = (T(1) - momentum) * running_mean[j] + momentum * column_mean;
       running_var[j] = (T(1) - momentum) * running_var[j] + momentum * unbiased;
     }
   }
-  const Column<T> column(weight[j], bias[j], of_mean, of_var, eps);
+  const Column<T> column(weight[j], bias[j], column_mean, column_var, eps);
   const long long first = blockIdx.y * rows, last = min(first + rows, m);
 #pragma unroll 4
   for (long long i = first + threadIdx.y; i < last; i += lines) {
@@ -56,7 +56,7 @@ merge_sums(const double* __restrict__ parts, double* __restrict__ fewer, int cou
   __shared__ double sums[lines][columns];
   const int j = blockIdx.x * columns + threadIdx.x;
   const int first = blockIdx.y * each, last = min(first + each, count);
-  for (int which = 0; which < 2; which++) {  // of_weight, then of_bias
+  for (int which = 0; which < 2; which++) {  // weight_sum, then bias_sum
     double sum = 0;
     for (int part = first + threadIdx.y; part < last && j < c; part += lines) {
       sum += parts[(2ll * part + which) * c + j];
@@ -74,28 +74,28 @@ grad_x(const T* __restrict__ x, const T* __restrict__ grad_y, const T* __restric
        T* __restrict__ result, int count, long long m, int c, long long rows, T eps, T slope) {
   __shared__ double weights[lines][columns], biases[lines][columns];
   const int j = blockIdx.x * columns + threadIdx.x;
-  double of_weight = 0, of_bias = 0;
+  double weight_sum = 0, bias_sum = 0;
   if (j < c) {
     for (int part = threadIdx.y; part < count; part += lines) {
-      of_weight += parts[2 * static_cast<long long>(part) * c + j];
-      of_bias += parts[2 * static_cast<long long>(part) * c + c + j];
+      weight_sum += parts[2 * static_cast<long long>(part) * c + j];
+      bias_sum += parts[2 * static_cast<long long>(part) * c + c + j];
     }
   }
-  weights[threadIdx.y][threadIdx.x] = of_weight;
-  biases[threadIdx.y][threadIdx.x] = of_bias;
+  weights[threadIdx.y][threadIdx.x] = weight_sum;
+  biases[threadIdx.y][threadIdx.x] = bias_sum;
   __syncthreads();
   if (j >= c) return;
-  of_weight = of_bias = 0;
+  weight_sum = bias_sum = 0;
   for (int line = 0; line < lines; line++) {
-    of_weight += weights[line][threadIdx.x];
-    of_bias += biases[line][threadIdx.x];
+    weight_sum += weights[line][threadIdx.x];
+    bias_sum += biases[line][threadIdx.x];
   }
   if (blockIdx.y == 0 && threadIdx.y == 0) {
-    grad_weight[j] = static_cast<T>(of_weight);
-    grad_bias[j] = static_cast<T>(of_bias);
+    grad_weight[j] = static_cast<T>(weight_sum);
+    grad_bias[j] = static_cast<T>(bias_sum);
   }
   const Column<T> column(weight[j], bias[j], mean[j], var[j], eps);
-  const T weight_mean = static_cast<T>(of_weight / m), bias_mean = static_cast<T>(of_bias / m);
+  const T weight_mean = static_cast<T>(weight_sum / m), bias_mean = static_cast<T>(bias_sum / m);
   const long long first = blockIdx.y * rows, last = min(first + rows, m);
 #pragma unroll 4
   for (long long i = first + threadIdx.y; i < last; i += lines) {

@@ -26,84 +26,23 @@ batch, in place, and returned after var. The variance is the unbiased one, so m 
     running[j] = (1 - momentum) running[j] + momentum (mean[j], or var[j] m / (m - 1))
 """
 
-import numpy as np
+from ..ladder import Ladder
+from .cases import BATCH_NORM, BATCH_NORM_BACKWARD
 
-from tinygan.kernels.ladder import Ladder
+batch_norm = Ladder("batch_norm", BATCH_NORM, baseline="batch_norm.baseline:batch_norm")
+batch_norm.rung("reference", "batch_norm.reference:batch_norm")
+batch_norm.rung("numpy", "batch_norm.cpu:batch_norm_numpy")
+batch_norm.rung("threads", "batch_norm.cpu:batch_norm_threads")
+batch_norm.rung("naive", "batch_norm.gpu:batch_norm_naive", device="cuda")
+batch_norm.rung("parts", "batch_norm.gpu:batch_norm_parts", device="cuda")
+batch_norm.rung("columns", "batch_norm.gpu:batch_norm_columns", device="cuda")
 
-EPS = 1e-5
-
-
-def with_running(results, m, running):
-    """(y, mean, var), and the running statistics moved, where there are any."""
-    if running is None:
-        return results
-    _, mean, var = results
-    running_mean, running_var, momentum = running
-    for moved, batch in ((running_mean, mean), (running_var, var * (m / (m - 1)))):
-        moved *= 1 - momentum
-        moved += (momentum * batch).astype(moved.dtype)
-    return *results, running_mean, running_var
-
-
-_SHAPES = {
-    "1x1": dict(m=1, c=1),
-    "one row": dict(m=1, c=7),
-    "one channel": dict(m=37, c=1),
-    "odd": dict(m=29, c=5),
-    "leaky": dict(m=31, c=9, slope=0.2),
-    "relu": dict(m=33, c=4, slope=0.0),
-    "parts of unequal length": dict(m=150, c=3),
-    "far from zero": dict(m=50, c=3, shift=100.0),
-    "two blocks of columns": dict(m=130, c=35),
-    "two tasks": dict(m=3000, c=50),
-    "running": dict(m=41, c=6, momentum=0.1),
-    "running, two blocks": dict(m=530, c=37, slope=0.2, momentum=0.3),
-}
-_BENCH_SHAPES = {
-    "mnist.g": dict(m=128 * 14 * 14, c=64, slope=0.0, momentum=0.1),
-    "mnist.d": dict(m=128 * 7 * 7, c=128, slope=0.2, momentum=0.1),
-    "dcgan64": dict(m=64 * 32 * 32, c=64, slope=0.0, momentum=0.1),
-}
-
-
-def make(rng, dtype, m, c, shift=0.0, slope=1.0, momentum=None):
-    x = rng.standard_normal((m, c)) * 2 + shift
-    weight, bias = rng.uniform(0.5, 1.5, c), rng.standard_normal(c)
-    running = None
-    if momentum is not None:
-        mean, var = rng.standard_normal(c), rng.uniform(0.5, 5.0, c)
-        running = mean.astype(dtype), var.astype(dtype), momentum
-    return (x.astype(dtype), weight.astype(dtype), bias.astype(dtype), EPS, slope, running), {}
-
-
-def make_backward(rng, dtype, m, c, shift=0.0, slope=1.0, momentum=None):
-    (x, weight, bias, eps, slope, _), _ = make(rng, dtype, m, c, shift, slope)
-    grad = rng.standard_normal((m, c)).astype(dtype)
-    mean, var = x.mean(0, dtype=np.float64), x.var(0, dtype=np.float64)
-    return (x, grad, weight, bias, mean.astype(dtype), var.astype(dtype), eps, slope), {}
-
-
-batch_norm = Ladder(
-    "batch_norm",
-    make=make,
-    flops=lambda x, *rest: 7 * x.size,
-    traffic=lambda x, *rest: 3 * x.nbytes,
-    shapes=_SHAPES,
-    bench_shapes=_BENCH_SHAPES,
-    peer="batch_norm.peer:batch_norm",
-)
 batch_norm_backward = Ladder(
-    "batch_norm_backward",
-    make=make_backward,
-    flops=lambda x, *rest: 13 * x.size,
-    traffic=lambda x, *rest: 5 * x.nbytes,
-    shapes=_SHAPES,
-    bench_shapes=_BENCH_SHAPES,
-    peer="batch_norm.peer:batch_norm_backward",
+    "batch_norm_backward", BATCH_NORM_BACKWARD, baseline="batch_norm.baseline:batch_norm_backward"
 )
-for _ladder in (batch_norm, batch_norm_backward):
-    _ladder.rung("reference", f"batch_norm.reference:{_ladder.name}")
-    _ladder.rung("numpy", f"batch_norm.cpu:{_ladder.name}_numpy")
-    _ladder.rung("threads", f"batch_norm.cpu:{_ladder.name}_threads")
-    for _rung in ("naive", "parts", "columns"):
-        _ladder.rung(_rung, f"batch_norm.gpu:{_ladder.name}_{_rung}", device="cuda")
+batch_norm_backward.rung("reference", "batch_norm.reference:batch_norm_backward")
+batch_norm_backward.rung("numpy", "batch_norm.cpu:batch_norm_backward_numpy")
+batch_norm_backward.rung("threads", "batch_norm.cpu:batch_norm_backward_threads")
+batch_norm_backward.rung("naive", "batch_norm.gpu:batch_norm_backward_naive", device="cuda")
+batch_norm_backward.rung("parts", "batch_norm.gpu:batch_norm_backward_parts", device="cuda")
+batch_norm_backward.rung("columns", "batch_norm.gpu:batch_norm_backward_columns", device="cuda")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tinygan.kernels.batch_norm import with_running
-from tinygan.kernels.memory import parts
-from tinygan.kernels.parallel import parallel
+from ..cpu.parallel import parallel
+from ..integers import ceil_div
+from .reference import with_running
 
 ELEMENTS_PER_TASK = 65536
 # Rows that are summed in the dtype of x before they are added in float64: a conversion of every
@@ -75,7 +75,7 @@ def batch_norm_backward_threads(x, grad_y, weight, bias, mean, var, eps, slope):
 def _tasks(m, c):
     """(rows of a task, number of tasks), from the shape alone."""
     step = max(1, ELEMENTS_PER_TASK // c)
-    return step, parts(m, step)
+    return step, ceil_div(m, step)
 
 
 @parallel

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from tinygan.kernels.batch_norm import with_running
-from tinygan.kernels.cuda import Source, contiguous, empty, name_of
-from tinygan.kernels.memory import parts
-from tinygan.kernels.reduction.gpu import MOST_PARTS, cut
+from ..copies import contiguous
+from ..cuda.source import Source, empty, name_of
+from ..integers import ceil_div
+from ..reduction.gpu import MOST_PARTS, cut
+from .reference import with_running
 
 _TYPES = ("float", "double")
 NAIVE = Source(
@@ -30,7 +31,7 @@ def batch_norm_naive(x, weight, bias, eps, slope, running=None):
     (m, c), t = x.shape, x.dtype.type
     y, mean, var = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     NAIVE.launch(
-        f"batch_norm<{name_of(x.dtype)}>", (parts(c, THREADS),), (THREADS,),
+        f"batch_norm<{name_of(x.dtype)}>", (ceil_div(c, THREADS),), (THREADS,),
         (x, weight, bias, y, mean, var, np.int64(m), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
     return with_running((y, mean, var), m, running)
@@ -41,7 +42,7 @@ def batch_norm_backward_naive(x, grad_y, weight, bias, mean, var, eps, slope):
     (m, c), t = x.shape, x.dtype.type
     results = empty((m, c), x.dtype), empty(c, x.dtype), empty(c, x.dtype)
     NAIVE.launch(
-        f"batch_norm_backward<{name_of(x.dtype)}>", (parts(c, THREADS),), (THREADS,),
+        f"batch_norm_backward<{name_of(x.dtype)}>", (ceil_div(c, THREADS),), (THREADS,),
         (*arrays, *results, np.int64(m), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
     return results
@@ -54,13 +55,13 @@ def batch_norm_parts(x, weight, bias, eps, slope, running=None):
     count, rows = cut(m)
     partial = empty((count, 1 + 2 * c), np.float64)
     sizes = np.int64(m), np.int32(c), np.int64(rows)
-    PARTS.launch(f"moments<{name}>", (parts(c, 32), count), (32, 8), (x, partial, *sizes))
+    PARTS.launch(f"moments<{name}>", (ceil_div(c, 32), count), (32, 8), (x, partial, *sizes))
     PARTS.launch(
-        f"merge_moments<{name}>", (parts(c, 32),), (32, 8),
+        f"merge_moments<{name}>", (ceil_div(c, 32),), (32, 8),
         (partial, mean, var, np.int32(count), np.int32(c)),
     )  # fmt: skip
     PARTS.launch(
-        f"normalise<{name}>", (parts(x.size, THREADS),), (THREADS,),
+        f"normalise<{name}>", (ceil_div(x.size, THREADS),), (THREADS,),
         (x, weight, bias, mean, var, y, np.int64(x.size), np.int32(c), t(eps), t(slope)),
     )  # fmt: skip
     return with_running((y, mean, var), m, running)
@@ -73,15 +74,15 @@ def batch_norm_backward_parts(x, grad_y, weight, bias, mean, var, eps, slope):
     count, rows = cut(m)
     partial = empty((count, 2, c), np.float64)
     PARTS.launch(
-        f"grad_sums<{name}>", (parts(c, 32), count), (32, 8),
+        f"grad_sums<{name}>", (ceil_div(c, 32), count), (32, 8),
         (*arrays, partial, np.int64(m), np.int32(c), np.int64(rows), t(eps), t(slope)),
     )  # fmt: skip
     PARTS.launch(
-        f"merge_grad_sums<{name}>", (parts(c, THREADS),), (THREADS,),
+        f"merge_grad_sums<{name}>", (ceil_div(c, THREADS),), (THREADS,),
         (partial, grad_weight, grad_bias, np.int32(count), np.int32(c)),
     )  # fmt: skip
     PARTS.launch(
-        f"grad_x<{name}>", (parts(x.size, THREADS),), (THREADS,),
+        f"grad_x<{name}>", (ceil_div(x.size, THREADS),), (THREADS,),
         (*arrays, grad_weight, grad_bias, result, np.int64(x.size), np.int32(c), t(m), t(eps),
          t(slope)),
     )  # fmt: skip
@@ -95,7 +96,7 @@ _MOST_PARTS = 64
 def _blocks(m, c):
     """The grid of the second kernel, and the rows of each block."""
     count, rows = cut(m, most=MOST_PARTS)
-    return (parts(c, 32), count), np.int64(rows)
+    return (ceil_div(c, 32), count), np.int64(rows)
 
 
 def batch_norm_columns(x, weight, bias, eps, slope, running=None):
@@ -104,7 +105,7 @@ def batch_norm_columns(x, weight, bias, eps, slope, running=None):
     count, rows = cut(m, most=_MOST_PARTS)
     moments = empty((count, 1 + 2 * c), np.float64)
     COLUMNS.launch(
-        f"moments<{name}>", (parts(c, 32), count), (32, 8),
+        f"moments<{name}>", (ceil_div(c, 32), count), (32, 8),
         (x, moments, np.int64(m), np.int32(c), np.int64(rows)),
     )  # fmt: skip
     return normalised(x, moments, weight, bias, eps, slope, running)
@@ -114,17 +115,17 @@ def _few(kernel, many, c):
     """As many parts as each block of the next kernel may read."""
     if len(many) <= 2 * _MOST_PARTS:
         return many
-    each = parts(len(many), _MOST_PARTS)
-    few = empty((parts(len(many), each), many.shape[1]), np.float64)
+    each = ceil_div(len(many), _MOST_PARTS)
+    few = empty((ceil_div(len(many), each), many.shape[1]), np.float64)
     COLUMNS.launch(
-        kernel, (parts(c, 32), len(few)), (32, 8),
+        kernel, (ceil_div(c, 32), len(few)), (32, 8),
         (many, few, np.int32(len(many)), np.int32(each), np.int32(c)),
     )  # fmt: skip
     return few
 
 
 def normalised(x, moments, weight, bias, eps, slope, running):
-    """What `batch_norm` returns, given the moments of parts of the rows (sums.cuh)."""
+    """The results of `batch_norm` from the moments of parts of the rows (sums.cuh)."""
     weight, bias = contiguous(weight), contiguous(bias)
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     moments = _few("merge", moments, c)
@@ -149,7 +150,7 @@ def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):
     count, rows = cut(m, most=_MOST_PARTS)
     sums = empty((count, 2 * c), np.float64)
     COLUMNS.launch(
-        f"grad_sums<{name}>", (parts(c, 32), count), (32, 8),
+        f"grad_sums<{name}>", (ceil_div(c, 32), count), (32, 8),
         (x, grad_y, weight, bias, mean, var, sums, np.int64(m), np.int32(c), np.int64(rows),
          t(eps), t(slope)),
     )  # fmt: skip
@@ -157,7 +158,7 @@ def batch_norm_backward_columns(x, grad_y, weight, bias, mean, var, eps, slope):
 
 
 def gradients(x, grad_y, sums, weight, bias, mean, var, eps, slope):
-    """What `batch_norm_backward` returns, given the sums of parts of the rows (sums.cuh). Arrays
+    """The results of `batch_norm_backward` from the sums of parts of the rows (sums.cuh). Arrays
     are contiguous."""
     (m, c), t, name = x.shape, x.dtype.type, name_of(x.dtype)
     sums = _few("merge_sums", sums, c)

@@ -11,7 +11,7 @@ struct Column {
     const T u = weight * z(x) + bias;
     return u > T(0) ? u : slope * u;
   }
-  // The gradient behind the activation.
+  // The gradient by u, the input of the activation.
   __device__ __forceinline__ T grad(T x, T grad_y, T slope) const {
     return weight * z(x) + bias > T(0) ? grad_y : slope * grad_y;
   }

@@ -5,6 +5,18 @@ import math
 import numpy as np
 
 
+def with_running(results, m, running):
+    """(y, mean, var), and the running statistics moved, where there are any."""
+    if running is None:
+        return results
+    _, mean, var = results
+    running_mean, running_var, momentum = running
+    for moved, batch in ((running_mean, mean), (running_var, var * (m / (m - 1)))):
+        moved *= 1 - momentum
+        moved += (momentum * batch).astype(moved.dtype)
+    return *results, running_mean, running_var
+
+
 def batch_norm(x, weight, bias, eps, slope, running=None):
     m, c = x.shape
     y, mean, var = np.empty_like(x), np.empty(c, x.dtype), np.empty(c, x.dtype)

@@ -79,20 +79,20 @@ grad_sums(const T* __restrict__ x, const T* __restrict__ grad_y, const T* __rest
   __shared__ double sums[lines][columns];
   const int j = blockIdx.x * columns + threadIdx.x;
   const long long first = blockIdx.y * rows, last = min(first + rows, m);
-  double of_weight = 0, of_bias = 0;
+  double weight_sum = 0, bias_sum = 0;
   if (j < c) {
     const Column<T> column(weight[j], bias[j], mean[j], var[j], eps);
     for (long long i = first + threadIdx.y; i < last; i += lines) {
       const T value = x[i * c + j], grad = column.grad(value, grad_y[i * c + j], slope);
-      of_bias += grad;
-      of_weight += static_cast<double>(grad) * column.z(value);
+      bias_sum += grad;
+      weight_sum += static_cast<double>(grad) * column.z(value);
     }
   }
-  of_weight = over_lines(of_weight, sums);
-  of_bias = over_lines(of_bias, sums);
+  weight_sum = over_lines(weight_sum, sums);
+  bias_sum = over_lines(bias_sum, sums);
   if (threadIdx.y == 0 && j < c) {
     double* part = parts + 2 * static_cast<long long>(blockIdx.y) * c;
-    part[j] = of_weight;
-    part[c + j] = of_bias;
+    part[j] = weight_sum;
+    part[c + j] = bias_sum;
   }
 }

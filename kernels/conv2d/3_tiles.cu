@@ -13,7 +13,7 @@
 
 #include "conv2d/operands.cuh"
 #include "conv2d/parts.cuh"
-#include "shared_tiles.cuh"
+#include "cuda/shared_tiles.cuh"
 
 template <typename T>
 __global__ void __launch_bounds__(1024)

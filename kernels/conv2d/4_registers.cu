@@ -9,7 +9,7 @@
 
 #include "conv2d/operands.cuh"
 #include "conv2d/parts.cuh"
-#include "register_tiles.cuh"
+#include "cuda/register_tiles.cuh"
 
 template <typename T, int tile_m, int tile_n>
 __global__ void __launch_bounds__(256, tile_m == 64 ? 2 : 1)

@@ -3,11 +3,11 @@
 // Changed:  the implicit matrix products of rung 4, with factors rounded to tf32, bfloat16 or float16
 //           and multiplied by mma.sync (tensor_tiles.cuh, as for the matrix product).
 // Faster:   one instruction of a warp does 1,024 multiplications (tf32) or 2,048.
-// Bound by: what brings the factors in: each value is looked up, loaded, rounded and stored alone.
+// Bound by: bringing the factors in: each value is looked up, loaded, rounded and stored alone.
 
 #include "conv2d/parts.cuh"
 #include "conv2d/stores.cuh"
-#include "tensor_tiles.cuh"
+#include "cuda/tensor_tiles.cuh"
 
 template <Kind kind>
 __global__ void __launch_bounds__(256, 2)

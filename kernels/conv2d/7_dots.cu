@@ -1,13 +1,13 @@
 // Convolution, rung 7: few output channels.
 //
-// Changed:  a block for each pixel of y, whose threads share out the terms (dots.cuh).
+// Changed:  a block for each pixel of y, whose threads share out k (dots.cuh).
 // Faster:   where there are few channels and the sums are long, as at the end of a discriminator:
 //           tiles of 64 channels would be empty but for the first few, and few blocks would walk
 //           through thousands of terms. The factors are not rounded.
 // Bound by: reading x, once for each window that a value lies in.
 
 #include "conv2d/operands.cuh"
-#include "dots.cuh"
+#include "cuda/dots.cuh"
 
 template <typename T>
 __global__ void __launch_bounds__(dot_threads)

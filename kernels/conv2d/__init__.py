@@ -11,340 +11,63 @@ terms whose h or w lies outside x are left out.
 
 They are each other's derivatives: conv_transpose2d is the gradient of conv2d by its input and the
 other way round, and conv2d_weight_grad is the gradient of both by their weight. `padding` is
-(top, left) only: what is padded at the bottom and on the right follows from the sizes.
+(top, left) only: the padding at the bottom and on the right follows from the sizes.
 Weights may have any strides; memory in the order (r, s, c, k) suits conv2d best, and (r, s, k, c)
-conv_transpose2d. `order`, for conv2d_weight_grad, asks for a result whose dimensions lie in memory
-in this order, (2, 3, 1, 0) for example, the densest last; rungs on GPUs do as they are told.
+conv_transpose2d. The result of conv2d_weight_grad lies in memory in the `order` of dimensions that
+is asked for, the densest last; (2, 3, 1, 0), which is (r, s, c, k), is the default.
 """
 
-import math
+from typing import Any
 
-import numpy as np
+from ..cuda.tensor_cores import PRECISIONS
+from ..ladder import Ladder, is_float32
+from . import cases, covers
 
-from tinygan.kernels.conv2d.minimal_filtering import products
-from tinygan.kernels.ladder import Ladder
-from tinygan.kernels.matmul import FEWEST_TERMS, MOST_DOTS
-from tinygan.kernels.tensor_cores import PRECISIONS
+# In bfloat16 a product takes half the time, so that Winograd's transforms pay sooner.
+_BF16: dict[str, Any] = dict(precision="bfloat16", bind={"precision": "bfloat16"})
 
-# Edges first: what a rung must survive. Then ordinary small shapes.
-_SHAPES = {
-    "1x1": dict(n=1, c=1, k=1, size=(1, 1), kernel=(1, 1)),
-    "1x1 kernel": dict(n=2, c=5, k=7, size=(4, 3), kernel=(1, 1)),
-    "batch 0": dict(n=0, c=3, k=4, size=(5, 5), kernel=(3, 3)),
-    "odd": dict(n=2, c=3, k=5, size=(7, 9), kernel=(3, 3), padding=(1, 1)),
-    "stride > kernel": dict(n=2, c=3, k=4, size=(8, 9), kernel=(2, 1), stride=(3, 4)),
-    "asymmetric padding": dict(
-        n=1, c=2, k=3, size=(7, 7), kernel=(5, 5), stride=(2, 2), padding=(2, 2), after=(1, 2)
-    ),
-    "same 28": dict(
-        n=2, c=1, k=33, size=(14, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 1), after=(2, 2)
-    ),
-    "one output channel": dict(
-        n=3, c=40, k=1, size=(6, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
-    ),
-    "three input channels": dict(
-        n=2, c=3, k=64, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
-    ),
-    "kernel = input": dict(n=5, c=20, k=6, size=(4, 4), kernel=(4, 4)),
-    "kernel = input, batch 0": dict(n=0, c=3, k=4, size=(2, 2), kernel=(2, 2)),
-    "kernel = input, many terms": dict(n=11, c=130, k=36, size=(4, 4), kernel=(4, 4)),
-    "few values of many terms": dict(n=3, c=130, k=3, size=(2, 2), kernel=(2, 2)),
-    "one value per image": dict(n=33, c=9, k=1, size=(4, 3), kernel=(4, 3)),
-    "one value per image, padded": dict(
-        n=3, c=9, k=2, size=(4, 3), kernel=(4, 3), stride=(2, 2), padding=(1, 0), after=(0, 1)
-    ),
-    "few channels, many rows": dict(
-        n=2, c=8, k=3, size=(30, 40), kernel=(5, 5), padding=(2, 2)
-    ),
-    "few channels, stride 3": dict(
-        n=3, c=7, k=4, size=(13, 17), kernel=(5, 4), stride=(2, 3), padding=(3, 1), after=(1, 2)
-    ),
-    "rows left over": dict(n=2, c=6, k=34, size=(10, 9), kernel=(3, 2), stride=(3, 2)),
-    "wide padding": dict(n=1, c=2, k=2, size=(2, 2), kernel=(3, 3), padding=(4, 3), after=(3, 5)),
-    "4x4 stride 2": dict(
-        n=3, c=33, k=37, size=(8, 8), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
-    ),
-    "4x4 odd": dict(
-        n=19, c=33, k=37, size=(13, 17), kernel=(4, 4), stride=(2, 2), padding=(1, 2), after=(2, 0)
-    ),
-    "4x4 batch 1": dict(
-        n=1, c=70, k=40, size=(64, 70), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
-    ),
-    "4x4 few outputs": dict(
-        n=180, c=36, k=50, size=(4, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1)
-    ),
-    "4x4 wide padding": dict(
-        n=19, c=40, k=66, size=(16, 12), kernel=(4, 4), stride=(2, 2), padding=(3, 0), after=(0, 5)
-    ),
-    "3x3 odd": dict(
-        n=9, c=27, k=45, size=(23, 19), kernel=(3, 3), padding=(2, 0), after=(0, 1)
-    ),
-    "3x3 batch 1": dict(n=1, c=40, k=33, size=(30, 31), kernel=(3, 3), padding=(1, 1)),
-    "3x3 deep": dict(n=2, c=300, k=65, size=(9, 7), kernel=(3, 3), padding=(1, 1)),
-    "5x5 odd": dict(
-        n=11, c=35, k=50, size=(17, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 2), after=(2, 1)
-    ),
-    "5x5 batch 1": dict(
-        n=1, c=64, k=48, size=(45, 40), kernel=(5, 5), stride=(2, 2), padding=(2, 2)
-    ),
-    "5x6 stride 2": dict(
-        n=30, c=33, k=26, size=(14, 18), kernel=(5, 6), stride=(2, 2), padding=(0, 3), after=(3, 0)
-    ),
-    "7x7 stride 3": dict(
-        n=20, c=18, k=40, size=(23, 25), kernel=(7, 7), stride=(3, 3), padding=(3, 3)
-    ),
-    "2x2": dict(n=14, c=43, k=70, size=(18, 16), kernel=(2, 2), padding=(1, 0)),
-    "smaller than the stride": dict(
-        n=2, c=3, k=4, size=(1, 2), kernel=(2, 3), stride=(3, 4), padding=(1, 0), after=(0, 1)
-    ),
-    "parts of unequal length": dict(n=1, c=2, k=3, size=(16, 20), kernel=(2, 2), padding=(1, 0)),
-    "in fours": dict(n=1, c=4, k=8, size=(5, 3), kernel=(1, 1)),
-    "in fours, weight of the other": dict(
-        n=2, c=20, k=12, size=(5, 4), kernel=(3, 2), padding=(1, 0), of_other=True
-    ),
-    "in fours, stride 2": dict(
-        n=3, c=12, k=20, size=(7, 6), kernel=(4, 4), stride=(2, 2), padding=(1, 1), after=(2, 1)
-    ),
-    "in fours, stride 2, weight of the other": dict(
-        n=2, c=68, k=76, size=(8, 10), kernel=(4, 4), stride=(2, 2), padding=(1, 1), of_other=True
-    ),
-    "in fours, stride > kernel": dict(
-        n=3, c=8, k=4, size=(8, 9), kernel=(2, 1), stride=(3, 4)
-    ),
-    "in fours, smaller than the stride": dict(
-        n=2, c=4, k=4, size=(1, 2), kernel=(2, 3), stride=(3, 4), padding=(1, 0), after=(0, 1)
-    ),
-    "in fours, parts of unequal length": dict(
-        n=1, c=4, k=8, size=(16, 20), kernel=(2, 2), padding=(1, 0)
-    ),
-    "unequal": dict(n=2, c=9, k=5, size=(5, 11), kernel=(2, 5), stride=(1, 3), padding=(0, 2)),
-}
-_STRIDED = dict(kernel=(4, 4), stride=(2, 2), padding=(1, 1))
-_BENCH_SHAPES = {
-    "mnist.1": dict(n=128, c=1, k=64, size=(28, 28), **_STRIDED),
-    "mnist.2": dict(n=128, c=64, k=128, size=(14, 14), **_STRIDED),
-    "dcgan64.1": dict(n=64, c=3, k=64, size=(64, 64), **_STRIDED),
-    "dcgan64.2": dict(n=64, c=64, k=128, size=(32, 32), **_STRIDED),
-    "dcgan64.3": dict(n=64, c=128, k=256, size=(16, 16), **_STRIDED),
-    "dcgan64.4": dict(n=64, c=256, k=512, size=(8, 8), **_STRIDED),
-    "3x3": dict(n=64, c=64, k=64, size=(28, 28), kernel=(3, 3), padding=(1, 1)),
-    "5x5 stride 2": dict(
-        n=64, c=64, k=128, size=(14, 14), kernel=(5, 5), stride=(2, 2), padding=(1, 1), after=(2, 2)
-    ),
-    "1x1": dict(n=64, c=128, k=128, size=(16, 16), kernel=(1, 1)),
-    "dcgan64.projection": dict(n=64, c=512, k=100, size=(4, 4), kernel=(4, 4)),
-}
-
-
-def _arrays(rng, dtype, n, c, k, size, kernel, stride=(1, 1), padding=(0, 0), after=None):
-    """Random x, weight, y, bias of k and of c, and the options that connect their shapes."""
-    after = padding if after is None else after
-    p, q = (
-        (size[i] + padding[i] + after[i] - kernel[i]) // stride[i] + 1 for i in range(2)
-    )
-    draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
-    weight = draw(*kernel, c, k).transpose(3, 2, 0, 1)
-    return draw(n, *size, c), weight, draw(n, p, q, k), draw(k), draw(c), stride, padding
-
-
-def _suiting_transposed(weight):
-    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
-
-
-# of_other: whether the weight's memory suits the other convolution, whose gradient this one is.
-def make_forward(rng, dtype, slope=1.0, of_other=False, **case):
-    x, weight, y, bias, _, stride, padding = _arrays(rng, dtype, **case)
-    options = dict(stride=stride, padding=padding, output_size=y.shape[1:3], slope=slope)
-    return (x, _suiting_transposed(weight) if of_other else weight, bias), options
-
-
-def make_transposed(rng, dtype, of_other=False, **case):
-    x, weight, y, _, bias, stride, padding = _arrays(rng, dtype, **case)
-    options = dict(stride=stride, padding=padding, output_size=x.shape[1:3])
-    return (y, weight if of_other else _suiting_transposed(weight), bias), options
-
-
-def make_weight_grad(rng, dtype, of_other=False, order=None, **case):
-    x, weight, y, _, _, stride, padding = _arrays(rng, dtype, **case)
-    options = dict(stride=stride, padding=padding, kernel_size=weight.shape[2:])
-    return (x, y), options if order is None else options | dict(order=order)
-
-
-# Counted without padding: every tap of every y. A transposed convolution that multiplies inserted
-# zeros does more work for the same count.
-def flops_forward(x, weight, bias, *, stride, padding, output_size, slope=1.0):
-    return 2 * x.shape[0] * output_size[0] * output_size[1] * weight.size
-
-
-def flops_transposed(y, weight, bias, *, stride, padding, output_size):
-    return 2 * y.shape[0] * y.shape[1] * y.shape[2] * weight.size
-
-
-def flops_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
-    return 2 * y.size * x.shape[3] * kernel_size[0] * kernel_size[1]
-
-
-def traffic_forward(x, weight, bias, *, stride, padding, output_size, slope=1.0):
-    outputs = x.shape[0] * output_size[0] * output_size[1] * weight.shape[0]
-    return (x.size + weight.size + outputs) * x.itemsize
-
-
-def traffic_transposed(y, weight, bias, *, stride, padding, output_size):
-    outputs = y.shape[0] * output_size[0] * output_size[1] * weight.shape[1]
-    return (y.size + weight.size + outputs) * y.itemsize
-
-
-def traffic_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
-    weights = x.shape[3] * y.shape[3] * kernel_size[0] * kernel_size[1]
-    return (x.size + y.size + weights) * x.itemsize
-
-
-# With a LeakyReLU or a ReLU in the same pass.
-_ACTIVATED = {
-    f"{name}, slope {slope}": dict(_SHAPES[name], slope=slope)
-    for name, slope in {
-        "1x1 kernel": 0.2, "same 28": 0.2, "three input channels": 0.1, "one output channel": 0.0,
-        "kernel = input": 0.2, "4x4 stride 2": 0.2, "4x4 odd": 0.0,
-    }.items()
-}  # fmt: skip
-
-conv2d = Ladder(
-    "conv2d",
-    make=make_forward,
-    flops=flops_forward,
-    traffic=traffic_forward,
-    shapes={**_SHAPES, **_ACTIVATED},
-    bench_shapes=_BENCH_SHAPES,
-    peer="conv2d.peer:conv2d",
-)
-conv_transpose2d = Ladder(
-    "conv_transpose2d",
-    make=make_transposed,
-    flops=flops_transposed,
-    traffic=traffic_transposed,
-    shapes=_SHAPES,
-    bench_shapes=_BENCH_SHAPES,
-    peer="conv2d.peer:conv_transpose2d",
-)
-conv2d_weight_grad = Ladder(
-    "conv2d_weight_grad",
-    make=make_weight_grad,
-    flops=flops_weight_grad,
-    traffic=traffic_weight_grad,
-    shapes=_SHAPES,
-    bench_shapes=_BENCH_SHAPES,
-    peer="conv2d.peer:conv2d_weight_grad",
-)
-
-
-def _winograd_covers(x, weight_shape, stride, images, size, share, precision=None):
-    """Whether it applies, and has enough to do to earn back its transforms.
-
-    Counted in multiplications, of which the plain sum needs some for each pair of channels: a value
-    that is transformed costs as much as eight. In all it must be at most `share` of the plain sum,
-    and that must be long enough for the time that a call takes anyway, both as measured.
-    """
-    k, c, *kernel = weight_shape
-    step = stride[0]
-    if (
-        step != stride[1]
-        or min(c, k) < 16
-        or x.dtype.char not in "fd"
-        or -(-max(kernel) // step) not in (2, 3)
-        or images * min(size) == 0
-    ):
-        return False
-    if precision is not None and (x.dtype != "f" or c % 2 or k % 2):  # summed in pairs
-        return False
-    points, plain, weight = products(tuple(size), tuple(kernel), step, precision)
-    transforms = 1 + 8 / k + 8 / (c * step * step)
-    return (
-        images * points * transforms + 8 * weight <= share * images * plain
-        and images * plain * c * k >= 1 << 22
-    )
-
-
-def _winograd_forward(share, precision=None):
-    def covers(x, weight, bias, *, stride, padding, output_size, slope=1.0):
-        shape = weight.shape
-        return _winograd_covers(x, shape, stride, x.shape[0], output_size, share, precision)
-
-    return covers
-
-
-def _winograd_transposed(share, precision=None):
-    def covers(y, weight, bias, *, stride, padding, output_size):
-        shape = weight.shape
-        return _winograd_covers(y, shape, stride, y.shape[0], y.shape[1:3], share, precision)
-
-    return covers
-
-
-def _winograd_weight_grad(share, precision=None):
-    def covers(x, y, *, stride, padding, kernel_size, order=None):
-        shape = (y.shape[3], x.shape[3], *kernel_size)
-        return _winograd_covers(x, shape, stride, y.shape[0], y.shape[1:3], share, precision)
-
-    return covers
-
-
-for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
-    _ladder.rung("reference", f"conv2d.reference:{_ladder.name}")
-    _ladder.rung("numpy", f"conv2d.numpy_rungs:{_ladder.name}")
+conv2d = Ladder("conv2d", cases.CONV2D, baseline="conv2d.baseline:conv2d")
+conv2d.rung("reference", "conv2d.reference:conv2d")
+conv2d.rung("numpy", "conv2d.numpy_rungs:conv2d")
 conv2d.rung("panels", "conv2d.panels:conv2d")
+conv2d.rung("winograd", "conv2d.winograd:conv2d", covers=covers.winograd_forward(0.6))
+conv2d.rung("bf16 winograd", "conv2d.winograd:conv2d", **_BF16,
+            covers=covers.winograd_forward(1.2, "bfloat16"))  # fmt: skip
+
+conv_transpose2d = Ladder(
+    "conv_transpose2d", cases.CONV_TRANSPOSE2D, baseline="conv2d.baseline:conv_transpose2d"
+)
+conv_transpose2d.rung("reference", "conv2d.reference:conv_transpose2d")
+conv_transpose2d.rung("numpy", "conv2d.numpy_rungs:conv_transpose2d")
 conv_transpose2d.rung("panels", "conv2d.panels:conv_transpose2d")
+conv_transpose2d.rung("winograd", "conv2d.winograd:conv_transpose2d",
+                      covers=covers.winograd_transposed(0.7))  # fmt: skip
+conv_transpose2d.rung("bf16 winograd", "conv2d.winograd:conv_transpose2d", **_BF16,
+                      covers=covers.winograd_transposed(1.4, "bfloat16"))  # fmt: skip
+
+conv2d_weight_grad = Ladder(
+    "conv2d_weight_grad", cases.CONV2D_WEIGHT_GRAD, baseline="conv2d.baseline:conv2d_weight_grad"
+)
+conv2d_weight_grad.rung("reference", "conv2d.reference:conv2d_weight_grad")
+conv2d_weight_grad.rung("numpy", "conv2d.numpy_rungs:conv2d_weight_grad")
 conv2d_weight_grad.rung("panels", "conv2d.panels_gradient:conv2d_weight_grad")
-for _ladder, _where, _covers, _share in (
-    (conv2d, "winograd:conv2d", _winograd_forward, 0.6),
-    (conv_transpose2d, "winograd:conv_transpose2d", _winograd_transposed, 0.7),
-    (conv2d_weight_grad, "winograd_gradient:conv2d_weight_grad", _winograd_weight_grad, 0.7),
-):
-    _ladder.rung("winograd", f"conv2d.{_where}", covers=_covers(_share))
-    # Products of bfloat16 take half the time: it pays sooner.
-    _ladder.rung(
-        "bf16 winograd",
-        f"conv2d.{_where}_bf16",
-        covers=_covers(2 * _share, "bfloat16"),
-        precision="bfloat16",
-    )
+conv2d_weight_grad.rung("winograd", "conv2d.winograd_gradient:conv2d_weight_grad",
+                        covers=covers.winograd_weight_grad(0.7))  # fmt: skip
+conv2d_weight_grad.rung("bf16 winograd", "conv2d.winograd_gradient:conv2d_weight_grad", **_BF16,
+                        covers=covers.winograd_weight_grad(1.4, "bfloat16"))  # fmt: skip
+
+# On a GPU one function serves all rungs of a ladder; `version` says which kernel, in which tiles.
 for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
-    for _rung in ("naive", "coalesced", "tiles", "registers"):
-        _ladder.rung(_rung, f"conv2d.gpu:{_ladder.name}_{_rung}", device="cuda")
-    for _kind, _precision in PRECISIONS.items():
-        _ladder.rung(
-            _kind, f"conv2d.gpu:{_ladder.name}_{_kind}", device="cuda", precision=_precision,
-            covers=lambda x, *rest, **options: x.dtype == "f",
-        )  # fmt: skip
-
-
-def _in_fours(x, weight, bias, **options):
-    """Whether x and y have channels in fours."""
-    return x.dtype == "f" and not (weight.shape[0] % 4 or weight.shape[1] % 4)
-
-
-def _in_fours_weight_grad(x, y, **options):
-    return x.dtype == "f" and not (x.shape[3] % 4 or y.shape[3] % 4)
-
-
-for _ladder in (conv2d, conv_transpose2d, conv2d_weight_grad):
-    _fits = _in_fours_weight_grad if _ladder is conv2d_weight_grad else _in_fours
-    for _kind, _precision in PRECISIONS.items():
-        _ladder.rung(
-            f"{_kind} pipeline", f"conv2d.gpu:{_ladder.name}_{_kind}_pipeline", device="cuda",
-            precision=_precision, covers=_fits,
-        )  # fmt: skip
-
-
-def _few_outputs(x, weight, bias, **options):
-    """Whether the sums are long and few."""
-    k, *terms = weight.shape
-    return k <= MOST_DOTS and math.prod(terms) >= FEWEST_TERMS
-
-
-def is_for_dots(x, weight):
-    """Whether conv2d of these is computed by the rung below."""
-    return not isinstance(x, np.ndarray) and _few_outputs(x, weight, None)
-
-
+    _function = f"conv2d.gpu:{_ladder.name}"
+    for _name in ("naive", "coalesced", "tiles", "registers"):
+        _ladder.rung(_name, _function, device="cuda", bind={"version": _name})
+    for _name, _precision in PRECISIONS.items():
+        _ladder.rung(_name, _function, device="cuda", precision=_precision, covers=is_float32,
+                     bind={"version": _name})  # fmt: skip
+    for _name, _precision in PRECISIONS.items():
+        _ladder.rung(f"{_name} pipeline", _function, device="cuda", precision=_precision,
+                     covers=covers.multiples_of_4[_ladder.name],
+                     bind={"version": f"{_name} pipeline"})  # fmt: skip
 # Last, because exact where the others would be slow, whichever precision is asked for.
-conv2d.rung("dots", "conv2d.gpu:conv2d_dots", device="cuda", covers=_few_outputs)
+conv2d.rung("dots", "conv2d.gpu:conv2d", device="cuda", covers=covers.few_outputs,
+            bind={"version": "dots"})  # fmt: skip

@@ -1,5 +1,5 @@
-// The three sums for one value of the result, term by term: rungs 1 and 2, which differ in who
-// computes what.
+// The three sums for one value of the result, term by term: rungs 1 and 2, which differ in the
+// thread that computes a value.
 #pragma once
 
 #include "conv2d/shape.cuh"

@@ -17,7 +17,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.matmul.gemm import (
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at, hold, pointer_to
+from ..matmul.gemm import (
     COLUMNS,
     LANES,
     ROWS,
@@ -28,8 +30,6 @@ from tinygan.kernels.matmul.gemm import (
     scalar_of,
     store_vector,
 )
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at, hold, pointer_to
 
 FEW = 8  # output channels
 PRODUCTS_BYTES = 256 * 1024  # of a task: they stay in the second-level cache
@@ -42,7 +42,7 @@ def few_outputs(y, taps, bias, stride, padding, output_size, slope):
     x = np.empty((n, *output_size, c), y.dtype)
     if x.size == 0:
         return x
-    # Zeros behind the taps of a kernel row fill the last chunk.
+    # Zeros after the taps of a kernel row fill the last chunk.
     chunk = stride[1] * c
     line = -(-s // stride[1]) * chunk
     matrix = np.zeros((k, r, line), y.dtype)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from tinygan.kernels.cuda import (
-    ENOUGH_BLOCKS,
-    Source,
-    contiguous,
-    empty,
-    largest_tile,
-    name_of,
-)
-from tinygan.kernels.memory import memory_order, parts
-from tinygan.kernels.tensor_cores import KINDS, SIDES, aligned, flag, pipeline_bytes
+from ..copies import aligned, contiguous, dense
+from ..cuda.source import ENOUGH_BLOCKS, Source, empty, largest_tile, name_of
+from ..cuda.tensor_cores import KINDS, SIDES, flag, pipeline_bytes
+from ..integers import ceil_div
+from ..layout import flat, inverse, memory_order
 
 _NAMES = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
 _TYPES = ("float", "double")
@@ -62,12 +55,7 @@ def _shape(x_shape, y_shape, kernel, stride, padding, weight=None):
     return shape
 
 
-def _in_memory(weight):
-    """A contiguous view of the weight's memory; its strides go to the kernel in the shape."""
-    return weight.transpose(memory_order(weight))
-
-
-class _Rung:
+class _Version:
     """What a rung asks of its arrays, and how it cuts a matrix of rows and columns into blocks.
 
     Args:
@@ -81,21 +69,18 @@ class _Rung:
         self.kind, self.products = kind, products
 
     contiguous = staticmethod(contiguous)
-
-    def dense(self, weight):
-        """The weight without gaps, in whichever order."""
-        return weight if _in_memory(weight).flags.c_contiguous else contiguous(weight)
+    dense = staticmethod(dense)  # a weight, without gaps in whichever order
 
     def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, sums_of=None):
         tile, template = self.tiles[0], self.kind or name_of(dtype)
         if len(self.tiles) > 1:
             tile = (largest_tile(rows, columns, [side for side, _ in self.tiles], depth),) * 2
             template += f", {tile[0]}, {tile[1]}"
-        grid = (parts(rows, tile[0]), parts(columns, tile[1]), depth)
+        grid = (ceil_div(rows, tile[0]), ceil_div(columns, tile[1]), depth)
         self.source.launch(f"{name}<{template}>", grid, self.block, args)
 
 
-class _Pipeline(_Rung):
+class _Pipeline(_Version):
     """The rung whose launch can return what a batch norm sums up over the rows of the result: an
     array with a part for each tile of rows.
 
@@ -112,12 +97,12 @@ class _Pipeline(_Rung):
         """The weight without gaps, with channels as neighbours in memory."""
         order = memory_order(weight)
         if order[-1] > 1 or not weight.transpose(order).flags.c_contiguous:
-            order = [2, 3, 1, 0]
-        return aligned(weight.transpose(order)).transpose(np.argsort(order).tolist())
+            order = (2, 3, 1, 0)
+        return aligned(weight.transpose(order)).transpose(inverse(order))
 
     def launch(self, name, rows, columns, args, dtype, depth=1, weight=None, sums_of=None):
         side = largest_tile(rows, columns, SIDES, depth)
-        grid = (parts(rows, side), parts(columns, side), depth)
+        grid = (ceil_div(rows, side), ceil_div(columns, side), depth)
         template, along = f"{KINDS[self.kind]}, {side}", (False, False)
         if weight is not None:
             summed = 1 if name == "conv2d" else 0  # which of its channels
@@ -135,54 +120,58 @@ class _Pipeline(_Rung):
         return result
 
 
-_RUNGS = {
-    "naive": _Rung(NAIVE, (32, 8), [(32, 8)], products=False),
-    "coalesced": _Rung(COALESCED, (32, 8), [(8, 32)], products=False),
-    "tiles": _Rung(TILES, (32, 32), [(32, 32)]),
-    "registers": _Rung(REGISTERS, (256,), [(64, 64), (128, 128)]),
-    **{name: _Rung(TENSOR_CORES, (256,), [(64, 64)], kind) for name, kind in KINDS.items()},
-    **{f"{name}_pipeline": _Pipeline(name) for name in KINDS},
-    "dots": _Rung(DOTS, (128,), [(1, 4)]),
+VERSIONS = {
+    "naive": _Version(NAIVE, (32, 8), [(32, 8)], products=False),
+    "coalesced": _Version(COALESCED, (32, 8), [(8, 32)], products=False),
+    "tiles": _Version(TILES, (32, 32), [(32, 32)]),
+    "registers": _Version(REGISTERS, (256,), [(64, 64), (128, 128)]),
+    **{name: _Version(TENSOR_CORES, (256,), [(64, 64)], kind) for name, kind in KINDS.items()},
+    **{f"{name} pipeline": _Pipeline(name) for name in KINDS},
+    "dots": _Version(DOTS, (128,), [(1, 4)]),
 }
 
 
-def conv2d(rung, x, weight, bias, *, stride, padding, output_size, slope=1.0, sums_of=None):
+def conv2d(x, weight, bias, *, version, stride, padding, output_size, slope=1.0,
+           sums_of=None):  # fmt: skip
+    rung = VERSIONS[version]
     x, weight = rung.contiguous(x), rung.dense(weight)
     y = empty((x.shape[0], *output_size, weight.shape[0]), x.dtype)
     if y.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
         bias = np.uintp(0) if bias is None else contiguous(bias)
-        args = (x, _in_memory(weight), bias, y, shape, x.dtype.type(slope))
+        args = (x, flat(weight), bias, y, shape, x.dtype.type(slope))
         found = rung.launch(
             "conv2d", y.size // y.shape[3], y.shape[3], args, x.dtype, 1, weight, sums_of
         )
     return y if sums_of is None else (y, found)
 
 
-def conv_transpose2d(rung, y, weight, bias, *, stride, padding, output_size, sums_of=None):
+def conv_transpose2d(y, weight, bias, *, version, stride, padding, output_size, sums_of=None):
+    rung = VERSIONS[version]
     y, weight = rung.contiguous(y), rung.dense(weight)
     x = empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     if x.size:
         shape = _shape(x.shape, y.shape, weight.shape[2:], stride, padding, weight)
         bias = np.uintp(0) if bias is None else contiguous(bias)
-        args = (y, _in_memory(weight), bias, x, shape)
+        args = (y, flat(weight), bias, x, shape)
         rows, phases = x.size // x.shape[3], 1
         if rung.products:
             phases = stride[0] * stride[1]
-            rows = x.shape[0] * parts(x.shape[1], stride[0]) * parts(x.shape[2], stride[1])
+            rows = x.shape[0] * ceil_div(x.shape[1], stride[0]) * ceil_div(x.shape[2], stride[1])
         found = rung.launch(
             "conv_transpose2d", rows, x.shape[3], args, y.dtype, phases, weight, sums_of
         )
     return x if sums_of is None else (x, found)
 
 
-def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size, order=(0, 2, 3, 1)):
+def conv2d_weight_grad(x, y, *, version, stride, padding, kernel_size, order=(2, 3, 1, 0)):
+    rung = VERSIONS[version]
     x, y = rung.contiguous(x), rung.contiguous(y)
     r, s = kernel_size
     c, k, taps = x.shape[3], y.shape[3], r * s * x.shape[3]
     pixels = y.size // k if k else 0
     memory = empty([(k, c, r, s)[i] for i in order], x.dtype)
-    grad = memory.transpose(np.argsort(order).tolist())
+    grad = memory.transpose(inverse(order))
     if not (k * taps and pixels):
         memory.fill(0)
         return grad
@@ -192,26 +181,16 @@ def conv2d_weight_grad(rung, x, y, *, stride, padding, kernel_size, order=(0, 2,
         return grad
     # Few values of many terms: the pixels are cut into as many parts as give enough blocks.
     side = rung.tiles[0][0]
-    blocks = parts(k, side) * parts(taps, side)
-    count = max(1, min(parts(ENOUGH_BLOCKS, blocks), parts(pixels, 256)))
-    each = parts(pixels, count)
-    count = parts(pixels, each)
+    blocks = ceil_div(k, side) * ceil_div(taps, side)
+    count = max(1, min(ceil_div(ENOUGH_BLOCKS, blocks), ceil_div(pixels, 256)))
+    each = ceil_div(pixels, count)
+    count = ceil_div(pixels, each)
     partial = empty((count, *memory.shape), x.dtype) if count > 1 else memory
     args = (x, y, partial, shape, np.int32(each))
     rung.launch("conv2d_weight_grad", k, taps, args, x.dtype, count)
     if count > 1:
         rung.source.launch(
-            f"sum_parts<{name_of(x.dtype)}>", (parts(grad.size, 256),), (256,),
+            f"sum_parts<{name_of(x.dtype)}>", (ceil_div(grad.size, 256),), (256,),
             (partial, memory, np.int32(count), np.int64(grad.size)),
         )  # fmt: skip
     return grad
-
-
-def with_sums(name, kind, sums_of, *args, **options):
-    """The result of a convolution in pipelines, and what `_Pipeline.launch` returns."""
-    return globals()[name](_RUNGS[f"{kind}_pipeline"], *args, **options, sums_of=sums_of)
-
-
-for _name, _rung in _RUNGS.items():
-    for _function in (conv2d, conv_transpose2d, conv2d_weight_grad):
-        globals()[f"{_function.__name__}_{_name}"] = functools.partial(_function, _rung)

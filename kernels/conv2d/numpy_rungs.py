@@ -8,6 +8,8 @@ for the transposed convolution every product is stored before it is summed.
 
 import numpy as np
 
+from ..copies import in_order
+
 
 def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
     k = weight.shape[0]
@@ -36,10 +38,11 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return np.ascontiguousarray(x if bias is None else x + bias)
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=(2, 3, 1, 0)):
     rows = _windows(x, kernel_size, stride, padding, y.shape[1:3])
     weight = rows.T @ y.reshape(-1, y.shape[3])
-    return weight.reshape(*kernel_size, x.shape[3], y.shape[3]).transpose(3, 2, 0, 1)
+    weight = weight.reshape(*kernel_size, x.shape[3], y.shape[3]).transpose(3, 2, 0, 1)
+    return in_order(weight, order)
 
 
 def _padded_size(size, kernel, stride, padding, output_size):

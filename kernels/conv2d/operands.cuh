@@ -1,17 +1,17 @@
 // A convolution as a matrix product that is never written down (implicit GEMM).
 //
-// Its factors as operands (operand.cuh), whose `outer` and `term` do the divisions. For
+// Its factors as operands (operand.cuh), whose `row` and `inner` do the divisions. For
 //
-//     conv2d               rows: pixels of y      columns: output channels   terms: (r, s, c)
-//     conv_transpose2d     rows: pixels of x      columns: input channels    terms: (r', s', k)
-//     conv2d_weight_grad   rows: output channels  columns: (r, s, c)         terms: pixels of y
+//     conv2d               rows: pixels of y      columns: output channels   inner: (r, s, c)
+//     conv_transpose2d     rows: pixels of x      columns: input channels    inner: (r', s', k)
+//     conv2d_weight_grad   rows: output channels  columns: (r, s, c)         inner: pixels of y
 #pragma once
 
 #include "conv2d/shape.cuh"
 
 // A place in one direction: an offset in memory, and the row and column that it adds. Outside of the
-// matrix an outer place is not valid when memory would be read there; what is read beside a term or
-// a column that does not exist is not used.
+// matrix a row's place is not valid when memory would be read there; values that are read past the
+// last inner index or column are not used.
 struct Place {
   long long offset;
   int row, column;
@@ -40,8 +40,8 @@ template <typename T>
 struct WindowRows {  // of conv2d
   const T* __restrict__ x;
   const Shape& shape;
-  __device__ __forceinline__ Place outer(int pixel) const { return Windows{shape}.pixel(pixel); }
-  __device__ __forceinline__ Place term(int tap) const { return Windows{shape}.tap(tap); }
+  __device__ __forceinline__ Place row(int pixel) const { return Windows{shape}.pixel(pixel); }
+  __device__ __forceinline__ Place inner(int tap) const { return Windows{shape}.tap(tap); }
   __device__ __forceinline__ bool inside(Place a, Place b) const {
     return Windows{shape}.inside(a, b);
   }
@@ -52,8 +52,8 @@ template <typename T>
 struct WindowColumns {  // of conv2d_weight_grad
   const T* __restrict__ x;
   const Shape& shape;
-  __device__ __forceinline__ Place outer(int tap) const { return Windows{shape}.tap(tap); }
-  __device__ __forceinline__ Place term(int pixel) const { return Windows{shape}.pixel(pixel); }
+  __device__ __forceinline__ Place row(int tap) const { return Windows{shape}.tap(tap); }
+  __device__ __forceinline__ Place inner(int pixel) const { return Windows{shape}.pixel(pixel); }
   __device__ __forceinline__ bool inside(Place a, Place b) const {
     return Windows{shape}.inside(a, b);
   }
@@ -64,8 +64,8 @@ template <typename T>
 struct PixelChannels {  // y as the rows of conv2d_weight_grad: (k, pixel)
   const T* __restrict__ y;
   const Shape& shape;
-  __device__ __forceinline__ Place outer(int k) const { return {k, 0, 0, k < shape.k}; }
-  __device__ __forceinline__ Place term(int pixel) const {
+  __device__ __forceinline__ Place row(int k) const { return {k, 0, 0, k < shape.k}; }
+  __device__ __forceinline__ Place inner(int pixel) const {
     return {static_cast<long long>(pixel) * shape.k, 0, 0};
   }
   __device__ __forceinline__ bool inside(Place a, Place b) const { return a.valid; }
@@ -78,10 +78,10 @@ template <typename T>
 struct WeightColumns {  // of conv2d: (k; r, s, c)
   const T* __restrict__ weight;
   const Shape& shape;
-  __device__ __forceinline__ Place outer(int k) const {
+  __device__ __forceinline__ Place row(int k) const {
     return {k * shape.weight_k, 0, 0, k < shape.k};
   }
-  __device__ __forceinline__ Place term(int index) const {
+  __device__ __forceinline__ Place inner(int index) const {
     const int c = index % shape.c, s = index / shape.c % shape.s, r = index / shape.c / shape.s;
     return {shape.at_weight(0, c, r, s), 0, 0};
   }
@@ -126,7 +126,7 @@ template <typename T>
 struct PhaseRows {  // y as the rows of a phase: (pixel of x; r', s', k)
   const T* __restrict__ y;
   const Phase& phase;
-  __device__ __forceinline__ Place outer(int index) const {
+  __device__ __forceinline__ Place row(int index) const {
     const Shape& shape = phase.shape;
     const int j = index % phase.columns, i = index / phase.columns % phase.rows;
     const int image = index / phase.columns / phase.rows;
@@ -135,7 +135,7 @@ struct PhaseRows {  // y as the rows of a phase: (pixel of x; r', s', k)
     return {((static_cast<long long>(image) * shape.p + p) * shape.q + q) * shape.k, p, q,
             image < shape.n};
   }
-  __device__ __forceinline__ Place term(int index) const {
+  __device__ __forceinline__ Place inner(int index) const {
     const Shape& shape = phase.shape;
     const int k = index % shape.k, s = index / shape.k % phase.taps_s;
     const int r = index / shape.k / phase.taps_s;
@@ -152,10 +152,10 @@ template <typename T>
 struct PhaseColumns {  // the weight as the columns of a phase: (c; r', s', k)
   const T* __restrict__ weight;
   const Phase& phase;
-  __device__ __forceinline__ Place outer(int c) const {
+  __device__ __forceinline__ Place row(int c) const {
     return {c * phase.shape.weight_c, 0, 0, c < phase.shape.c};
   }
-  __device__ __forceinline__ Place term(int index) const {
+  __device__ __forceinline__ Place inner(int index) const {
     const Shape& shape = phase.shape;
     const int k = index % shape.k, s = index / shape.k % phase.taps_s;
     const int r = index / shape.k / phase.taps_s;

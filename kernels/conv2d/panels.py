@@ -16,10 +16,10 @@ read consecutive input rows p, the taps counting backwards.
 
 import numpy as np
 
-from tinygan.kernels.conv2d.few_outputs import FEW, few_outputs
-from tinygan.kernels.conv2d.windows import gather_windows
-from tinygan.kernels.matmul.cpu import product
-from tinygan.kernels.matmul.gemm import (
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at, hold, pointer_to
+from ..matmul.cpu import product
+from ..matmul.gemm import (
     COLUMNS,
     LANES,
     ROWS,
@@ -28,8 +28,8 @@ from tinygan.kernels.matmul.gemm import (
     multiply_tile,
     pack_panel,
 )
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at, hold, pointer_to
+from .few_outputs import FEW, few_outputs
+from .windows import gather_windows
 
 BLOCK_BYTES = 384 * 1024  # the windows of a block; second-level caches hold 512 KiB and more
 

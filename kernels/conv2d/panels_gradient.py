@@ -5,11 +5,12 @@ Changed, faster, bound: as in `panels.py`.
 
 import numpy as np
 
-from tinygan.kernels.conv2d.windows import gather_windows
-from tinygan.kernels.matmul.cpu import product
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, multiply_tile, pack_panel
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at, hold, pointer_to
+from ..copies import in_order
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at, hold, pointer_to
+from ..matmul.cpu import product
+from ..matmul.gemm import COLUMNS, LANES, ROWS, multiply_tile, pack_panel
+from .windows import gather_windows
 
 PIXELS = 128  # gathered at once, and the terms of a sum before it is added to the others
 ROWS_PER_TASK = 128  # rows of the weight (r * s * c, k), about; whole taps
@@ -17,7 +18,7 @@ COLUMNS_PER_TASK = 4 * COLUMNS
 TASKS = 16  # at least, if there are enough pixels
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=(2, 3, 1, 0)):
     """weight = windows.T @ y.
 
     A task computes the rows of a few taps, over all pixels or a part of them: no two tasks add to
@@ -27,10 +28,10 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
     x = np.ascontiguousarray(x)
     rows = np.ascontiguousarray(y).reshape(-1, k)
     if rows.shape[0] == 0:
-        return np.zeros((r, s, c, k), x.dtype).transpose(3, 2, 0, 1)
+        return in_order(np.zeros((r, s, c, k), x.dtype).transpose(3, 2, 0, 1), order)
     if y.shape[1:3] == (1, 1) and (r, s) == (height, width) and tuple(padding) == (0, 0):
         weight = product(x.reshape(n, r * s * c).T, rows[None])
-        return weight.reshape(r, s, c, k).transpose(3, 2, 0, 1)
+        return in_order(weight.reshape(r, s, c, k).transpose(3, 2, 0, 1), order)
     taps = min(r * s, max(1, ROWS_PER_TASK // c))
     tasks = -(-r * s // taps) * -(-k // COLUMNS_PER_TASK)
     blocks = -(-rows.shape[0] // PIXELS)
@@ -41,7 +42,7 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
         tasks * parts, x, rows, sums, y.shape[1:3], s, tuple(stride), tuple(padding), taps, step
     )
     weight = sums[0] if parts == 1 else sums.sum(0)
-    return weight.reshape(r, s, c, k).transpose(3, 2, 0, 1)
+    return in_order(weight.reshape(r, s, c, k).transpose(3, 2, 0, 1), order)
 
 
 @parallel

@@ -1,7 +1,7 @@
-// Adding up what blocks have computed for themselves.
+// Adds up the parts of a sum that blocks have computed.
 #pragma once
 
-// result[i] = the sum of parts[0][i], parts[1][i], ..., in this order whoever computes it.
+// result[i] = the sum of parts[0][i], parts[1][i], ..., always in this order.
 template <typename T>
 __global__ void sum_parts(const T* __restrict__ parts, T* __restrict__ result, int count,
                           long long size) {

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
+from ..copies import in_order
+from ..cpu.jit import jit
 
 
 def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0):
@@ -18,10 +19,10 @@ def conv_transpose2d(y, weight, bias, *, stride, padding, output_size):
     return x if bias is None else x + bias
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=(2, 3, 1, 0)):
     weight = np.zeros((y.shape[3], x.shape[3], *kernel_size), x.dtype)
     _conv2d_weight_grad(x, y, weight, *stride, *padding)
-    return weight
+    return in_order(weight, order)
 
 
 @jit

@@ -1,11 +1,11 @@
-// What becomes of the sums of the tensor-core rungs: `sums` holds a tile of the implicit matrix product
-// whose first value is that of (first_row, first_column), in pairs (tensor_sums.cuh).
+// The tensor-core rungs store their sums by these functions: `sums` holds a tile of the implicit
+// matrix product, from (first_row, first_column) on, in pairs (tensor_sums.cuh).
 #pragma once
 
 #include "batch_norm/normalise.cuh"
 #include "batch_norm/part.cuh"
 #include "conv2d/operands.cuh"
-#include "tensor_sums.cuh"
+#include "cuda/tensor_sums.cuh"
 
 // y = activated(sums + bias); rows: pixels of y, columns: k.
 template <typename Sums>
@@ -96,35 +96,35 @@ __device__ __forceinline__ void store_moments(const Sums& sums, int rows, int fi
   part.squares(column) = squares[0][i] + squares[1][i] + difference * difference * first * share;
 }
 
-// A batch norm whose backward pass takes the sums as its gradient: x, as large as the result, is what
-// it normalised. Null where there is none.
-struct Behind {
+// A batch norm whose backward pass takes the sums as its gradient. It has normalised x, which is as
+// large as the result; x is null where there is no such batch norm.
+struct BatchNormAfter {
   const float *x, *weight, *bias, *mean, *var;
   float eps, slope;
 };
 
-// What that backward pass sums up over the first `rows` rows of the tile: part[0][c] of gradient z,
-// part[1][c] of the gradient behind the activation. Asks for an even number of channels; place_of says
-// where in x a row is. The rest is as above.
+// The sums of that backward pass over the first `rows` rows of the tile: part[0][c] of gradient z,
+// part[1][c] of the gradient before the activation. The number of channels must be even; place_of
+// gives a row's place in x. The rest is as above.
 template <int side, typename Sums, typename PlaceOf>
 __device__ __forceinline__ void store_grad_sums(const Sums& sums, int rows, int first_column,
-                                                const Behind& norm, int channels, PlaceOf place_of,
-                                                double* part, float* scratch) {
+                                                const BatchNormAfter& norm, int channels,
+                                                PlaceOf place_of, double* part, float* scratch) {
   constexpr int half = side / 2;
   float (*const weights)[side] = reinterpret_cast<float (*)[side]>(scratch);  // of either half
   float (*const biases)[side] = weights + 2;
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     const int in_tile = sums.column + 8 * j + 2 * (sums.lane % 4), k = first_column + in_tile;
-    float of_weight[2] = {}, of_bias[2] = {};
+    float weight_sum[2] = {}, bias_sum[2] = {};
     if (k < channels) {
       const Column<float> column(norm.weight[k], norm.bias[k], norm.mean[k], norm.var[k], norm.eps);
       const Column<float> next(norm.weight[k + 1], norm.bias[k + 1], norm.mean[k + 1],
                                norm.var[k + 1], norm.eps);
       auto add = [&](int e, const Column<float>& of, float x, float grad) {
         grad = of.grad(x, grad, norm.slope);
-        of_weight[e] += grad * of.z(x);
-        of_bias[e] += grad;
+        weight_sum[e] += grad * of.z(x);
+        bias_sum[e] += grad;
       };
       sums.down(j, rows - sums.row, [&](int i, float grad, float grad_next) {
         const float2 x = *reinterpret_cast<const float2*>(norm.x + place_of(i) * channels + k);
@@ -134,7 +134,7 @@ __device__ __forceinline__ void store_grad_sums(const Sums& sums, int rows, int 
     }
 #pragma unroll
     for (int e = 0; e < 2; e++) {
-      const float weight = sums.over_lanes(of_weight[e]), bias = sums.over_lanes(of_bias[e]);
+      const float weight = sums.over_lanes(weight_sum[e]), bias = sums.over_lanes(bias_sum[e]);
       if (sums.lane < 4) {
         weights[sums.row / half][in_tile + e] = weight;
         biases[sums.row / half][in_tile + e] = bias;

@@ -7,7 +7,7 @@ size of a tile, written by this module; a compiler that is given loops over smal
 have to unroll them, and to prove that no two of the fifty rows in memory overlap.
 
 The pixels of a tile may lie anywhere: a table in memory holds their addresses. A pixel outside of
-the image has the address of zeros, or of a place that nobody reads. The points lie in planes:
+the image has the address of zeros, or of a place that is not read. The points lie in planes:
 point (i, j) at plane i * pitch + j.
 """
 
@@ -19,11 +19,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.conv2d.minimal_filtering import POINTS, tables
-from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
-from tinygan.kernels.matmul.gemm_bf16 import store_bf16
-from tinygan.kernels.pointers import at
+from ..cpu.jit import subroutine
+from ..cpu.pointers import at
+from ..matmul.gemm import COLUMNS, LANES, ROWS
+from ..matmul.gemm_bf16 import store_bf16
+from .minimal_filtering import POINTS, tables
 
 _ADDRESS = types.CPointer(types.intp)
 _FLOAT32 = types.CPointer(types.float32)
@@ -114,7 +114,7 @@ def clear(typing_context, target, count):
 
 
 def _prefetch(write):
-    """(table, first, last, lines): asks for so many cache lines of each pixel table[first:last].
+    """(table, first, last, lines): prefetches `lines` cache lines of each pixel table[first:last].
 
     They will be in the second-level cache when they are used; nothing waits for them.
     """
@@ -218,7 +218,7 @@ def _to_points(which, transposed, square=False, pairs=False):
     Channels first ... first + count - 1 of the pixels go to 0 ... count - 1 of the planes. The last
     vector ends at `count`, overlapping the one before it if need be: count must be at least LANES.
     A target of bfloat16 gets the rounded values; with `pairs`, those of two tiles interleaved. The
-    second tile's pixels are behind those of the first in the table, MOST_PIXELS further.
+    second tile's pixels follow those of the first in the table, MOST_PIXELS further.
     """
 
     @intrinsic

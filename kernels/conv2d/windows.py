@@ -1,8 +1,8 @@
-"""Windows: what a convolution multiplies, gathered from x into rows of memory."""
+"""Gathers a convolution's windows (its factors from x) into rows of memory: im2col."""
 
-from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import LANES, copy_vector
-from tinygan.kernels.pointers import at, pointer_to
+from ..cpu.jit import subroutine
+from ..cpu.pointers import at, pointer_to
+from ..matmul.gemm import LANES, copy_vector
 
 
 @subroutine
@@ -10,12 +10,12 @@ def gather_windows(
     x, windows, row, out_h, out_w, s, first_tap, last_tap, step_h, step_w, offset_h, offset_w,
     first_pixel, count,
 ):  # fmt: skip
-    """windows[i * row :] = what taps first_tap ... last_tap of pixel first_pixel + i read of x.
+    """windows[i * row :] = the values of x at taps first_tap ... last_tap of pixel first_pixel + i.
 
     windows is a pointer; `row` is at least LANES more than the values of a window. In x, which is
     (n, h, w, c) and C-contiguous, the values that the taps of one kernel row read lie side by
     side: they are copied together, in whole vectors. What these copy too much lies in the same row
-    of `windows`, where the next values overwrite it or nobody looks.
+    of `windows`, where the next values overwrite it or it is not read.
     """
     _, height, width, c = x.shape
     source = pointer_to(x, 0)

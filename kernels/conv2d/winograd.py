@@ -26,14 +26,18 @@ all, V is made first; then a task owns 32 output channels and makes its U itself
 depth at a time.
 """
 
-import functools
 
 import numpy as np
 
-from tinygan.kernels.activation.cpu import leaky_relu_
-from tinygan.kernels.conv2d.minimal_filtering import tiles
-from tinygan.kernels.conv2d.tile_transforms import scheme
-from tinygan.kernels.conv2d.winograd_steps import (
+from ..activation.cpu import leaky_relu_
+from ..cpu.jit import subroutine
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at, hold, pointer_to
+from ..matmul.gemm import COLUMNS, LANES, ROWS
+from ..matmul.gemm_bf16 import floats_of, round_into
+from .minimal_filtering import tiles
+from .tile_transforms import scheme
+from .winograd_steps import (
     GAP,
     PIXELS,
     PRODUCT_PLANE,
@@ -48,11 +52,6 @@ from tinygan.kernels.conv2d.winograd_steps import (
     transform_tiles,
     transform_weight,
 )
-from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS
-from tinygan.kernels.matmul.gemm_bf16 import floats_of, round_into
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at, hold, pointer_to
 
 DEPTH = 256  # of sums without an intermediate result: long sums in one go lose digits
 WEIGHT_BYTES = 16 << 20  # of U, to be small enough for a third-level cache
@@ -60,6 +59,9 @@ SHARED_BYTES = 16 << 20  # of V, for tasks that do one step each
 TASK_TILES = 128  # for each U that a task of step 2 makes
 CHUNK_TILES = 16  # for which V is made in one go, in a task that goes through all steps
 TASKS = 8  # at least, to keep some threads busy
+
+# With ``precision="bfloat16"`` V and U are rounded, in pairs of values along the depth, which must
+# be even.
 
 
 def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, precision=None):
@@ -71,17 +73,12 @@ def conv2d(x, weight, bias, *, stride, padding, output_size, slope=1.0, precisio
 def conv_transpose2d(y, weight, bias, *, stride, padding, output_size, precision=None):
     x = np.empty((y.shape[0], *output_size, weight.shape[1]), y.dtype)
     taps = taps_of_phase(weight.shape[2:], stride[0])
-    for axis in range(2):  # behind the last tile no tap reaches x
+    for axis in range(2):  # past the last tile no tap reaches x
         reached = max(0, stride[0] * (y.shape[1 + axis] + taps - 1) - padding[axis])
         if reached < output_size[axis]:
             x[(slice(None),) * (1 + axis) + (slice(reached, None),)] = 0 if bias is None else bias
     _convolve(1, y, weight, bias, x, y.shape[1:3], stride[0], padding, precision)
     return x
-
-
-# In bfloat16 V and U are rounded, in pairs of values along the depth, which must be even.
-conv2d_bf16 = functools.partial(conv2d, precision="bfloat16")
-conv_transpose2d_bf16 = functools.partial(conv_transpose2d, precision="bfloat16")
 
 
 def taps_of_phase(kernel, stride):
@@ -125,8 +122,9 @@ def _convolve(transposed, source, weight, bias, target, size, stride, padding, p
     pieces = _pieces(k, 1, True, low) if transposed else _pieces(c, stride**2, all_full, low)
     row = int((pieces[:, 1] * pieces[:, 3]).max()) + GAP
     g = Geometry(
-        transposed, stride, scheme(taps, precision), 2 if low else 1, *kernel, *padding,
-        CHUNK_TILES * (2 if low else 1), most, c, row, step_r, step_s, step_c, step_k,
+        transposed, stride, scheme(taps, precision), 2 if low else 1, kernel[0], kernel[1],
+        padding[0], padding[1], CHUNK_TILES * (2 if low else 1), most, c, row, step_r, step_s,
+        step_c, step_k,
     )  # fmt: skip
     columns = c if transposed else k
     panels_of_phase = -(-columns // COLUMNS)

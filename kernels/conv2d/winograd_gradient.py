@@ -15,12 +15,16 @@ transforms them, 128 tiles at a time, and adds up its rows of S for all tiles; n
 the same sum, and the order of the sums is always the same.
 """
 
-import functools
-
 import numpy as np
 
-from tinygan.kernels.conv2d.minimal_filtering import INFINITY_AT, tiles
-from tinygan.kernels.conv2d.tile_transforms import (
+from ..copies import in_order
+from ..cpu.jit import subroutine
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at, hold, pointer_to
+from ..matmul.gemm import COLUMNS, ROWS
+from ..matmul.gemm_bf16 import any_tile_from_columns
+from .minimal_filtering import INFINITY_AT, tiles
+from .tile_transforms import (
     add_tile,
     copy,
     get,
@@ -32,8 +36,8 @@ from tinygan.kernels.conv2d.tile_transforms import (
     put,
     scheme,
 )
-from tinygan.kernels.conv2d.winograd import ranges, taps_of_phase
-from tinygan.kernels.conv2d.winograd_steps import (
+from .winograd import ranges, taps_of_phase
+from .winograd_steps import (
     GAP,
     PIXELS,
     TILES,
@@ -42,18 +46,13 @@ from tinygan.kernels.conv2d.winograd_steps import (
     is_short,
     kind_of,
 )
-from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, ROWS
-from tinygan.kernels.matmul.gemm_bf16 import any_tile_from_columns
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at, hold, pointer_to
 
 CHANNELS = 64  # of a phase, for a task; parts of more than half of it fill a vector
 TASK_BYTES = 1 << 20  # of G from one task
 TASKS = 8  # at least: with few channels, each sums the tiles of some of the images only
 
 
-def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None, precision=None):
+def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=(2, 3, 1, 0), precision=None):
     n, p, q, k = y.shape
     c = x.shape[3]
     stride = stride[0]
@@ -85,10 +84,7 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=None, precis
         )  # fmt: skip
     for part in weight[1:]:
         weight[0] += part
-    return weight[0].transpose(3, 2, 0, 1)
-
-
-conv2d_weight_grad_bf16 = functools.partial(conv2d_weight_grad, precision="bfloat16")
+    return in_order(weight[0].transpose(3, 2, 0, 1), order)
 
 
 @subroutine
@@ -118,7 +114,7 @@ def _transform_grads(task, y, kinds, origins, grads, zeros, options, images):
         for tile in range(start * count, stop * count, together):
             for side in range(together):
                 image, number = divmod(tile + side, count)
-                # An image behind the last has no pixels: the second of a pair may be missing.
+                # An image after the last has no pixels: the second of a pair may be missing.
                 exists = tile + side < stop * count
                 h, w = origins[first + number, 0], origins[first + number, 1]
                 point_at_pixels(

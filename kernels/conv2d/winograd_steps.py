@@ -7,8 +7,12 @@ meanwhile.
 
 from typing import NamedTuple
 
-from tinygan.kernels.conv2d.minimal_filtering import INFINITY_AT
-from tinygan.kernels.conv2d.tile_transforms import (
+from ..cpu.jit import subroutine
+from ..cpu.pointers import at, pointer_to
+from ..matmul.gemm import COLUMNS, LANES, ROWS, transpose_block
+from ..matmul.gemm_bf16 import any_tile_from_rows
+from .minimal_filtering import INFINITY_AT
+from .tile_transforms import (
     MOST_PIXELS,
     add_tile,
     clear,
@@ -24,10 +28,6 @@ from tinygan.kernels.conv2d.tile_transforms import (
     put,
     taps_to_points,
 )
-from tinygan.kernels.jit import subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, transpose_block
-from tinygan.kernels.matmul.gemm_bf16 import any_tile_from_rows
-from tinygan.kernels.pointers import at, pointer_to
 
 PIXELS = MOST_PIXELS  # of a tile
 TILES = 128 // ROWS * ROWS  # multiplied in one go: M takes 400 KB
@@ -158,7 +158,7 @@ def transform_weight(
 
 @subroutine
 def _gather(source, row_step, column_step, height, width, block):
-    """block (height, COLUMNS) = the source with these strides, zeros behind width."""
+    """block (height, COLUMNS) = the source with these strides, zeros past width."""
     if row_step == 1 and height == LANES and width == COLUMNS:
         for j in range(0, COLUMNS, LANES):
             transpose_block(at(source, j * column_step), column_step, at(block, j), COLUMNS)
@@ -275,7 +275,7 @@ def store_tiles(
 
     The table is that of `point_at_targets`. In a transposed convolution neighbouring tiles overlap:
     where a tile has been before, its value is added to. Pixels outside of the images go to `space`,
-    which nobody reads.
+    which is not read.
     """
     points_h, points_w, count, first = kind_of(kinds, kind)
     channel = panel % panels_of_phase * COLUMNS
@@ -296,7 +296,7 @@ def store_tiles(
             bring_back(addends, targets, pixels, valid, space)
 
 
-# Less than COLUMNS channels at the end of a pixel are transformed in memory behind `space`.
+# Less than COLUMNS channels at the end of a pixel are transformed in memory after `space`.
 
 
 @subroutine

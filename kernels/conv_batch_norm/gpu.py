@@ -6,33 +6,40 @@ one launch and one reading of what the convolution computes less. Bound: as both
 and read once, as is what the batch norm reads and computes.
 """
 
-import functools
-
-from tinygan.kernels.batch_norm.gpu import gradients, normalised
-from tinygan.kernels.conv2d.gpu import with_sums
-from tinygan.kernels.cuda import contiguous
-from tinygan.kernels.tensor_cores import KINDS, aligned
+from ..batch_norm.gpu import gradients, normalised
+from ..conv2d import gpu as convolutions
+from ..copies import aligned, contiguous
 
 
-def _fused(name, kind, x, weight, bias, *rest, **options):
-    h, moments = with_sums(name, kind, (), x, weight, bias, **options)
+def conv2d_batch_norm(*args, kind, **options):
+    return _forward(convolutions.conv2d, kind, *args, **options)
+
+
+def conv_transpose2d_batch_norm(*args, kind, **options):
+    return _forward(convolutions.conv_transpose2d, kind, *args, **options)
+
+
+def conv2d_batch_norm_backward(*args, kind, **options):
+    return _backward(convolutions.conv2d, kind, *args, **options)
+
+
+def conv_transpose2d_batch_norm_backward(*args, kind, **options):
+    return _backward(convolutions.conv_transpose2d, kind, *args, **options)
+
+
+def _forward(convolution, kind, x, weight, bias, *rest, **options):
+    version = f"{kind} pipeline"
+    h, moments = convolution(x, weight, bias, version=version, sums_of=(), **options)
     y, *statistics = normalised(h.reshape(-1, h.shape[-1]), moments, *rest)
     return h, y.reshape(h.shape), *statistics
 
 
-def _fused_backward(name, kind, y, weight, h, *rest, **options):
+def _backward(convolution, kind, y, weight, h, *rest, **options):
+    version = f"{kind} pipeline"
     statistics, scalars = [contiguous(array) for array in rest[:4]], rest[4:]
     h = aligned(h)
     sums_of = (h, *statistics, *scalars)
-    grad, sums = with_sums(name, kind, sums_of, y, weight, None, **options)
-    matrices = [image.reshape(-1, image.shape[-1]) for image in (h, grad)]
-    grad_h, *of_affine = gradients(*matrices, sums, *statistics, *scalars)
-    return grad, grad_h.reshape(h.shape), *of_affine
-
-
-for _kind in KINDS:
-    for _convolution in ("conv2d", "conv_transpose2d"):
-        _name = f"{_convolution}_batch_norm_{_kind}"
-        globals()[_name] = functools.partial(_fused, _convolution, _kind)
-        _name = f"{_convolution}_batch_norm_backward_{_kind}"
-        globals()[_name] = functools.partial(_fused_backward, _convolution, _kind)
+    grad, sums = convolution(y, weight, None, version=version, sums_of=sums_of, **options)
+    h_matrix, grad_matrix = (image.reshape(-1, image.shape[-1]) for image in (h, grad))
+    grad_h, *grad_affine = gradients(h_matrix, grad_matrix, sums, *statistics, *scalars)
+    return grad, grad_h.reshape(h.shape), *grad_affine

@@ -1,7 +1,7 @@
 """Rung 0: the references of both, one after the other."""
 
-from tinygan.kernels.batch_norm import reference as batch_norm
-from tinygan.kernels.conv2d import reference as convolution
+from ..batch_norm import reference as batch_norm
+from ..conv2d import reference as convolution
 
 
 def _normalised(h, *rest):
@@ -19,8 +19,8 @@ def conv_transpose2d_batch_norm(x, weight, bias, *rest, **options):
 
 def _gradients(grad, h, *rest):
     matrices = [image.reshape(-1, image.shape[-1]) for image in (h, grad)]
-    grad_h, *of_affine = batch_norm.batch_norm_backward(*matrices, *rest)
-    return grad, grad_h.reshape(h.shape), *of_affine
+    grad_h, *grad_affine = batch_norm.batch_norm_backward(*matrices, *rest)
+    return grad, grad_h.reshape(h.shape), *grad_affine
 
 
 def conv2d_batch_norm_backward(y, weight, h, *rest, **options):

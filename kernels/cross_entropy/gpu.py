@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, empty, in_memory_order, name_of
-from tinygan.kernels.memory import parts
+from ..copies import dense
+from ..cuda.source import Source, empty, empty_like, name_of
+from ..integers import ceil_div
+from ..layout import flat
 
 _TYPES = ("float", "double")
 NAIVE = Source("cross_entropy/1_naive.cu", [f"{kernel}<{dtype}>" for dtype in _TYPES
@@ -13,7 +15,7 @@ THREADS = 256
 
 
 def _mean(source, threads, x, target):
-    (x,), _ = in_memory_order([x])  # a sum does not care
+    x = flat(dense(x))  # a sum does not care for the order
     result = empty(1, x.dtype)
     args = (x, result, np.int64(x.size), x.dtype.type(target))
     source.launch(f"bce<{name_of(x.dtype)}>", (1,), (threads,), args)
@@ -29,10 +31,10 @@ def bce_with_logits_block(x, target):
 
 
 def bce_with_logits_backward(x, grad, target):
-    (x,), back = in_memory_order([x])
-    result = empty(x.shape, x.dtype)
+    x = dense(x)
+    result = empty_like(x)
     NAIVE.launch(
-        f"bce_backward<{name_of(x.dtype)}>", (parts(x.size, THREADS),), (THREADS,),
-        (x, grad.reshape(1), result, np.int64(x.size), x.dtype.type(target)),
+        f"bce_backward<{name_of(x.dtype)}>", (ceil_div(x.size, THREADS),), (THREADS,),
+        (flat(x), grad.reshape(1), flat(result), np.int64(x.size), x.dtype.type(target)),
     )  # fmt: skip
-    return result.transpose(back)
+    return result

@@ -6,7 +6,7 @@
 See kernels/emulator/README.md.
 """
 
-from tinygan.kernels.emulator.build import EmulatorError, compiler
-from tinygan.kernels.emulator.module import KernelFault, Module, Traffic, empty
+from .build import EmulatorError, compiler
+from .module import KernelFault, Module, Traffic, empty
 
 __all__ = ["EmulatorError", "KernelFault", "Module", "Traffic", "compiler", "empty"]

@@ -17,9 +17,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tinygan.kernels import cuda
-from tinygan.kernels.emulator import EmulatorError, KernelFault, compiler, standin, trials
-from tinygan.kernels.emulator.module import ORDERS
+from ..cuda import source as cuda
+from . import EmulatorError, KernelFault, cases, compiler, fake_cupy
+from .module import ORDERS
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
     add("--check", action="store_true", help="races, bounds, barriers, ... (20 times slower)")
     add("--traffic", action="store_true", help="count bank conflicts and sectors; implies --check")
     add("--order", choices=ORDERS, default="forward", help="of threads and blocks (%(default)s)")
-    add("--dtype", choices=list(trials.BOUND), default="float32", help="%(default)s")
+    add("--dtype", choices=list(cases.BOUND), default="float32", help="%(default)s")
     add("--all", action="store_true", help="large cases, too, which take minutes with --check")
     add("--text", type=Path, metavar="FILE", help="a text to run in place of the kernel's own")
     options = parser.parse_args()
@@ -56,25 +56,25 @@ def main() -> int:
 
 
 def run(source: cuda.Source, options: argparse.Namespace) -> int:
-    """Prints a line for each trial; returns how many went wrong."""
+    """Prints a line for each case; returns how many went wrong."""
     checked, failures = options.check or options.traffic, 0
     costs: Counter = Counter()
     counted: list | None = [] if options.traffic else None
-    with standin.installed(checked=checked, order=options.order, traffic=counted):
-        for trial in trials.of_sources()[source.name]:
-            if checked and not options.all and trial.flops > trials.MOST_CHECKED_FLOPS:
+    with fake_cupy.installed(checked=checked, order=options.order, traffic=counted):
+        for case in cases.by_source()[source.name]:
+            if checked and not options.all and case.flops > cases.MOST_CHECKED_FLOPS:
                 continue
             start, wrong = time.perf_counter(), ""
             try:
-                error = trial.error(options.dtype)
+                error = case.error(options.dtype)
                 said = f"error {error:.1e}"
-                if error > trials.bound(trial.rung, options.dtype):
+                if error > cases.bound(case.rung, options.dtype):
                     wrong = "WRONG"
             except (KernelFault, ValueError, EmulatorError) as error:
                 said, wrong = str(error), "FAULT" if isinstance(error, KernelFault) else "WRONG"
             failures += bool(wrong)
             took = time.perf_counter() - start
-            print(f"  {wrong or 'ok':6}{trial!s:50}{took:8.2f} s  {said}", flush=True)
+            print(f"  {wrong or 'ok':6}{case!s:50}{took:8.2f} s  {said}", flush=True)
     for row in counted or []:
         if row.place.rpartition(":")[0].endswith((".cu", ".cuh")):
             costs[row.place, row.memory, row.write, "cost"] += row.cost

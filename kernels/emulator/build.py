@@ -68,7 +68,7 @@ def folder() -> Path:
 
 def _library(name: str, text: str, command: Sequence[str], *more: str | Path) -> Path:
     """The library that `command` makes of `text`, made once for each text and command."""
-    sources = [*HERE.glob("*.h"), *HERE.parent.glob("*.cuh")]
+    sources = [*HERE.glob("*.h"), *HERE.parent.rglob("*.cuh")]
     headers = "".join(path.read_text() for path in sorted(sources))
     parts = (text, headers, _version(), *command, *map(str, more))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]

@@ -1,4 +1,4 @@
-// Watches every memory access of a kernel: bounds, alignment, shared memory that nobody has
+// Watches every memory access of a kernel: bounds, alignment, shared memory that no thread has
 // written, data races; and counts bank conflicts and sectors.
 //
 // The compiler calls us. With -fsanitize=thread it puts a call of __tsan_readN or __tsan_writeN in

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygan.kernels.emulator import build
-from tinygan.kernels.emulator.symbols import Symbols
+from . import build
+from .symbols import Symbols
 
 ORDERS = ("forward", "backward", "random")
 MAX_SHARED = 227 * 1024  # bytes of a block, from compute capability 9.0 on
@@ -75,14 +75,9 @@ class Module:
     """
 
     def __init__(
-        self,
-        text: str,
-        kernels: Sequence[str],
-        *,
-        name: str = "kernel.cu",
-        options: Sequence[str] = (),
-        checked: bool = False,
-    ):
+        self, text: str, kernels: Sequence[str], *, name: str = "kernel.cu",
+        options: Sequence[str] = (), checked: bool = False,
+    ):  # fmt: skip
         self.kernels, self.checked = list(kernels), checked
         path = build.kernel_library(text, name, kernels, options, checked)
         self._library = ctypes.CDLL(str(path))
@@ -109,18 +104,10 @@ class Module:
         return np.ctypeslib.as_array((ctypes.c_uint8 * size.value).from_address(address))
 
     def launch(
-        self,
-        kernel: str,
-        grid: Sequence[int],
-        block: Sequence[int],
-        args: Sequence[Any],
-        *,
-        pointed: Sequence[np.ndarray] = (),
-        shared_bytes: int = 0,
-        order: str = "forward",
-        seed: int = 0,
-        traffic: bool = False,
-    ) -> None:
+        self, kernel: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], *,
+        pointed: Sequence[np.ndarray] = (), shared_bytes: int = 0, order: str = "forward",
+        seed: int = 0, traffic: bool = False,
+    ) -> None:  # fmt: skip
         """Runs a kernel to its end.
 
         Args:

@@ -1,4 +1,4 @@
-// The wrappers of kernels/ptx.cuh for a CPU. What they do stands there.
+// The wrappers of kernels/cuda/ptx.cuh for a CPU. What they do stands there.
 #pragma once
 
 #include "small_floats.h"

@@ -1,4 +1,4 @@
-// What emulated kernels and the emulator's runtime know of each other.
+// The interface between emulated kernels and the emulator's runtime.
 //
 // A kernel is compiled by the host's C++ compiler against cuda_emulator.h, which declares
 // CUDA's language with what stands here. The runtime (threads.cpp, memory.cpp) is a library of its

@@ -1,4 +1,4 @@
-"""The stand-in's streams and graphs: calls are written down while a stream captures.
+"""Fake CuPy's streams and graphs: calls are written down while a stream captures.
 
 A real capture runs nothing. Here everything is run, since results have shapes that what follows
 depends on; what was there before and has been written to is put back at the end.

@@ -40,7 +40,7 @@ class Symbols:
         tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
         if tool is None:
             return [f"{address:#x}" for address in addresses]
-        # A return address is behind the call; -i also prints where inlined code was called from,
+        # A return address follows the call; -i also prints where inlined code was called from,
         # the outermost last, and -a the address in front of each answer.
         offsets = [f"{address - self._base - 1:#x}" for address in addresses]
         done = subprocess.run(

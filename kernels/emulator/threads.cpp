@@ -172,7 +172,7 @@ class Signals {
   struct sigaction before[3];
 
   static void caught(int number, siginfo_t* info, void* context) {
-    if (!current) {  // not a kernel's: as if nobody had looked
+    if (!current) {  // not a kernel's: as without the emulator
       signal(number, SIG_DFL);
       return;
     }
@@ -197,7 +197,7 @@ static std::string place_text(Place place) {
   return std::string(place.file) + ":" + std::to_string(place.line);
 }
 
-// Nobody can go on: says what the threads of the block wait for.
+// No thread can go on: says what the threads of the block wait for.
 static void report_deadlock() {
   std::map<std::string, int> waiting;
   bool barrier = false;
@@ -401,7 +401,7 @@ static void run_block(int order) {
     bool copies = !thread.open.empty();
     for (const auto& group : thread.groups) copies |= !group.empty();
     if (!copies) continue;
-    add_report("cp.async", "copies that nobody has waited for at the end of " + who(thread),
+    add_report("cp.async", "copies that no thread has waited for at the end of " + who(thread),
                nullptr, nowhere);
     break;
   }

@@ -1,4 +1,4 @@
-// The running launch, as both halves of the runtime see it.
+// The running launch, as threads.cpp (order, barriers) and memory.cpp (checks) see it.
 #pragma once
 
 #include <string>

@@ -10,7 +10,7 @@
 //           do many more.
 
 #include "matmul/operands.cuh"
-#include "shared_tiles.cuh"
+#include "cuda/shared_tiles.cuh"
 
 template <typename T>
 __global__ void __launch_bounds__(1024)

@@ -4,13 +4,13 @@
 //           While a block computes with one pair of tiles, the next pair is on its way: first into
 //           registers, then into a second set of shared tiles.
 // Faster:   16 reads of shared memory, in vectors of four, serve 64 multiplications instead of 128
-//           reads; and nobody waits for global memory, which has the time of a whole tile to answer.
+//           reads; and no thread waits for global memory, which has the time of a whole tile.
 //           One barrier per step instead of two.
 // Bound by: the multipliers, when m and n fill the GPU with tiles; otherwise by the few blocks that
 //           there are.
 
 #include "matmul/operands.cuh"
-#include "register_tiles.cuh"
+#include "cuda/register_tiles.cuh"
 
 template <typename T, int tile_m, int tile_n>
 __global__ void __launch_bounds__(256, tile_m == 64 ? 2 : 1)

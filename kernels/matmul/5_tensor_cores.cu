@@ -5,10 +5,10 @@
 //           loads, without bank conflicts. Sums stay float.
 // Faster:   one instruction does 1,024 multiplications (tf32) or 2,048, for which rung 4 needs 32 or
 //           64 of its threads' instructions.
-// Bound by: what brings the factors in: a value is loaded, looked at, rounded and stored on its own.
+// Bound by: bringing the factors in: a value is loaded, looked at, rounded and stored on its own.
 
 #include "matmul/operands.cuh"
-#include "tensor_tiles.cuh"
+#include "cuda/tensor_tiles.cuh"
 
 template <Kind kind>
 __global__ void __launch_bounds__(256, 2)

@@ -9,7 +9,7 @@
 //           what the tensor cores need. n and k must be multiples of 4.
 
 #include "matmul/operands.cuh"
-#include "tensor_pipeline.cuh"
+#include "cuda/tensor_pipeline.cuh"
 
 template <Kind kind, int side, bool a_along, bool b_along>
 __global__ void __launch_bounds__(2 * side, side == 64 ? 4 : 1)

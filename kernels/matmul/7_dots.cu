@@ -1,12 +1,12 @@
 // Matrix product c = a b, rung 7: few columns.
 //
-// Changed:  a block for each row of a, whose threads share out the terms (dots.cuh).
+// Changed:  a block for each row of a, whose threads share out k (dots.cuh).
 // Faster:   where c has few columns and the sums are long, as at the end of a discriminator: tiles of
 //           64 columns would be empty but for the first few, and two blocks would walk through
 //           thousands of terms while the rest of the GPU waits. The factors are not rounded.
 // Bound by: reading a, once.
 
-#include "dots.cuh"
+#include "cuda/dots.cuh"
 #include "matmul/operands.cuh"
 
 template <typename T>

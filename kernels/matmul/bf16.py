@@ -7,7 +7,9 @@ Bound: arithmetic for large matrices; the conversions for small ones.
 
 import numpy as np
 
-from tinygan.kernels.matmul.gemm_bf16 import (
+from ..cpu.parallel import parallel
+from ..integers import ceil_div
+from .gemm_bf16 import (
     add_columns_times_panels_bf16,
     empty_panels_bf16,
     pack_columns_bf16,
@@ -15,8 +17,6 @@ from tinygan.kernels.matmul.gemm_bf16 import (
     pack_rows_bf16,
     rows_times_panels_bf16,
 )
-from tinygan.kernels.memory import parts
-from tinygan.kernels.parallel import parallel
 
 ROWS_PER_TASK = 96  # of the result; its part of a stays in the second-level cache
 PANELS_PER_TASK = 4  # to pack
@@ -27,12 +27,12 @@ NO_BIAS = np.empty(0, np.float32)
 def matmul(a, b):
     (m, k), n = a.shape, b.shape[1]
     panels = empty_panels_bf16(1, k, n)[0]
-    _pack(parts(panels.shape[0], PANELS_PER_TASK), b, panels)
+    _pack(ceil_div(panels.shape[0], PANELS_PER_TASK), b, panels)
     c = np.empty((m, n), np.float32)
     if a.T.flags.c_contiguous and not a.flags.c_contiguous:
-        _multiply_columns(parts(m, ROWS_PER_TASK), a.T, panels, c)
+        _multiply_columns(ceil_div(m, ROWS_PER_TASK), a.T, panels, c)
     else:
-        _multiply_rows(parts(m, ROWS_PER_TASK), a, panels, NO_BIAS, c)
+        _multiply_rows(ceil_div(m, ROWS_PER_TASK), a, panels, NO_BIAS, c)
     return c
 
 

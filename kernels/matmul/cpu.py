@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from tinygan.kernels.matmul.gemm import COLUMNS, ROWS, copy_rows, multiply_tile, pack_panel
-from tinygan.kernels.parallel import parallel
-from tinygan.kernels.pointers import at, hold, pointer_to
+from ..cpu.parallel import parallel
+from ..cpu.pointers import at, hold, pointer_to
+from .gemm import COLUMNS, ROWS, copy_rows, multiply_tile, pack_panel
 
-# A task computes up to this many rows of the result, from pieces of so many terms each: the piece
+# A task computes up to this many rows of the result, from pieces of this length along k: the piece
 # of a stays in the second-level cache. (Longer sums in one go would also lose digits.)
 ROWS_PER_TASK, TERMS = 256, 256
 PANELS_PER_TASK = 4  # its columns, at most: rows of a are used for all of them while near
@@ -27,7 +27,7 @@ def matmul_numpy(a, b):
 
 
 def matmul_panels(a, b):
-    """Rung 2. Changed: b packed in panels by who multiplies them, our register tile, our threads.
+    """Rung 2. Changed: each task packs its panels of b; our register tile, our threads.
     Faster: near the multiply-add peak of each core, no second thread pool.
     Bound: arithmetic for large matrices; memory for few rows or few terms."""
     if b.shape[1] <= NARROW and a.shape[1] > 1 and not a.T.flags.c_contiguous:

@@ -21,9 +21,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.jit import cpu_features, subroutine
-from tinygan.kernels.layout.transpose import block_transposer
-from tinygan.kernels.pointers import at
+from ..cpu.jit import cpu_features, subroutine
+from ..cpu.pointers import at
+from ..swap_inner.transpose import block_transposer
 
 
 def _tile_shape() -> tuple[int, int, int]:
@@ -294,7 +294,7 @@ def empty_panels(k: int, n: int, dtype) -> np.ndarray:
 
 @subroutine
 def pack_panel(b, row_stride, column_stride, k, width, panel):
-    """panel (k, COLUMNS) = the matrix b (k, width) of any strides, zeros behind it."""
+    """panel (k, COLUMNS) = the matrix b (k, width) of any strides, zeros after it."""
     done = 0
     if column_stride == 1 and width == COLUMNS:
         for l in range(k):  # noqa: E741

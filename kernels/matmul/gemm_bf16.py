@@ -28,9 +28,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygan.kernels.jit import cpu_features, jit, subroutine
-from tinygan.kernels.matmul.gemm import COLUMNS, LANES, ROWS, floats, tile_intrinsic
-from tinygan.kernels.pointers import at, pointer_to
+from ..cpu.jit import cpu_features, jit, subroutine
+from ..cpu.pointers import at, pointer_to
+from .gemm import COLUMNS, LANES, ROWS, floats, tile_intrinsic
 
 SUPPORTED = "avx512bf16" in cpu_features()
 
@@ -163,8 +163,8 @@ def bf16_row(typing_context, row, target, count):
         row, target, count = args
 
         def whole(i):
-            behind = builder.add(i, i.type(LANES))
-            vectors = [_load(builder, row, place, _vector(_FLOAT)) for place in (i, behind)]
+            after = builder.add(i, i.type(LANES))
+            vectors = [_load(builder, row, place, _vector(_FLOAT)) for place in (i, after)]
             _store(builder, _rounded_side_by_side(builder, *vectors), target, i)
 
         def single(i):
@@ -244,7 +244,7 @@ def pack_rows_bf16(a, rows):
 def pack_columns_bf16(a, columns, first_pair):
     """Rounds the float32 matrix a (k, m), of any strides, into columns (pairs, >= m, 2).
 
-    Rows 2 l and 2 l + 1 go to ``columns[first_pair + l]``; zeros behind m, and behind an odd k.
+    Rows 2 l and 2 l + 1 go to ``columns[first_pair + l]``; zeros past m, and past an odd k.
     """
     k, m = a.shape
     width = columns.shape[1]
@@ -278,7 +278,7 @@ def empty_panels_bf16(blocks: int, k: int, n: int) -> np.ndarray:
 def pack_panels_bf16(b, panels, first_pair):
     """Rounds the float32 matrix b (k, n), of any strides, into ``panels[:, first_pair:]``.
 
-    It takes ceil(k / 2) pairs; zeros behind n, and behind an odd k.
+    It takes ceil(k / 2) pairs; zeros past n, and past an odd k.
     """
     for j in range(panels.shape[0]):
         pack_columns_bf16(b[:, j * COLUMNS : (j + 1) * COLUMNS], panels[j], first_pair)

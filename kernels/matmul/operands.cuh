@@ -6,16 +6,16 @@ struct Offset {
   bool valid;  // inside of the matrix
 };
 
-// A matrix whose outer index and terms lie `outer_stride` and `term_stride` apart in memory.
+// A matrix with these strides along its rows and along k.
 template <typename T>
 struct MatrixOperand {
   const T* __restrict__ values;
-  long long outer_stride, term_stride;
-  int outers;
-  __device__ __forceinline__ Offset outer(int i) const { return {i * outer_stride, i < outers}; }
-  __device__ __forceinline__ long long term(int l) const { return l * term_stride; }
-  __device__ __forceinline__ bool inside(Offset a, long long term) const { return a.valid; }
-  __device__ __forceinline__ const T* at(Offset a, long long term) const {
-    return values + a.offset + term;
+  long long row_stride, k_stride;
+  int rows;
+  __device__ __forceinline__ Offset row(int i) const { return {i * row_stride, i < rows}; }
+  __device__ __forceinline__ long long inner(int l) const { return l * k_stride; }
+  __device__ __forceinline__ bool inside(Offset a, long long inner) const { return a.valid; }
+  __device__ __forceinline__ const T* at(Offset a, long long inner) const {
+    return values + a.offset + inner;
   }
 };

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygan.kernels.jit import jit
+from ..cpu.jit import jit
 
 
 @jit

@@ -6,7 +6,7 @@
 
 #include "philox.cuh"
 
-// Behind `count` > 0 floats: each takes half a word, the second half waits for the next.
+// After `count` > 0 floats: each takes half a word, the second half waits for the next.
 __device__ __forceinline__ Word words_taken(Word* state, Word count, float) {
   const Word halves = count - state[has_at], words = (halves + 1) / 2;
   state[has_at] = halves % 2;
@@ -17,7 +17,7 @@ __device__ __forceinline__ Word words_taken(Word* state, Word count, float) {
   return words;
 }
 
-// Behind `count` doubles: each takes a word, and a half that waits goes on waiting.
+// After `count` doubles: each takes a word, and a half that waits goes on waiting.
 __device__ __forceinline__ Word words_taken(Word*, Word count, double) { return count; }
 
 // NumPy stays in a block until it needs a word of the next one: 1 to 4 of its words are taken.

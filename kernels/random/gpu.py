@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, contiguous, empty, name_of
-from tinygan.kernels.memory import parts
+from ..copies import contiguous
+from ..cuda.source import Source, empty, name_of
+from ..integers import ceil_div
 
 THREADS = 256
 _KERNELS = [f"{name}<{dtype}>" for name in ("uniform", "normal") for dtype in ("float", "double")]
@@ -16,7 +17,7 @@ def _launch(source, kernel, state, count, dtype, threads):
     result = empty(count, dtype)
     if count:
         source.launch(
-            f"{kernel}<{name_of(dtype)}>", (parts(threads, THREADS),), (THREADS,),
+            f"{kernel}<{name_of(dtype)}>", (ceil_div(threads, THREADS),), (THREADS,),
             (contiguous(state), result, np.int64(count)),
         )  # fmt: skip
     return result
@@ -31,8 +32,8 @@ def normal_naive(state, count, dtype):
 
 
 def _blocks(numbers, dtype):
-    """So many blocks hold the numbers, wherever in the first one they begin."""
-    return parts(numbers + 32 // dtype.itemsize - 1, 32 // dtype.itemsize)
+    """The number of blocks that hold the numbers, wherever in the first one they begin."""
+    return ceil_div(numbers + 32 // dtype.itemsize - 1, 32 // dtype.itemsize)
 
 
 def uniform_blocks(state, count, dtype):

@@ -66,8 +66,8 @@ def advance(state, count, dtype):
         index += 1
     if count:
         # NumPy stays in a block until it needs a word of the next one: 1 to 4 words are taken.
-        behind = (index - 1) // 4 if index else 0
-        number = sum(int(part) << 64 * i for i, part in enumerate(state[2:6])) + behind
+        drawn = (index - 1) // 4 if index else 0
+        number = sum(int(part) << 64 * i for i, part in enumerate(state[2:6])) + drawn
         state[2:6] = [number >> 64 * i & 2**64 - 1 for i in range(4)]
-        state[6:] = 2 * (index - 4 * behind), has, first
+        state[6:] = 2 * (index - 4 * drawn), has, first
     return state

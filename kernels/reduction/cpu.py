@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tinygan.kernels.memory import parts
-from tinygan.kernels.parallel import parallel
+from ..cpu.parallel import parallel
+from ..integers import ceil_div
 
 ELEMENTS_PER_TASK = 65536
 WIDE = 16  # columns from which on a row fills vectors; else as many rows lie side by side
@@ -30,7 +30,7 @@ def column_sums_threads(x):
 def _sums(x):
     m, c = x.shape
     step = max(1, ELEMENTS_PER_TASK // max(1, c))
-    sums = np.empty((parts(m, step), c))
+    sums = np.empty((ceil_div(m, step), c))
     _add_rows(len(sums), x, step, sums)
     return sums.sum(0)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from tinygan.kernels.cuda import Source, contiguous, empty, name_of
-from tinygan.kernels.memory import parts
+from ..copies import contiguous
+from ..cuda.source import Source, empty, name_of
+from ..integers import ceil_div
 
 NAIVE = Source("reduction/1_naive.cu", ["column_sums<float>", "column_sums<double>"])
 PARTS = Source(
@@ -18,8 +19,8 @@ MOST_PARTS = 256
 
 def cut(m, rows=ROWS, most=MOST_PARTS):
     """How many parts m rows are cut into, and the rows of each."""
-    each = max(rows, parts(m, most))
-    return parts(m, each), each
+    each = max(rows, ceil_div(m, most))
+    return ceil_div(m, each), each
 
 
 def column_sums_naive(x):
@@ -28,7 +29,7 @@ def column_sums_naive(x):
     y = empty(c, x.dtype)
     if c:
         args = (x, y, np.int64(m), np.int32(c))
-        NAIVE.launch(f"column_sums<{name_of(x.dtype)}>", (parts(c, 128),), (128,), args)
+        NAIVE.launch(f"column_sums<{name_of(x.dtype)}>", (ceil_div(c, 128),), (128,), args)
     return y
 
 
@@ -44,9 +45,9 @@ def column_sums_parts(x):
     if count:
         args = (x, partial, np.int64(m), np.int32(c), np.int64(rows))
         kernel = f"column_sums<{name}, {name_of(partial.dtype)}>"
-        PARTS.launch(kernel, (parts(c, 32), count), (32, 8), args)
+        PARTS.launch(kernel, (ceil_div(c, 32), count), (32, 8), args)
     if one:
         return y
     sizes = np.int32(count), np.int32(c)
-    PARTS.launch(f"sum_parts<{name}>", (parts(c, 128),), (128,), (partial, y, *sizes))
+    PARTS.launch(f"sum_parts<{name}>", (ceil_div(c, 128),), (128,), (partial, y, *sizes))
     return y

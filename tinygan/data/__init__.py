@@ -13,21 +13,8 @@ from .stacked import stacked_digits
 from .synthetic import synthetic_digits
 
 __all__ = [
-    "BatchSampler",
-    "DataFormatError",
-    "DataUnavailableError",
-    "Dataset",
-    "GaussianMixture",
-    "cache_dir",
-    "deligan_bimodal",
-    "deligan_unimodal",
-    "fashion_mnist",
-    "image_folder",
-    "load_dataset",
-    "mnist",
-    "read_idx",
-    "ring",
-    "square_grid",
-    "stacked_digits",
+    "BatchSampler", "DataFormatError", "DataUnavailableError", "Dataset", "GaussianMixture",
+    "cache_dir", "deligan_bimodal", "deligan_unimodal", "fashion_mnist", "image_folder",
+    "load_dataset", "mnist", "read_idx", "ring", "square_grid", "stacked_digits",
     "synthetic_digits",
-]
+]  # fmt: skip

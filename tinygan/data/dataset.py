@@ -1,4 +1,4 @@
-"""What every source of images returns, and the two ways in which a source can fail."""
+"""The data set that every source of images returns, and the two ways in which a source can fail."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from .dataset import DataFormatError, Dataset, DataUnavailableError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 MODES = {1: "L", 3: "RGB"}
-"""Pillow's name for pictures of so many channels."""
+"""Pillow's name for pictures of this many channels."""
 
 
 def image_folder(path: str | Path, size: int, channels: int = 3) -> Dataset:

@@ -26,11 +26,9 @@ class GaussianMixture:
     """
 
     def __init__(
-        self,
-        means: Sequence[Sequence[float]] | np.ndarray,
-        std: float,
+        self, means: Sequence[Sequence[float]] | np.ndarray, std: float,
         weights: Sequence[float] | np.ndarray | None = None,
-    ):
+    ):  # fmt: skip
         self.means = np.array(means, np.float64)
         if self.means.ndim != 2 or self.means.size == 0 or not np.isfinite(self.means).all():
             raise ValueError(

@@ -38,17 +38,9 @@ class Concepts(NamedTuple):
 
 
 def draw_concepts(
-    generator: nn.Module,
-    latent,
-    score: Measure,
-    low: float,
-    high: float,
-    group: Measure | None = None,
-    *,
-    per_concept: int = 3,
-    trials: int = 500,
-    seed: int = 0,
-) -> Concepts:
+    generator: nn.Module, latent, score: Measure, low: float, high: float,
+    group: Measure | None = None, *, per_concept: int = 3, trials: int = 500, seed: int = 0,
+) -> Concepts:  # fmt: skip
     """Concepts that differ in an attribute: a has it, b and c do not; a and b are of one group
     (say, the same digit), c of another.
 
@@ -96,13 +88,9 @@ def draw_concepts(
 
 
 def transfer_rates(
-    generator: nn.Module,
-    concepts: Concepts,
-    score: Measure,
-    high: float,
-    group: Measure | None = None,
-    seed: int = 0,
-) -> dict[str, Rate]:
+    generator: nn.Module, concepts: Concepts, score: Measure, high: float,
+    group: Measure | None = None, seed: int = 0,
+) -> dict[str, Rate]:  # fmt: skip
     """How often a - b + c shows the attribute that a shows and b and c do not.
 
     Returns:

@@ -154,14 +154,9 @@ def without_maps(
 
 
 def drop_rates(
-    generator: nn.Module,
-    latent,
-    dropped,
-    measure: Callable[[np.ndarray], np.ndarray],
-    layer: int = SECOND_HIGHEST,
-    draws: int = 10,
-    seed: int = 0,
-) -> dict[str, Rate]:
+    generator: nn.Module, latent, dropped, measure: Callable[[np.ndarray], np.ndarray],
+    layer: int = SECOND_HIGHEST, draws: int = 10, seed: int = 0,
+) -> dict[str, Rate]:  # fmt: skip
     """What dropping the maps does to a measurement, and what dropping others does.
 
     Args:

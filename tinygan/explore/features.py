@@ -170,7 +170,7 @@ def accuracy_by_labels(
     features, labels, test_features, test_labels, counts: Sequence[int] = (100, 1000),
     draws: int = 5, seed: int = 0,
 ) -> dict[int, np.ndarray]:  # fmt: skip
-    """`svm_accuracy` with only so many labels: {count: accuracies (draws,)}.
+    """`svm_accuracy` with few labels: {count: accuracies (draws,)}.
 
     Draw i depends on `labels` and `seed` alone, so that different features of the same images can
     be compared draw by draw. C is chosen on the first draw.

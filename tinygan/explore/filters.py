@@ -1,4 +1,4 @@
-"""What the discriminator's filters look for: guided backpropagation.
+"""The patterns that the discriminator's filters detect: guided backpropagation.
 
 Springenberg 2014, arXiv:1412.6806, section 3.4; used on DCGAN's D by Radford 2015,
 arXiv:1511.06434, section 6.2. Take the place where a filter responds most, and ask which pixels
@@ -70,8 +70,11 @@ def guided_forward(net: nn.Module, x: Tensor, layer: int) -> Tensor:
     The values are the net's own; ReLU and LeakyReLU are replaced by `GuidedActivation`.
     """
     for part in layers_of(net)[: block_at(net, layer).end]:
-        slope = getattr(part, "activation_slope", None)
-        x = part(x) if slope is None else GuidedActivation(slope)(x)
+        if isinstance(part, (nn.ReLU, nn.LeakyReLU)):
+            slope = part.negative_slope if isinstance(part, nn.LeakyReLU) else 0.0
+            x = GuidedActivation(slope)(x)
+        else:
+            x = part(x)
     return x
 
 

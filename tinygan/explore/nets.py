@@ -47,7 +47,7 @@ class Block(NamedTuple):
 
 @contextlib.contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Inside the block `net` is in evaluation mode and its weights require no gradient; behind it
+    """Inside the block `net` is in evaluation mode and its weights require no gradient; after it
     every part is as it was."""
     modes = [(module, module.training) for module in net.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
@@ -207,6 +207,6 @@ def block_at(net: nn.Module, layer: int) -> Block:
 
 
 def cut(net: nn.Module, layer: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """`net` in two, behind the block of convolution `layer`; the parts share its weights."""
+    """`net` in two, after the block of convolution `layer`; the parts share its weights."""
     layers, end = layers_of(net), block_at(net, layer).end
     return nn.Sequential(*layers[:end]), nn.Sequential(*layers[end:])

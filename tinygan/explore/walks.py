@@ -1,4 +1,4 @@
-"""Walks through the latent space: what lies between two images.
+"""Walks through the latent space: the images between two others.
 
 A generator that has memorised pictures jumps from one to the next; one that has learned what they
 are made of changes them little by little (Radford 2015, arXiv:1511.06434, section 6.1).

@@ -1,4 +1,4 @@
-"""What the scores accept: sets of points, images, predictions; refused with the argument's name."""
+"""Checks the inputs of scores (points, images, predictions); errors name the argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of what a classifier says about images: which classes occur, how surely, how varied."""
+"""Scores from a classifier's output on images: which classes occur, how surely, how varied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small convolutional classifier, trained on the data's own labels: the eyes of the scores."""
+"""A small convolutional classifier of the data's own labels: scores compare what it sees."""
 
 from __future__ import annotations
 
@@ -90,13 +90,9 @@ class Classifier(FeatureNet):
 
 
 def train_classifier(
-    data: Dataset,
-    epochs: int | None = None,
-    batch_size: int = 128,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Callable[[str], None] = lambda line: None,
-) -> Classifier:
+    data: Dataset, epochs: int | None = None, batch_size: int = 128, seed: int = 0,
+    device: str = "cpu", progress: Callable[[str], None] = lambda line: None,
+) -> Classifier:  # fmt: skip
     """Trains a `Classifier` with Adam, a rate that falls to zero, and images shifted by up to two
     pixels. Same seed, same classifier; the global random stream is not touched.
 

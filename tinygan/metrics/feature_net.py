@@ -1,4 +1,4 @@
-"""What scores look through: a net that turns images into features, and perhaps into classes."""
+"""The interface of a net that scores use: images to features, and perhaps to classes."""
 
 from __future__ import annotations
 

@@ -63,11 +63,9 @@ class SearchPoints:
 
 
 def nearest_neighbours(
-    queries: np.ndarray,
-    points: np.ndarray | None = None,
-    k: int = 1,
+    queries: np.ndarray, points: np.ndarray | None = None, k: int = 1,
     block_elements: int = BLOCK_ELEMENTS,
-) -> Neighbours:
+) -> Neighbours:  # fmt: skip
     """For each query the k nearest points, nearest first; of equally near ones the first come
     first.
 

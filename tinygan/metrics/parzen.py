@@ -14,11 +14,9 @@ SIGMAS = np.logspace(-1, 0, 10)
 
 
 def parzen_log_likelihood(
-    samples: np.ndarray,
-    points: np.ndarray,
-    sigmas: np.ndarray,
+    samples: np.ndarray, points: np.ndarray, sigmas: np.ndarray,
     block_elements: int = BLOCK_ELEMENTS,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """The logarithm of a density made of a Gaussian around each sample, at some points, in nats.
 
         ln p(x) = ln (1/n sum_i exp(-|x - s_i|^2 / (2 sigma^2))) - d ln(sigma sqrt(2 pi))

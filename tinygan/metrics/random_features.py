@@ -1,4 +1,4 @@
-"""Features of a net that nobody has trained: for images without labels."""
+"""Features of an untrained net: for images without labels."""
 
 from __future__ import annotations
 

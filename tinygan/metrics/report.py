@@ -42,13 +42,9 @@ class Scorer:
     """
 
     def __init__(
-        self,
-        features: FeatureNet,
-        reference: Dataset,
-        held_out: Dataset,
-        count: int = 10_000,
+        self, features: FeatureNet, reference: Dataset, held_out: Dataset, count: int = 10_000,
         scores: Sequence[str] = CHEAP,
-    ):
+    ):  # fmt: skip
         positive("Scorer", count=count)
         unknown = [name for name in scores if name not in SCORES]
         if unknown:

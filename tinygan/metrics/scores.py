@@ -135,8 +135,9 @@ def _precision_recall(samples: Samples, real: Real) -> dict[str, Any]:
 
 def _two_sample(samples: Samples, real: Real) -> dict[str, Any]:
     own, reference = _equally_many(samples, real)
-    accuracy, of_real, of_generated = two_sample_accuracy(reference, own)
-    return {"one_nn": accuracy, "one_nn_real": of_real, "one_nn_generated": of_generated}
+    accuracy, real_accuracy, generated_accuracy = two_sample_accuracy(reference, own)
+    rates = accuracy, real_accuracy, generated_accuracy
+    return dict(zip(("one_nn", "one_nn_real", "one_nn_generated"), rates, strict=True))
 
 
 def _equally_many(samples: Samples, real: Real) -> tuple[np.ndarray, np.ndarray]:

@@ -10,16 +10,6 @@ from tinygan.models.mixture import MixtureGAN
 from tinygan.models.same_dcgan import SameDCGAN
 
 __all__ = [
-    "CGAN",
-    "DCGAN",
-    "GAN",
-    "TOY_MODELS",
-    "ComponentGAN",
-    "DeLiGAN",
-    "MixtureGAN",
-    "MixtureLatent",
-    "SameDCGAN",
-    "TurnTaking",
-    "mnist_500_model",
-    "toy_model",
-]
+    "CGAN", "DCGAN", "GAN", "TOY_MODELS", "ComponentGAN", "DeLiGAN", "MixtureGAN", "MixtureLatent",
+    "SameDCGAN", "TurnTaking", "mnist_500_model", "toy_model",
+]  # fmt: skip

@@ -58,14 +58,9 @@ class CGAN:
     """
 
     def __init__(
-        self,
-        classes: int = 10,
-        label: str = "hidden",
-        variant: str = "paper",
-        image_size: int = 28,
-        channels: int = 1,
-        latent_size: int = 100,
-    ):
+        self, classes: int = 10, label: str = "hidden", variant: str = "paper",
+        image_size: int = 28, channels: int = 1, latent_size: int = 100,
+    ):  # fmt: skip
         check_positive(
             "CGAN", classes=classes, image_size=image_size, channels=channels,
             latent_size=latent_size,

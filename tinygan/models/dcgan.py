@@ -109,24 +109,16 @@ class DCGAN:
         batch_norm_d: whether D has batch norm; its convolutions have biases where it has not.
         spectral_norm_d: whether each weight of D is divided by its largest singular value.
         pack: images that D judges together (PacGAN); train with `Settings(pack=...)`.
-        categories: z begins with a one-hot vector of so many numbers, drawn at random. Kinds of
+        categories: z begins with a one-hot vector of this many numbers, drawn at random. Kinds of
             images lie apart, and a continuous z must also map to what is between them; with
             categories G can jump. (InfoGAN: Chen 2016, arXiv:1606.03657, without its objective.)
     """
 
     def __init__(
-        self,
-        image_size: int = 28,
-        channels: int = 1,
-        width: int = 64,
-        latent_size: int = 100,
-        kernel_size: int = 4,
-        classes: int | None = None,
-        batch_norm_d: bool = True,
-        spectral_norm_d: bool = False,
-        pack: int = 1,
-        categories: int = 0,
-    ):
+        self, image_size: int = 28, channels: int = 1, width: int = 64, latent_size: int = 100,
+        kernel_size: int = 4, classes: int | None = None, batch_norm_d: bool = True,
+        spectral_norm_d: bool = False, pack: int = 1, categories: int = 0,
+    ):  # fmt: skip
         self.options = {name: value for name, value in locals().items() if name != "self"}
         check_positive(
             "DCGAN", channels=channels, width=width, latent_size=latent_size,

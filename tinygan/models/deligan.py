@@ -106,13 +106,9 @@ class DeLiGAN(ComponentGAN):
     """
 
     def __init__(
-        self,
-        net: nn.Module,
-        discriminator: nn.Module,
-        components: int,
-        latent_size: int,
+        self, net: nn.Module, discriminator: nn.Module, components: int, latent_size: int,
         sigma: float = 0.2,
-    ):
+    ):  # fmt: skip
         self.mixture = MixtureLatent(components, latent_size, sigma)
         super().__init__(nn.Sequential(self.mixture, net), discriminator, components, latent_size)
 

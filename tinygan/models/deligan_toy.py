@@ -108,8 +108,8 @@ def toy_model(
 class TurnTaking:
     """Decides which of the two nets trains: G while its loss is above a threshold, else D.
 
-    The threshold itself follows who trains more. `count` is the number of G's steps less that of
-    D's since the threshold last moved:
+    The threshold itself follows the net that trains more. `count` is the number of G's steps less
+    that of D's since the threshold last moved:
 
     - above 10, G is losing: the threshold rises by 0.01, to 1 at most, so that D trains more;
     - below -150, D trains too much: it falls by 0.001, down to a floor of 0.73;

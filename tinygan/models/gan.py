@@ -1,6 +1,6 @@
 """GAN: the first generative adversarial nets, fully connected.
 
-Goodfellow et al. 2014, "Generative adversarial networks", arXiv:1406.2661. Two nets play (eq. 1)
+Goodfellow et al. 2014, "Generative adversarial networks", arXiv:1406.2661. Its objective (eq. 1) is
 
     min over G, max over D of   E log D(x) + E log(1 - D(G(z)))
 
@@ -16,7 +16,7 @@ adversarial, mnist.yaml):
   rising to 0.7 over 250 epochs.
 
 Its pixels are in [0, 1]; the first and last layer translate, as tinygan's images are in [-1, 1].
-The variant "modern" keeps the game and replaces the layers by those that DCGAN made common.
+The variant "modern" keeps the two losses and replaces the layers by those that DCGAN made common.
 """
 
 from __future__ import annotations
@@ -70,12 +70,9 @@ class GAN:
     classes: int | None = None
 
     def __init__(
-        self,
-        image_size: int = 28,
-        channels: int = 1,
-        latent_size: int = 100,
+        self, image_size: int = 28, channels: int = 1, latent_size: int = 100,
         variant: str = "paper",
-    ):
+    ):  # fmt: skip
         check_positive("GAN", image_size=image_size, channels=channels, latent_size=latent_size)
         check_choice("GAN", "variant", variant, VARIANTS)
         self.latent_size = latent_size

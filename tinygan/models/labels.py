@@ -1,4 +1,4 @@
-"""How class labels enter a net: as one-hot vectors, concatenated to what the net takes."""
+"""How class labels enter a net: as one-hot vectors, concatenated to the net's input."""
 
 from __future__ import annotations
 

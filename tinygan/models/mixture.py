@@ -13,7 +13,7 @@ authors' code (github.com/fjxmlzn/PacGAN, synthetic_data_experiments):
 
 The variant "best" is ours: two nets of 3 hidden layers of 128 ReLU units without batch norm, with
 PyTorch's initial weights, and 8 normal numbers for z. They have a thirteenth of the parameters, and
-D bears a penalty on its slope: docs/mode-collapse.md says why.
+D bears a penalty on its gradient: docs/mode-collapse.md says why.
 """
 
 from __future__ import annotations

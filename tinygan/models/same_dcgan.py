@@ -53,12 +53,9 @@ class SameDCGAN:
     classes: int | None = None
 
     def __init__(
-        self,
-        batch_norm: bool = False,
-        activation: str = "relu",
-        init: str = "tutorial",
+        self, batch_norm: bool = False, activation: str = "relu", init: str = "tutorial",
         latent_size: int = 100,
-    ):
+    ):  # fmt: skip
         check_positive("SameDCGAN", latent_size=latent_size)
         check_choice("SameDCGAN", "activation", activation, ("relu", "leaky_relu"))
         check_choice("SameDCGAN", "init", init, INITIALISATIONS)

@@ -19,7 +19,8 @@ from tinygan.nn.layers import (
     Tanh,
     Unflatten,
 )
-from tinygan.nn.module import Buffer, Module, Parameter, Sequential
+from tinygan.nn.module import Buffer, Module, Parameter
+from tinygan.nn.sequential import Sequential
 from tinygan.nn.stabilisers import (
     MinibatchDiscrimination,
     Rescale,
@@ -28,29 +29,8 @@ from tinygan.nn.stabilisers import (
 )
 
 __all__ = [
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Buffer",
-    "Conv2d",
-    "ConvTranspose2d",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "LeakyReLU",
-    "Linear",
-    "MaxPool2d",
-    "Maxout",
-    "MinibatchDiscrimination",
-    "Module",
-    "Parameter",
-    "ReLU",
-    "Rescale",
-    "Sequential",
-    "Sigmoid",
-    "Softplus",
-    "SpectralNorm",
-    "Tanh",
-    "Unflatten",
-    "init",
-    "spectral_norm",
-]
+    "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv2d", "ConvTranspose2d", "Dropout", "Embedding",
+    "Flatten", "LeakyReLU", "Linear", "MaxPool2d", "Maxout", "MinibatchDiscrimination", "Module",
+    "Parameter", "ReLU", "Rescale", "Sequential", "Sigmoid", "Softplus", "SpectralNorm", "Tanh",
+    "Unflatten", "init", "spectral_norm",
+]  # fmt: skip

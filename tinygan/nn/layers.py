@@ -7,7 +7,7 @@ import numpy as np
 import tinygan.functional as F
 from tinygan.nn import init
 from tinygan.nn.module import Buffer, Module, Parameter
-from tinygan.ops.conv import Padding, Pair, Then, call, linear_of_images, pair
+from tinygan.ops.conv import Padding, Pair, pair
 from tinygan.tensor import Tensor
 
 
@@ -39,17 +39,12 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
-    def of_images(self, x: Tensor) -> Tensor:
-        """What this layer makes of x.flatten(1)."""
-        output = linear_of_images(x, self.weight, self.bias)
-        return self(x.flatten(1)) if output is None else output
-
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
 
 
 class _Convolution(Module):
-    """What both convolutions share."""
+    """Shared by both convolutions."""
 
     def __init__(self, in_channels, out_channels, kernel_size, stride, padding):
         _positive(type(self).__name__, in_channels=in_channels, out_channels=out_channels)
@@ -70,18 +65,10 @@ class Conv2d(_Convolution):
     the bias.
     """
 
-    takes_activation_slope = True
-    takes_then = True
-
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Pair,
-        stride: int | Pair = 1,
-        padding: Padding = 0,
-        bias: bool = True,
-    ):
+        self, in_channels: int, out_channels: int, kernel_size: int | Pair,
+        stride: int | Pair = 1, padding: Padding = 0, bias: bool = True,
+    ):  # fmt: skip
         super().__init__(in_channels, out_channels, kernel_size, stride, padding)
         fan_in = in_channels * self.kernel_size[0] * self.kernel_size[1]
         # In memory as (r, s, c, k): the order in which the kernels want it (kernels/conv2d).
@@ -89,11 +76,8 @@ class Conv2d(_Convolution):
         self.weight = init.fan_in_uniform_(weight, fan_in)
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
-    def forward(self, x: Tensor, activation_slope: float = 1.0, then: Then = call) -> Tensor:
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding,
-            activation_slope=activation_slope, then=then,
-        )  # fmt: skip
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 class ConvTranspose2d(_Convolution):
@@ -104,19 +88,11 @@ class ConvTranspose2d(_Convolution):
     times kernel), as is the bias: PyTorch's rule. Give either output_padding or output_size.
     """
 
-    takes_then = True
-
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Pair,
-        stride: int | Pair = 1,
-        padding: Padding = 0,
-        output_padding: int | Pair = 0,
-        bias: bool = True,
-        output_size: Pair | None = None,
-    ):
+        self, in_channels: int, out_channels: int, kernel_size: int | Pair,
+        stride: int | Pair = 1, padding: Padding = 0, output_padding: int | Pair = 0,
+        bias: bool = True, output_size: Pair | None = None,
+    ):  # fmt: skip
         super().__init__(in_channels, out_channels, kernel_size, stride, padding)
         self.output_padding, self.output_size = output_padding, output_size
         fan_in = out_channels * self.kernel_size[0] * self.kernel_size[1]
@@ -124,15 +100,14 @@ class ConvTranspose2d(_Convolution):
         self.weight = init.fan_in_uniform_(weight, fan_in)
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
-    def forward(self, x: Tensor, then: Then = call) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return F.conv_transpose2d(
             x, self.weight, self.bias, self.stride, self.padding, self.output_padding,
-            output_size=self.output_size, then=then,
+            output_size=self.output_size,
         )  # fmt: skip
 
 
 class _BatchNorm(Module):
-    takes_activation_slope = True
     dimensions: tuple[int, ...] = ()
 
     def __init__(
@@ -145,15 +120,19 @@ class _BatchNorm(Module):
         self.running_mean = Buffer(np.zeros(num_features, np.float32))
         self.running_var = Buffer(np.ones(num_features, np.float32))
 
-    def forward(self, x: Tensor, activation_slope: float = 1.0) -> Tensor:
+    def check(self, x: Tensor) -> None:
+        """Raises a ValueError unless `x` has the dimensions and channels of this layer."""
         if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
             raise ValueError(
                 f"{type(self).__name__}: expected {' or '.join(map(str, self.dimensions))} "
                 f"dimensions with {self.num_features} channels, got shape {x.shape}"
             )
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check(x)
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, self.training,
-            self.momentum, self.eps, activation_slope,
+            self.momentum, self.eps,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
@@ -171,18 +150,9 @@ class BatchNorm2d(_BatchNorm):
 
     dimensions = (4,)
 
-    def of_convolution(self, activation_slope: float) -> Then:
-        """What normalises the result of a convolution in the op that computes it, in training."""
-        return lambda convolution, inputs: F.batch_norm_of(
-            convolution, inputs, self.running_mean, self.running_var, self.weight, self.bias,
-            self.momentum, self.eps, activation_slope,
-        )  # fmt: skip
-
 
 class ReLU(Module):
     """max(x, 0)"""
-
-    activation_slope = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
@@ -195,10 +165,6 @@ class LeakyReLU(Module):
         if negative_slope < 0:
             raise ValueError(f"LeakyReLU: negative_slope must be >= 0, got {negative_slope}")
         self.negative_slope = negative_slope
-
-    @property
-    def activation_slope(self) -> float:
-        return self.negative_slope
 
     def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.negative_slope)
@@ -230,8 +196,6 @@ class Softplus(Module):
 
 class Flatten(Module):
     """(n, ...) -> (n, product of the rest)"""
-
-    flattens = True
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flatten(1)

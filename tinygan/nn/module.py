@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -159,62 +159,3 @@ class Module:
             first, *rest = repr(part).split("\n")
             lines += [f"  ({name}): {first}", *(f"  {line}" for line in rest)]
         return "\n".join([*lines, ")"])
-
-
-class Sequential(Module):
-    """Modules one after the other: the output of each is the input of the next.
-
-    A batch norm or Conv2d followed by a ReLU or LeakyReLU is computed as one op, which passes over
-    the data once less; so are a convolution followed by a batch norm that is in training, and
-    Flatten followed by a Linear layer.
-    """
-
-    def __init__(self, *layers: Module):
-        for index, layer in enumerate(layers):
-            if not isinstance(layer, Module):
-                raise TypeError(
-                    f"Sequential: part {index} is a {type(layer).__name__}, not a Module"
-                )
-            setattr(self, str(index), layer)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index):
-        parts = list(self.children())[index]
-        return Sequential(*parts) if isinstance(index, slice) else parts
-
-    def forward(self, x):
-        layers = list(self.children())
-        while layers:
-            layer = layers.pop(0)
-            options: dict[str, Any] = {}
-            after: Any = layers[0] if layers else None
-            if (
-                getattr(layer, "takes_then", False)
-                and hasattr(after, "of_convolution")
-                and after.training
-            ):
-                layers.pop(0)
-                slope = _slope_of(layers)
-                options["then"] = after.of_convolution(1.0 if slope is None else slope)
-            elif getattr(layer, "flattens", False) and hasattr(after, "of_images"):
-                layers.pop(0)
-                layer = after.of_images
-            elif getattr(layer, "takes_activation_slope", False):
-                slope = _slope_of(layers)
-                if slope is not None:
-                    options["activation_slope"] = slope
-            x = layer(x, **options)
-        return x
-
-
-def _slope_of(layers: list[Module]) -> float | None:
-    """The slope of the activation that comes next, which is taken away; None if none does."""
-    slope = getattr(layers[0], "activation_slope", None) if layers else None
-    if slope is not None:
-        layers.pop(0)
-    return slope

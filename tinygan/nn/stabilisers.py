@@ -63,20 +63,19 @@ class SpectralNorm(Module):
         self.u, self.v = self._random_direction(rows), self._random_direction(columns)
         self._iterate(15)  # a good start, as in PyTorch
 
-    @property
-    def takes_activation_slope(self) -> bool:
-        """`Sequential` may fuse an activation where the layer can."""
-        return getattr(self.layer, "takes_activation_slope", False)
+    def forward(self, x: Tensor) -> Tensor:
+        return self.normalised()(x)
 
-    def forward(self, x: Tensor, activation_slope: float | None = None) -> Tensor:
+    def normalised(self) -> Linear | Conv2d | ConvTranspose2d:
+        """The layer with its weight divided; in training, after a step of the iteration."""
         if self.training:
             self._iterate(self.n_power_iterations)
         # sigma = u^T W v, with u and v held constant: the gradient of sigma by W is u v^T.
         outer = self._like_weight(self.u.data[:, None] * self.v.data)
         sigma = (self.layer.weight * Tensor(outer)).sum()
-        normalised = copy.copy(self.layer)  # the same layer, but for its weight
+        normalised = copy.copy(self.layer)
         normalised.weight = self.layer.weight / sigma
-        return normalised(x) if activation_slope is None else normalised(x, activation_slope)
+        return normalised
 
     def _iterate(self, count: int) -> None:
         """Algorithm 1, step 1: towards the left and right vectors of the largest value."""

@@ -12,6 +12,8 @@ from tinygan.ops.math import exp, floating
 from tinygan.ops.reduction import amax, sum
 from tinygan.tensor import Tensor
 
+__all__ = ["leaky_relu", "log_softmax", "maxout", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+
 
 class ReLU(Function):
     """max(x, 0);  g where the output is positive, 0 elsewhere"""
@@ -151,9 +153,14 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     Raises:
         ValueError: negative_slope is negative (the sign of the output would not tell the branch).
     """
+    check_negative_slope(negative_slope)
+    return LeakyReLU(negative_slope)(x) if negative_slope > 0 else ReLU()(x)
+
+
+def check_negative_slope(negative_slope: float) -> None:
+    """Raises the ValueError of `leaky_relu`."""
     if negative_slope < 0:
         raise ValueError(f"leaky_relu: negative_slope must be >= 0, got {negative_slope}")
-    return LeakyReLU(negative_slope)(x) if negative_slope > 0 else ReLU()(x)
 
 
 def tanh(x: Tensor) -> Tensor:

@@ -7,9 +7,7 @@ are NCHW by name; the kernels take and return NHWC views of the same memory.
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,13 +16,14 @@ from tinygan.device import array_module, to_device
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
-from tinygan.kernels.conv2d import is_for_dots
-from tinygan.kernels.memory import memory_order
+from tinygan.kernels.layout import memory_order
 from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import flatten, gather, reshape
 from tinygan.precision import product_precision
 from tinygan.tensor import Tensor
+
+__all__ = ["conv2d", "conv_transpose2d", "max_pool2d"]
 
 Pair = tuple[int, ...]  # of length 2
 Padding = int | Sequence[int] | str
@@ -37,13 +36,9 @@ class Conv2d(Function):
     saves_inputs = True
 
     def __init__(
-        self,
-        stride: Pair,
-        padding: Pair,
-        precision: str | None,
-        output_size: Pair,
+        self, stride: Pair, padding: Pair, precision: str | None, output_size: Pair,
         slope: float = 1.0,
-    ):
+    ):  # fmt: skip
         self.stride, self.padding, self.precision = stride, padding, precision
         self.output_size, self.slope = output_size, slope
         self.saves_output = slope != 1
@@ -109,13 +104,9 @@ class Conv2dWeightGrad(Function):
     saves_inputs = True
 
     def __init__(
-        self,
-        stride: Pair,
-        padding: Pair,
-        precision: str | None,
-        kernel_size: Pair,
+        self, stride: Pair, padding: Pair, precision: str | None, kernel_size: Pair,
         order: Sequence[int],
-    ):
+    ):  # fmt: skip
         self.stride, self.padding, self.precision = stride, padding, precision
         # The memory order of the weight itself, so that an optimizer finds the two side by side.
         self.kernel_size, self.order = kernel_size, order
@@ -137,21 +128,13 @@ class Conv2dWeightGrad(Function):
 
 
 def _gradient(x: Tensor, convolution: Function, inputs: tuple[Tensor, ...]) -> Tensor:
-    """The gradient of x, which a convolution computes: together with what comes behind it, if the
-    op that computed x knows how."""
-    both = getattr(x.grad_fn, "gradient_by", None)
-    return convolution(*inputs) if both is None else both(convolution, inputs)
+    """The gradient of x, which a convolution computes. On a GPU, where a batch norm computed x, it
+    can sum up what the batch norm's own gradients need (`Normalisation.gradient_from`)."""
+    fused = getattr(x.grad_fn, "gradient_from", None)
+    return convolution(*inputs) if fused is None else fused(convolution, inputs)
 
 
 # What users call
-
-Then = Callable[[Any, tuple[Tensor, ...]], Tensor]
-
-
-def call(node: Function, inputs: tuple[Tensor, ...]) -> Tensor:
-    """The op's result, and nothing else."""
-    return node(*inputs)
-
 
 def pair(name: str, argument: str, value, minimum: int) -> Pair:
     """An integer or a pair of them as a pair; `name` and `argument` are for the error."""
@@ -217,16 +200,9 @@ def _reject_unsupported(name: str, dilation, groups) -> None:
 
 
 def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Pair = 1,
-    padding: Padding = 0,
-    dilation: int = 1,
-    groups: int = 1,
-    activation_slope: float = 1.0,
-    then: Then = call,
-) -> Tensor:
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int | Pair = 1,
+    padding: Padding = 0, dilation: int = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
     """y[n, k, p, q] = bias[k] + sum over c, r, s of
     input[n, c, stride p + r - top, stride q + s - left] weight[k, c, r, s]
 
@@ -239,20 +215,23 @@ def conv2d(
             (top, bottom, left, right), or "same": ceil(size / stride) outputs, the odd pixel at
             the bottom and on the right, as in TensorFlow.
         dilation, groups: only 1.
-        activation_slope: values y <= 0 become activation_slope y: 1 for no activation, 0 for ReLU,
-            0.2 for a LeakyReLU, in the same pass. `tinygan.nn.Sequential` makes use of it, and of
-        then: what makes the result of the op and its inputs, as `batch_norm_of` does.
 
     Returns:
         (n, k, p, q) with p = (h + top + bottom - r) // stride + 1, and q likewise.
 
     Raises:
-        ValueError: a shape or option does not fit; the kernel is larger than the padded input;
-            activation_slope is negative.
+        ValueError: a shape or option does not fit; the kernel is larger than the padded input.
     """
     _reject_unsupported("conv2d", dilation, groups)
-    if activation_slope < 0:
-        raise ValueError(f"conv2d: activation_slope must be >= 0, got {activation_slope}")
+    op, inputs = conv2d_op(input, weight, bias, stride, padding)
+    return op(*inputs)
+
+
+def conv2d_op(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: int | Pair, padding: Padding,
+    negative_slope: float = 1.0,
+) -> tuple[Conv2d, tuple[Tensor, ...]]:  # fmt: skip
+    """The op of `conv2d` and its inputs, all checked; nothing is computed."""
     _check_images("conv2d", input, weight, bias, in_dim=1)
     stride = pair("conv2d", "stride", stride, 1)
     size, kernel = input.shape[2:], weight.shape[2:]
@@ -266,22 +245,14 @@ def conv2d(
     output_size = tuple((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     inputs = (input, weight) if bias is None else (input, weight, bias)
     precision = product_precision(input.device)
-    node = Conv2d(stride, (top, left), precision, output_size, activation_slope)
-    return then(node, inputs)
+    return Conv2d(stride, (top, left), precision, output_size, negative_slope), inputs
 
 
 def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Pair = 1,
-    padding: Padding = 0,
-    output_padding: int | Pair = 0,
-    groups: int = 1,
-    dilation: int = 1,
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int | Pair = 1,
+    padding: Padding = 0, output_padding: int | Pair = 0, groups: int = 1, dilation: int = 1,
     output_size: Pair | None = None,
-    then: Then = call,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """The gradient of conv2d by its input: x[n, c, h, w] = bias[c] + sum over k, p, q of
     input[n, k, p, q] weight[k, c, h + top - stride p, w + left - stride q]
 
@@ -297,7 +268,6 @@ def conv_transpose2d(
         groups, dilation: only 1.
         output_size: (h, w), instead of output_padding: one of the sizes that conv2d would map to
             (p, q).
-        then: as in conv2d.
 
     Returns:
         (n, c, h, w) with h = (p - 1) stride - top - bottom + r + output_padding, w likewise.
@@ -305,8 +275,19 @@ def conv_transpose2d(
     Raises:
         ValueError: a shape or option does not fit; the output would be empty.
     """
+    _reject_unsupported("conv_transpose2d", dilation, groups)
+    op, inputs = conv_transpose2d_op(
+        input, weight, bias, stride, padding, output_padding, output_size
+    )
+    return op(*inputs)
+
+
+def conv_transpose2d_op(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: int | Pair, padding: Padding,
+    output_padding: int | Pair, output_size: Pair | None,
+) -> tuple[ConvTranspose2d, tuple[Tensor, ...]]:  # fmt: skip
+    """The op of `conv_transpose2d` and its inputs, all checked; nothing is computed."""
     name = "conv_transpose2d"
-    _reject_unsupported(name, dilation, groups)
     _check_images(name, input, weight, bias, in_dim=0)
     stride = pair(name, "stride", stride, 1)
     extra = pair(name, "output_padding", output_padding, 0)
@@ -343,21 +324,8 @@ def conv_transpose2d(
         )
     inputs = (input, weight) if bias is None else (input, weight, bias)
     padding = around[0], around[2]
-    node = ConvTranspose2d(stride, padding, product_precision(input.device), output_size)
-    return then(node, inputs)
-
-
-def linear_of_images(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
-    """`linear(input.flatten(1), weight, bias)` of images (n, c, h, w), as a convolution with a
-    kernel of their size: it reads them in the order in which they lie in memory. None where no
-    kernel is made for that: few outputs, on a GPU."""
-    outputs, terms = weight.shape
-    if input.ndim != 4 or terms != math.prod(input.shape[1:]):
-        return None
-    taps = reshape(weight, (outputs, *input.shape[1:]))
-    if not is_for_dots(input.data, taps.data):
-        return None
-    return reshape(conv2d(input, taps, bias), (-1, outputs))
+    precision = product_precision(input.device)
+    return ConvTranspose2d(stride, padding, precision, output_size), inputs
 
 
 @functools.cache  # without a bound: a captured step goes on using the arrays

@@ -1,4 +1,4 @@
-"""Losses: of classification and regression, and of the two players of a GAN."""
+"""Losses: of classification and regression, and of the two nets of a GAN."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from tinygan.ops.math import clip, log
 from tinygan.ops.reduction import mean, sum
 from tinygan.ops.shape import check_range, gather
 from tinygan.tensor import Tensor
+
+__all__ = [
+    "GAN_LOSSES", "GANLoss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "cross_entropy", "gan_loss", "mse_loss",
+]  # fmt: skip
 
 
 def _reduce(name: str, values: Tensor, reduction: str) -> Tensor:
@@ -116,7 +121,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean")
     return _reduce("binary_cross_entropy", BinaryCrossEntropy()(input, target), reduction)
 
 
-# The losses of the two players. D(x) is the discriminator's output without an activation (logits).
+# The losses of the two nets. D(x) is the discriminator's output without an activation (logits).
 
 
 class MeanCrossEntropy(Function):
@@ -148,7 +153,7 @@ def _cross_entropy_to(logits: Tensor, target: float) -> Tensor:
 
 
 class GANLoss(NamedTuple):
-    """Both players' losses: ``discriminator(real, fake)`` and ``generator(fake)``, from D's
+    """Both nets' losses: ``discriminator(real, fake)`` and ``generator(fake)``, from D's
     outputs without an activation, any shape; scalars out."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
@@ -191,7 +196,7 @@ GAN_LOSSES = {
 
 
 def gan_loss(name: str, real_label: float = 1.0) -> GANLoss:
-    """The losses of both players by name, see `GAN_LOSSES`.
+    """The losses of both nets by name, see `GAN_LOSSES`.
 
     Args:
         real_label: below 1, D's target for real images: one-sided label smoothing (Salimans 2016,

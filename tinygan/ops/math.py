@@ -289,7 +289,7 @@ def pow(x, exponent) -> Tensor:
     if isinstance(exponent, Tensor):
         return exp(exponent * log(as_tensor(x, exponent)))
     x, exponent = as_tensor(x), _number(exponent)
-    # An integer has no integer power with a negative or a broken exponent.
+    # An integer has no integer power with a negative or a fractional exponent.
     whole = isinstance(exponent, int) and exponent >= 0
     return Pow(exponent)(x if whole else floating(x))
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module
+from tinygan.kernels.layout import is_transposed
 from tinygan.kernels.matmul import matmul as matmul_kernel
-from tinygan.kernels.memory import transposed
 from tinygan.ops.math import as_tensor, promoted
 from tinygan.ops.shape import reshape, sum_to, transpose, unsqueeze
 from tinygan.precision import product_precision
@@ -35,7 +35,7 @@ class MatMul(Function):
         grad_a = grad_b = None
         if need_a:
             grad_a = sum_to(again()(grad_output, transpose(b, -2, -1)), a.shape)
-        if need_b and a.ndim == b.ndim == 2 and transposed(b.data):
+        if need_b and a.ndim == b.ndim == 2 and is_transposed(b.data):
             # The weight of a Linear layer: its gradient lies in memory as it does.
             grad_b = transpose(again()(transpose(grad_output, 0, 1), a), 0, 1)
         elif need_b:
@@ -70,3 +70,23 @@ def matmul(a, b) -> Tensor:
             f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
         ) from None
     return MatMul(product_precision(a.device))(a, b)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weight.T + bias: (..., in) , (out, in) , (out,) -> (..., out).
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    if weight.ndim != 2 or input.ndim < 1 or input.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: input of shape {input.shape} does not fit weight of shape {weight.shape}; "
+            "expected (..., in) and (out, in)"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias has shape {bias.shape}, expected ({weight.shape[0]},)")
+    rows = input if input.ndim <= 2 else input.reshape(-1, input.shape[-1])
+    output = rows @ weight.T
+    if input.ndim > 2:
+        output = output.reshape(*input.shape[:-1], weight.shape[0])
+    return output if bias is None else output + bias

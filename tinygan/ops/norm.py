@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import math
-from copy import copy
 
-from tinygan.autograd import Array, Function, grad, is_grad_enabled
+import tinygan.kernels.conv_batch_norm as ladders
+from tinygan.autograd import Array, Function, is_grad_enabled
 from tinygan.device import array_module
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
-from tinygan.kernels.conv_batch_norm import (
-    conv2d_batch_norm,
-    conv2d_batch_norm_backward,
-    conv_transpose2d_batch_norm,
-    conv_transpose2d_batch_norm_backward,
-    is_one,
-)
-from tinygan.kernels.layout import contiguous
+from tinygan.kernels.copies import contiguous
+from tinygan.kernels.ladder import Ladder
 from tinygan.ops.activation import LeakyReLUBackward, leaky_relu
 from tinygan.ops.conv import Conv2d, ConvTranspose2d
 from tinygan.ops.reduction import mean, sum
 from tinygan.tensor import Tensor
+
+__all__ = ["batch_norm"]
 
 Convolution = Conv2d | ConvTranspose2d
 Running = tuple[Array, Array, float]
 """Running mean and variance, and how far they move towards those of a batch."""
 
 
-class _Normalisation(Function):
+class Normalisation(Function):
     """What a batch norm and a convolution with one have in common, where no graph is recorded.
 
     After the forward pass, ``h`` (n, c, ...) is what was normalised, with these statistics. The
@@ -44,21 +40,21 @@ class _Normalisation(Function):
     var: Array
     known: tuple[Tensor, tuple[Array, ...]] | None = None
 
-    def gradient_by(self, convolution: Convolution, inputs: tuple[Tensor, ...]) -> Tensor:
+    def gradient_from(self, convolution: Convolution, inputs: tuple[Tensor, ...]) -> Tensor:
         """The gradient of the output, as a convolution of `inputs` computes it."""
         kernel = _backward_kernel(convolution)
         y, weight = (x.data for x in inputs)
-        one = is_one(kernel, y, weight, convolution.precision)
-        if is_grad_enabled() or self.released or self.h.ndim != 4 or not one:
+        fuses = has_fused_rung(kernel, y, weight, convolution.precision)
+        if is_grad_enabled() or self.released or self.h.ndim != 4 or not fuses:
             return convolution(*inputs)
-        grad, grad_h, *of_affine = kernel(
+        grad, grad_h, *grad_affine = kernel(
             y.transpose(0, 2, 3, 1), weight, self.h.transpose(0, 2, 3, 1),
             *self.affine, self.mean, self.var, self.eps, self.slope,
             stride=convolution.stride, padding=convolution.padding,
             output_size=convolution.output_size, precision=convolution.precision,
         )  # fmt: skip
         result = Tensor(grad.transpose(0, 3, 1, 2))
-        self.known = result, (grad_h.transpose(0, 3, 1, 2), *of_affine)
+        self.known = result, (grad_h.transpose(0, 3, 1, 2), *grad_affine)
         return result
 
     def gradients_of_norm(self, grad_output):
@@ -66,14 +62,14 @@ class _Normalisation(Function):
         known, self.known = self.known, None
         if known is not None and known[0] is grad_output:
             return known[1]
-        grad_h, *of_affine = backward_kernel(
+        grad_h, *grad_affine = backward_kernel(
             _matrix(self.h), _matrix(grad_output.data), *self.affine, self.mean, self.var,
             self.eps, self.slope,
         )  # fmt: skip
-        return _image(grad_h, self.h.shape), *of_affine
+        return _image(grad_h, self.h.shape), *grad_affine
 
 
-class BatchNorm(_Normalisation):
+class BatchNorm(Normalisation):
     """u = weight z + bias with z = (x - mean) / sqrt(var + eps), over all dimensions but the
     second; then u where u > 0, slope u elsewhere: with slope 1 no activation, with 0 ReLU.
 
@@ -101,44 +97,6 @@ class BatchNorm(_Normalisation):
                 grad_output = LeakyReLUBackward(self.output.data, self.slope)(grad_output)
             return _differentiable_gradients(x, weight, grad_output, self.eps)
         return tuple(map(Tensor, self.gradients_of_norm(grad_output)))
-
-
-class ConvBatchNorm(_Normalisation):
-    """batch norm (and activation) of what a convolution computes, as one op.
-
-    Args:
-        convolution: a Conv2d or ConvTranspose2d, which says how; it becomes no node of a graph.
-    """
-
-    saves_inputs = True
-
-    def __init__(
-        self, convolution: Convolution, eps: float, slope: float, running: Running | None = None
-    ):
-        self.convolution, self.eps, self.slope, self.running = convolution, eps, slope, running
-
-    def forward(self, x, weight, *rest):
-        *bias, gamma, beta = rest
-        how = self.convolution
-        h, y, self.mean, self.var, *_ = _kernel(how)(
-            x.transpose(0, 2, 3, 1), weight, bias[0] if bias else None, gamma, beta, self.eps,
-            self.slope, self.running, stride=how.stride, padding=how.padding,
-            output_size=how.output_size, precision=how.precision,
-        )  # fmt: skip
-        self.h, self.affine = h.transpose(0, 3, 1, 2), (gamma, beta)
-        return y.transpose(0, 3, 1, 2)
-
-    def backward(self, grad_output):
-        *inputs, gamma, beta = self.inputs
-        if is_grad_enabled():  # by the two ops, from the start
-            h = copy(self.convolution)(*inputs)
-            y = BatchNorm(self.eps, self.slope)(h, gamma, beta)
-            wanted = [x for x, need in zip(self.inputs, self.needs_input_grad, strict=True) if need]
-            found = iter(grad([y], wanted, [grad_output], create_graph=True))
-            return tuple(next(found) if need else None for need in self.needs_input_grad)
-        grad_h, *of_affine = map(Tensor, self.gradients_of_norm(grad_output))
-        need = self.needs_input_grad[: len(inputs)]
-        return *self.convolution.gradients(inputs, need, grad_h), *of_affine
 
 
 def _differentiable_gradients(x, weight, grad, eps):
@@ -170,20 +128,13 @@ def _image(matrix, shape):
 
 
 def batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    activation_slope: float = 1.0,
-) -> Tensor:
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+    weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
+    momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
     """Normalises each channel (dimension 1) of `input` (n, c) or (n, c, h, w).
 
-        u = weight (x - mean) / sqrt(var + eps) + bias
-        y = u where u > 0, activation_slope u elsewhere
+        y = weight (x - mean) / sqrt(var + eps) + bias
 
     In training, mean and var (biased) are those of the batch, and the running statistics move
     towards them in place: running = (1 - momentum) running + momentum batch, the variance
@@ -193,15 +144,23 @@ def batch_norm(
     Args:
         running_mean, running_var: (c,), or None for none (then `training` must be True).
         weight, bias: (c,), None for 1 and 0.
-        activation_slope: 1 for no activation, 0 for ReLU, 0.2 for a LeakyReLU: in the same passes
-            over the data as the normalisation. `tinygan.nn.Sequential` makes use of it.
 
     Raises:
-        ValueError: a shape does not fit; activation_slope is negative; no running statistics in
-            evaluation; a single value per channel in training, whose variance would be zero.
+        ValueError: a shape does not fit; no running statistics in evaluation; a single value per
+            channel in training, whose variance would be zero.
     """
+    return batch_norm_activation(
+        input, running_mean, running_var, weight, bias, training, momentum, eps, 1.0
+    )
+
+
+def batch_norm_activation(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None,
+    bias: Tensor | None, training: bool, momentum: float, eps: float, negative_slope: float,
+) -> Tensor:  # fmt: skip
+    """`leaky_relu` of `batch_norm`, in the same passes over the data; slope 1 is no activation."""
     given = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    weight, bias = _checked(input.shape, input, given, activation_slope)
+    weight, bias = checked(input.shape, input, given)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var are needed in evaluation")
@@ -209,54 +168,25 @@ def batch_norm(
         scale = weight * (running_var + eps) ** -0.5
         shift = bias - running_mean * scale
         output = input * scale.reshape(shape) + shift.reshape(shape)
-        return output if activation_slope == 1 else leaky_relu(output, activation_slope)
-    _check_count(input.shape)
-    node = BatchNorm(eps, activation_slope, _running(running_mean, running_var, momentum))
+        return output if negative_slope == 1 else leaky_relu(output, negative_slope)
+    check_count(input.shape)
+    node = BatchNorm(eps, negative_slope, running_arrays(running_mean, running_var, momentum))
     return node(input, weight, bias)
 
 
-def batch_norm_of(
-    convolution: Convolution,
-    inputs: tuple[Tensor, ...],
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    activation_slope: float = 1.0,
-) -> Tensor:
-    """`batch_norm`, in training, of what a convolution computes, as one op where there is a kernel
-    for that: for `then` of `conv2d` and `conv_transpose2d`, which give the first two arguments."""
-    arrays = inputs[0].data, inputs[1].data
-    if not is_one(_kernel(convolution), *arrays, convolution.precision):
-        return batch_norm(
-            convolution(*inputs), running_mean, running_var, weight, bias, True, momentum, eps,
-            activation_slope,
-        )  # fmt: skip
-    outputs = inputs[1].shape[0 if isinstance(convolution, Conv2d) else 1]
-    shape = (inputs[0].shape[0], outputs, *convolution.output_size)
-    given = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    weight, bias = _checked(shape, inputs[0], given, activation_slope)
-    _check_count(shape)
-    running = _running(running_mean, running_var, momentum)
-    return ConvBatchNorm(convolution, eps, activation_slope, running)(*inputs, weight, bias)
+def has_fused_rung(ladder: Ladder, x: Array, weight: Array, precision: str | None) -> bool:
+    """Whether a rung computes both in one go: there are some of low precision, on GPUs."""
+    return ladder.pick(x, weight, precision=precision).precision is not None
 
 
-def _kernel(convolution: Convolution):
-    is_plain = isinstance(convolution, Conv2d)
-    return conv2d_batch_norm if is_plain else conv_transpose2d_batch_norm
+def _backward_kernel(convolution: Convolution) -> Ladder:
+    if isinstance(convolution, Conv2d):
+        return ladders.conv2d_batch_norm_backward
+    return ladders.conv_transpose2d_batch_norm_backward
 
 
-def _backward_kernel(convolution: Convolution):
-    is_plain = isinstance(convolution, Conv2d)
-    return conv2d_batch_norm_backward if is_plain else conv_transpose2d_batch_norm_backward
-
-
-def _checked(shape, input, given, slope):
+def checked(shape, input, given):
     """Weight and bias for an input of this shape, whose device and dtype are those of `input`."""
-    if slope < 0:
-        raise ValueError(f"batch_norm: activation_slope must be >= 0, got {slope}")
     if len(shape) < 2:
         raise ValueError(f"batch_norm: input needs (n, c, ...) dimensions, got shape {shape}")
     channels = shape[1]
@@ -274,7 +204,7 @@ def _checked(shape, input, given, slope):
     return weight, bias
 
 
-def _check_count(shape):
+def check_count(shape):
     count = math.prod(shape) // max(1, shape[1])
     if count <= 1:
         raise ValueError(
@@ -283,7 +213,7 @@ def _check_count(shape):
         )
 
 
-def _running(mean: Tensor | None, var: Tensor | None, momentum: float) -> Running | None:
+def running_arrays(mean: Tensor | None, var: Tensor | None, momentum: float) -> Running | None:
     """The arrays of running statistics, which are about to be changed."""
     if mean is None or var is None:
         return None

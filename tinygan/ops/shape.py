@@ -9,8 +9,8 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module, device_of, to_device
-from tinygan.kernels import recording
-from tinygan.kernels.layout import contiguous
+from tinygan.kernels.copies import contiguous
+from tinygan.kernels.cuda import graph
 from tinygan.tensor import Tensor
 
 
@@ -140,15 +140,15 @@ class ScatterAdd(Function):
 
 
 class Cat(Function):
-    """The inputs one behind the other along dim;  the parts of g"""
+    """The inputs joined along dim;  the parts of g"""
 
     def __init__(self, dim: int):
         self.dim = dim
 
     def forward(self, *arrays):
         self.sizes = [array.shape[self.dim] for array in arrays]
-        if len(arrays) > 8 and recording.capturing():  # whose addresses CuPy copies from the host
-            recording.refuse(f"cat of {len(arrays)} tensors; at most 8 at a time can be captured")
+        if len(arrays) > 8 and graph.capturing():  # whose addresses CuPy copies from the host
+            graph.refuse(f"cat of {len(arrays)} tensors; at most 8 at a time can be captured")
         return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
 
     def backward(self, grad_output):
@@ -229,7 +229,7 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     start = _check_dim("flatten", start_dim, x.ndim)
     end = _check_dim("flatten", end_dim, x.ndim)
     if start > end:
-        raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
+        raise ValueError(f"flatten: start_dim {start_dim} is after end_dim {end_dim}")
     middle = math.prod(x.shape[start : end + 1])
     return reshape(x, (*x.shape[:start], middle, *x.shape[end + 1 :]))
 
@@ -318,7 +318,7 @@ def check_range(what: str, indices: Tensor, count: int) -> None:
 
     Not while a step is captured, when no value can be read: the runs before it were checked.
     """
-    if indices.numel() and not recording.capturing():
+    if indices.numel() and not graph.capturing():
         low, high = int(indices.data.min()), int(indices.data.max())
         if low < 0 or high >= count:
             got = low if low < 0 else high
@@ -326,7 +326,7 @@ def check_range(what: str, indices: Tensor, count: int) -> None:
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors one behind the other along `dim`; all other sizes are equal.
+    """The tensors joined along `dim`; all other sizes are equal.
 
     Raises:
         ValueError: no tensors, or other sizes differ.

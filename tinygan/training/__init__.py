@@ -11,30 +11,11 @@ from tinygan.training.stabilisers import (
     pack,
     r1_penalty,
 )
-from tinygan.training.step import (
-    discriminator_step,
-    gan_step,
-    gan_step_tensors,
-    generator_step,
-)
+from tinygan.training.step import discriminator_step, gan_step, generator_step
 from tinygan.training.trainer import Model, Trainer
 
 __all__ = [
-    "Model",
-    "Settings",
-    "Trainer",
-    "TrainingDiverged",
-    "diff_augment",
-    "discriminator_step",
-    "gan_step",
-    "gan_step_tensors",
-    "generator_step",
-    "gradient_penalty",
-    "instance_noise",
-    "load_checkpoint",
-    "load_generator",
-    "pack",
-    "r1_penalty",
-    "sample",
-    "save_checkpoint",
-]
+    "Model", "Settings", "Trainer", "TrainingDiverged", "diff_augment", "discriminator_step",
+    "gan_step", "generator_step", "gradient_penalty", "instance_noise", "load_checkpoint",
+    "load_generator", "pack", "r1_penalty", "sample", "save_checkpoint",
+]  # fmt: skip

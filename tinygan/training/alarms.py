@@ -1,6 +1,6 @@
-"""What goes wrong in a GAN's training, recognised and named.
+"""Recognises and names the faults of a GAN's training.
 
-Each function returns None, or a sentence that says what is seen and what usually causes it.
+Each function returns None, or a sentence that names the symptom and its usual cause.
 """
 
 from __future__ import annotations

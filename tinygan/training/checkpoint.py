@@ -1,4 +1,5 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped, in one file."""
+"""Checkpoints: all that a run needs to go on as if it had never stopped, in one file, which
+`tinygan.serialization` makes of the values and `tinygan.files` brings to the disk whole."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-import tinygan
+from tinygan import __version__
 from tinygan.files import atomic_write
-from tinygan.kernels.threads import get_num_threads
+from tinygan.kernels.cpu.threads import get_num_threads
 
 
 class JsonLines:
@@ -22,7 +22,7 @@ class JsonLines:
 
     Args:
         path: created when it is not there.
-        position: its length in bytes to go on from; what lies behind is cut off. It was written
+        position: its length in bytes to go on from; anything after it is cut off. It was written
             after the checkpoint that the run resumes from, and will be written again.
 
     Raises:
@@ -79,7 +79,7 @@ def write_run_file(
         "data": data,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "versions": {
-            "tinygan": tinygan.__version__,
+            "tinygan": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "numba": numba.__version__,

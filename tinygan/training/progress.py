@@ -1,4 +1,4 @@
-"""What a run shows on the terminal, and how it hears Ctrl-C."""
+"""The progress of a run on the terminal, and its answer to Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from tinygan.training.step import StepResult
+from tinygan.training.step import StepNumbers
 
 
 class Progress:
@@ -28,7 +28,7 @@ class Progress:
                 mininterval=0.5 if sys.stderr.isatty() else 15,
             )  # fmt: skip
 
-    def update(self, images: int, result: StepResult) -> None:
+    def update(self, images: int, result: StepNumbers) -> None:
         self.done += images
         losses = f"loss D {result.loss_d:.3f} G {result.loss_g:.3f}"
         if self._bar is not None:

@@ -1,4 +1,4 @@
-"""What a run's result depends on."""
+"""The settings on which a run's result depends."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from functools import partial
 from typing import Any
 
 from tinygan.ops.loss import GANLoss, gan_loss
+from tinygan.optim import LinearLR, Optimizer
 from tinygan.tensor import Tensor
-from tinygan.training.stabilisers import (
-    chain,
-    diff_augment,
-    gradient_penalty,
-    instance_noise,
-    pack,
-    r1_penalty,
-)
-from tinygan.training.step import Critic, Penalty, View
+from tinygan.training import stabilisers
+from tinygan.training.step import Critic, Penalty, Transform
 
 
 @dataclass(frozen=True)
@@ -33,10 +27,10 @@ class Settings:
         real_label: below 1, one-sided label smoothing.
         r1: weight gamma of `r1_penalty`.
         gradient_penalty: weight of `gradient_penalty` (WGAN-GP).
-        penalty_every: the penalties are computed in one step out of so many, with as many times
+        penalty_every: the penalties are computed in one step out of this many, with as many times
             the weight (lazy regularisation: Karras 2020, arXiv:1912.04958, appendix B).
         augment: the policy of `diff_augment`.
-        noise: (std, epochs): instance noise that falls linearly to zero within so many epochs.
+        noise: (std, epochs): instance noise that falls linearly to zero within this many epochs.
         pack: images that D judges together; its first layer has as many times the channels.
         average_decay: of the moving average of G's weights, which samples are drawn from.
         seed: of the initialisation, the order of the images, the latent vectors.
@@ -88,37 +82,39 @@ class Settings:
         }
 
     def gan_loss(self) -> GANLoss:
-        """The losses of both players."""
+        """The losses of both nets."""
         return gan_loss(self.loss, self.real_label)
 
-    def rates(self, epochs: float) -> tuple[float, float]:
-        """The learning rates of G and D after so many epochs."""
-        factor = 1.0
-        if self.decay is not None:
-            first, last = self.decay
-            factor = min(max((last - epochs) / (last - first), 0.0), 1.0)
-        return factor * self.lr, factor * (self.lr if self.lr_d is None else self.lr_d)
+    def schedule(self, optimizer: Optimizer, steps_per_epoch: int) -> LinearLR:
+        """How the optimizer's rate falls: to zero, from the end of epoch `first` of `decay` to
+        that of `last`; without a decay it stays."""
+        if self.decay is None:
+            return LinearLR(optimizer, 1.0, 1.0)
+        first, last = (epochs * steps_per_epoch for epochs in self.decay)
+        return LinearLR(optimizer, 1.0, 0.0, total_iters=last - first, begin=first)
 
     @property
     def repeats(self) -> bool:
-        """Whether all steps do the same, but for the penalties of every so many: noise falls."""
+        """Whether all steps do the same, except for occasional penalties: noise falls."""
         return self.noise is None
 
-    def view(self, epochs: float) -> View:
-        """What D sees of images after so many epochs: augmented, then noisy, then packed."""
-        views: list[View] = []
+    def transform(self, epochs: float) -> Transform:
+        """The images as D sees them at this epoch: augmented, then noisy, then packed."""
+        chosen: list[Transform] = []
         if self.augment:
-            views.append(partial(diff_augment, policy=self.augment))
+            chosen.append(partial(stabilisers.diff_augment, policy=self.augment))
         if self.noise is not None and epochs < self.noise[1]:
-            views.append(partial(instance_noise, std=self.noise[0] * (1 - epochs / self.noise[1])))
+            std = self.noise[0] * (1 - epochs / self.noise[1])
+            chosen.append(partial(stabilisers.instance_noise, std=std))
         if self.pack > 1:
-            views.append(partial(pack, count=self.pack))
-        return chain(views)
+            chosen.append(partial(stabilisers.pack, count=self.pack))
+        return stabilisers.chain(chosen)
 
     def penalty(self, step: int) -> Penalty | None:
-        """What is added to D's loss at a step, counted from 0."""
-        weighted = [(r1_penalty, self.r1), (gradient_penalty, self.gradient_penalty)]
-        chosen = [(function, weight) for function, weight in weighted if weight]
+        """The penalty that is added to D's loss at a step, counted from 0."""
+        weights = {stabilisers.r1_penalty: self.r1,
+                   stabilisers.gradient_penalty: self.gradient_penalty}  # fmt: skip
+        chosen = [(function, weight) for function, weight in weights.items() if weight]
         if not chosen or step % self.penalty_every:
             return None
 

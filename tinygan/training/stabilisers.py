@@ -1,7 +1,7 @@
-"""What keeps the game in balance: penalties on D's slope, and what D sees of images.
+"""Keeps D and G in balance: penalties on D's gradient, and transforms of the images that D sees.
 
-A penalty is a function of D and of what D sees, a view a function of images; `gan_step` takes one
-of each. Spectral normalisation and minibatch discrimination are layers (`tinygan.nn`), label
+A penalty is a function of D and of what D sees, a transform a function of images; `gan_step` takes
+one of each. Spectral normalisation and minibatch discrimination are layers (`tinygan.nn`), label
 smoothing is an option of `tinygan.functional.gan_loss`, the averaging of weights is in
 `tinygan.optim`.
 """
@@ -18,27 +18,27 @@ from tinygan.device import Array, Generator, array_module, generator
 from tinygan.ops.image import translate
 from tinygan.ops.math import sqrt
 from tinygan.tensor import Tensor
-from tinygan.training.step import Critic, View
+from tinygan.training.step import Critic, Transform
 
 # Penalties. Both differentiate D's gradient: their own gradient is a second derivative.
 
 
-def _squared_slope(critic: Critic, seen: Tensor) -> Tensor:
-    """(n,) squared lengths of the gradient of D's output by what it sees."""
+def _squared_gradient_norm(critic: Critic, seen: Tensor) -> Tensor:
+    """(n,) squared norms of the gradient of D's output by what it sees."""
     seen = seen.detach().requires_grad_(True)
     # One sum for all: no image's output depends on another image, so the gradients do not mix.
-    (slope,) = grad(critic(seen).sum(), seen, create_graph=True)
-    assert slope is not None
-    return (slope * slope).flatten(1).sum(1)
+    (gradient,) = grad(critic(seen).sum(), seen, create_graph=True)
+    assert gradient is not None
+    return (gradient * gradient).flatten(1).sum(1)
 
 
 def r1_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """R1 = 1/2 E |grad D(x)|^2 over real images x; to be weighted with gamma.
 
-    (Mescheder 2018, arXiv:1801.04406, eq. 9.) D may not slope where the data is, so that G can come
-    to rest there. D must not have batch norm, which makes an output depend on other images.
+    (Mescheder 2018, arXiv:1801.04406, eq. 9.) D's gradient must vanish where the data is, so that G
+    can come to rest there. D must not have batch norm: an output would depend on other images.
     """
-    return _squared_slope(critic, real).mean() * 0.5
+    return _squared_gradient_norm(critic, real).mean() * 0.5
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
@@ -50,12 +50,12 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     shape = (len(real),) + (1,) * (real.ndim - 1)
     mix = rand(*shape, dtype=real.dtype, device=real.device)
     between = real.detach() * mix + fake.detach() * (1.0 - mix)
-    # The length has no derivative at 0; 1e-12 is far below any slope that matters.
-    slope = sqrt(_squared_slope(critic, between) + 1e-12)
-    return ((slope - 1.0) ** 2).mean()
+    # The norm has no derivative at 0; 1e-12 is far below any norm that matters.
+    norm = sqrt(_squared_gradient_norm(critic, between) + 1e-12)
+    return ((norm - 1.0) ** 2).mean()
 
 
-# Views.
+# Transforms.
 
 
 def pack(images: Tensor, count: int) -> Tensor:
@@ -135,12 +135,12 @@ def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:
     return images
 
 
-def chain(views: Sequence[View]) -> View:
-    """One view made of several: the first is applied first."""
+def chain(transforms: Sequence[Transform]) -> Transform:
+    """One transform made of several: the first is applied first."""
 
-    def view(images: Tensor) -> Tensor:
-        for each in views:
+    def transform(images: Tensor) -> Tensor:
+        for each in transforms:
             images = each(images)
         return images
 
-    return view
+    return transform

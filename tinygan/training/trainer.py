@@ -23,14 +23,14 @@ from tinygan.training.log import JsonLines, read_json_lines, write_run_file
 from tinygan.training.progress import Progress, stop_signals
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
-from tinygan.training.step import StepResult, gan_step_tensors
+from tinygan.training.step import StepNumbers, gan_step
 
 GRID = 64  # samples in the picture of an epoch
 STEPS_PER_CHECKPOINT = 200
 
 
 class Model(Protocol):
-    """What can be trained: two nets, and the distribution of latent vectors.
+    """A model that can be trained: two nets, and the distribution of latent vectors.
 
     Where ``classes`` is a number, both nets take labels as their second argument.
     """
@@ -76,19 +76,11 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        model: Model,
-        data: Dataset,
-        out: str | Path,
-        settings: Settings,
-        *,
-        device: str = "cpu",
-        evaluate: Callable[[np.ndarray], dict[str, Any]] | None = None,
-        samples: int = 10_000,
-        regulariser: Callable[[], Tensor] | None = None,
-        report_every: int = 1,
-        resume: bool = False,
-    ):
+        self, model: Model, data: Dataset, out: str | Path, settings: Settings, *,
+        device: str = "cpu", evaluate: Callable[[np.ndarray], dict[str, Any]] | None = None,
+        samples: int = 10_000, regulariser: Callable[[], Tensor] | None = None,
+        report_every: int = 1, resume: bool = False,
+    ):  # fmt: skip
         if model.classes is not None and data.labels is None:
             raise ValueError(f"data: the model is class-conditional, {data.name} has no labels")
         for name, value in (("samples", samples), ("report_every", report_every)):
@@ -102,11 +94,14 @@ class Trainer:
         model.generator.to(device)
         model.discriminator.to(device)
         self.optimizer_g = Adam(model.generator.parameters(), settings.lr, betas)
-        self.optimizer_d = Adam(model.discriminator.parameters(), settings.lr, betas)
+        lr_d = settings.lr if settings.lr_d is None else settings.lr_d
+        self.optimizer_d = Adam(model.discriminator.parameters(), lr_d, betas)
         self.average = ExponentialMovingAverage(model.generator, settings.average_decay)
         self.sampler = BatchSampler(len(data), settings.batch_size, settings.seed)
+        self.schedules = [settings.schedule(optimizer, len(self.sampler))
+                          for optimizer in (self.optimizer_g, self.optimizer_d)]  # fmt: skip
         self.step, self._stuck, self.stopping = 0, alarms.StuckDiscriminator(), False
-        self._games: dict[bool, Callable[..., Tensor]] = {}  # with and without a penalty
+        self._steps: dict[bool, Callable[..., Tensor]] = {}  # with and without a penalty
         latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
         self.fixed_latent = model.latent(GRID, latent_stream)
         self.evaluation_latent = model.latent(samples, latent_stream)
@@ -165,6 +160,9 @@ class Trainer:
     def _load(self) -> int:
         extra = load_checkpoint(self.checkpoint_path, self._parts, self._facts())
         self.step, self._stuck.steps = extra["step"], extra["stuck_steps"]
+        for schedule in self.schedules:
+            schedule.count = self.step
+            schedule.apply()
         generator.set_state(extra["random_state"])
         return extra["log_position"]
 
@@ -197,38 +195,38 @@ class Trainer:
         labels = None
         if self._labels is not None:
             labels = tensor(self._labels[indices], device=self.device)
-        epochs = self.step / len(self.sampler)
-        self.optimizer_g.lr, self.optimizer_d.lr = self.settings.rates(epochs)
-        result = StepResult(*self._game(epochs)(real, latent, labels).tolist())
+        result = StepNumbers(*self._step_now()(real, latent, labels).tolist())
         self.step += 1
+        for schedule in self.schedules:
+            schedule.step()
         self.log.write(step=self.step, **{k: round(v, 6) for k, v in result._asdict().items()})
         self._check(result, progress)
         progress.update(len(indices), result)
 
-    def _game(self, epochs: float) -> Callable[..., Tensor]:
-        """The step to play now, on (real, latent, labels), which returns the numbers of a
-        `StepResult`; on a GPU captured, where it can be."""
+    def _step_now(self) -> Callable[..., Tensor]:
+        """The next step, a function of (real, latent, labels) that returns the numbers of a
+        `StepNumbers`; on a GPU captured, where it can be."""
         penalty = self.settings.penalty(self.step)
         key = penalty is not None
-        if key in self._games:
-            return self._games[key]
-        play = partial(
-            gan_step_tensors, self.model.generator, self.model.discriminator, self.optimizer_g,
-            self.optimizer_d, self.loss, view=self.settings.view(epochs), penalty=penalty,
-            regulariser=self.regulariser,
+        if key in self._steps:
+            return self._steps[key]
+        one_step = partial(
+            gan_step, self.model.generator, self.model.discriminator, self.optimizer_g,
+            self.optimizer_d, self.loss, penalty=penalty, regulariser=self.regulariser,
+            transform=self.settings.transform(self.step / len(self.sampler)),
         )  # fmt: skip
 
-        def game(real: Tensor, latent: Tensor, labels: Tensor | None) -> Tensor:
-            numbers = play(real, latent, labels).numbers()
+        def numbers_of_step(real: Tensor, latent: Tensor, labels: Tensor | None) -> Tensor:
+            numbers = one_step(real, latent, labels).numbers()
             self.average.update()
             return numbers
 
         if not self.settings.repeats:
-            return game
-        self._games[key] = capture(game, device=self.device)
-        return self._games[key]
+            return numbers_of_step
+        self._steps[key] = capture(numbers_of_step, device=self.device)
+        return self._steps[key]
 
-    def _check(self, result: StepResult, progress: Progress) -> None:
+    def _check(self, result: StepNumbers, progress: Progress) -> None:
         problem = alarms.divergence(result.loss_d, result.loss_g)
         if problem:
             self.log.write(step=self.step, alarm=problem)

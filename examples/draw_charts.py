@@ -1,0 +1,81 @@
+"""Draws the README's two charts from the results that are kept beside them.
+
+    python examples/draw_charts.py                     docs/results/*.json to docs/images/*.png
+
+`steps.json` is what `python examples/benchmark_step.py --json docs/results/steps.json` leaves,
+`fid.json` the scores of a training run; it says itself where they come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tinygan.images import figure
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS, THEIRS = "#1b6ca8", "#b3b3b3"
+
+
+def steps_chart(results: dict[str, Any], path: Path) -> None:
+    """Milliseconds of a training step: tinygan's modes and PyTorch's best of each precision."""
+    rows = [row for row in results["rows"] if not row["problem"]]
+    workloads = list(dict.fromkeys(row["workload"] for row in rows))
+    size = (8, 1 + 1.2 * len(workloads))
+    with figure(path, size, len(workloads)) as charts:
+        for axes, workload in zip(charts[:, 0], workloads, strict=True):
+            _bars(axes, workload, [row for row in rows if row["workload"] == workload])
+
+
+def _bars(axes: Any, workload: str, rows: list[dict[str, Any]]) -> None:
+    chosen = []
+    for precision in ("fp32", "bf16"):
+        here = [row for row in rows if f" {precision}" in row["name"]]
+        theirs = [row for row in here if row["name"].startswith("PyTorch")]
+        chosen += [row for row in here if row not in theirs]
+        chosen += sorted(theirs, key=lambda row: row["median_seconds"])[:1]
+    lengths = [1000 * row["median_seconds"] for row in chosen]
+    colors = [THEIRS if row["name"].startswith("PyTorch") else OURS for row in chosen]
+    bars = axes.barh([row["name"] for row in chosen], lengths, color=colors)
+    axes.bar_label(bars, fmt="%.0f ms", padding=3)
+    axes.invert_yaxis()
+    axes.set_title(f"{workload}: a training step, shorter is better", loc="left")
+    axes.set_xlim(0, 1.15 * max(lengths))
+    axes.grid(visible=False, axis="y")
+
+
+def fid_chart(results: dict[str, Any], path: Path) -> None:
+    """FID against minutes of training, with the floor that real images reach."""
+    with figure(path, (8, 3)) as charts:
+        axes = charts[0, 0]
+        for number, run in enumerate(results["runs"]):
+            color = OURS if run["name"].startswith("tinygan") else f"C{number}"
+            axes.plot(run["minutes"], run["fid"], "o-", color=color, label=run["name"])
+        axes.axhline(results["floor"], color=THEIRS, linestyle="--", label="real images (floor)")
+        axes.set(xlabel="minutes of training", ylabel="FID (log scale)", yscale="log")
+        axes.legend()
+        axes.grid(which="both", alpha=0.3)
+
+
+CHARTS = {"steps": steps_chart, "fid": fid_chart}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "results")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    options = parser.parse_args()
+    for name, chart in CHARTS.items():
+        results = options.results / f"{name}.json"
+        if not results.exists():
+            print(f"{results} is not there: {name}.png is left as it is")
+            continue
+        chart(json.loads(results.read_text(encoding="utf-8")), options.out / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

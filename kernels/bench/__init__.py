@@ -1,0 +1,1 @@
+"""The kernels' benchmark: ``python -m tinygan.kernels.bench``."""

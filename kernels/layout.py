@@ -1,0 +1,45 @@
+"""How an array's elements lie in memory: in which order of its dimensions, with or without gaps.
+
+For arrays of NumPy and of CuPy. `copies.py` makes copies in another order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Array = Any
+
+
+def memory_order(array: Array) -> tuple[int, ...]:
+    """The dimensions as they lie in memory, the one of the largest steps first."""
+    return tuple(sorted(range(array.ndim), key=lambda i: -abs(array.strides[i])))
+
+
+def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    """The order that undoes `order`: ``x.transpose(order).transpose(inverse(order))`` is x."""
+    return tuple(sorted(range(len(order)), key=lambda i: order[i]))
+
+
+def same_order(array: Array, model: Array) -> bool:
+    """Whether elements of equal index lie at equal places (strides of sizes 0 and 1 are noise)."""
+    return array.size == 0 or all(
+        a == b or size == 1
+        for a, b, size in zip(array.strides, model.strides, model.shape, strict=True)
+    )
+
+
+def is_transposed(matrix: Array) -> bool:
+    """Whether a matrix lies in memory column by column, without gaps (and not row by row, too)."""
+    return matrix.T.flags.c_contiguous and not matrix.flags.c_contiguous
+
+
+def flat(array: Array) -> Array:
+    """The elements in the order of memory, as a 1-D view.
+
+    Raises:
+        ValueError: the array has gaps, so that no such view exists.
+    """
+    memory = array.transpose(memory_order(array))
+    if not memory.flags.c_contiguous:
+        raise ValueError(f"array of shape {array.shape} and strides {array.strides} has gaps")
+    return memory.reshape(-1)

@@ -1,0 +1,50 @@
+"""What `tinygan/functional.py` makes of other ops: dropout and tables of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import tinygan
+import tinygan.functional as F
+from op_cases.case import TF, OpCase, integers, normal
+from tinygan import Tensor, tensor, zeros
+
+
+def seeded_dropout(x: Tensor) -> Tensor:
+    tinygan.manual_seed(3)  # the same mask at every call: else there is nothing to differentiate
+    return F.dropout(x, 0.4)
+
+
+CASES = [
+    OpCase(
+        "dropout", seeded_dropout, [normal(3, 4)], batch=True,
+        no_values="random; test_ops_numerics.py counts the zeros",
+        errors=[(lambda: F.dropout(zeros(2), 1.5), "dropout: p must be in [0, 1], got 1.5")],
+    ),
+    OpCase(
+        "dropout evaluation", lambda x: F.dropout(x, training=False) * x, [normal(3)],
+        numpy=lambda x: x * x, torch=lambda x: TF.dropout(x, training=False) * x,
+    ),
+    OpCase(
+        "embedding", lambda w, i: F.embedding(i, w), [normal(4, 2), integers(4, 2, 3)],
+        numpy=lambda w, i: w[i], torch=lambda w, i: TF.embedding(i, w),
+        errors=[
+            (lambda: F.embedding(tensor([0, 3]), zeros(3, 2)),
+             "embedding: an index is 3, which is outside 0 ... 2"),
+            (lambda: F.embedding(tensor([0]), zeros(3)),
+             "embedding: weight must be (count, size), got shape"),
+            (lambda: F.embedding(zeros(2), zeros(3, 2)),
+             "embedding: input must be of integers, got float", TypeError),
+        ],
+    ),
+    OpCase(
+        "one_hot", lambda i: F.one_hot(i, 3), [integers(3, 2, 4)],
+        numpy=lambda i: np.eye(3, dtype=np.float32)[i], gradient=False,
+        errors=[
+            (lambda: F.one_hot(tensor([-1]), 3),
+             "one_hot: a class index is -1, which is outside 0 ... 2"),
+            (lambda: F.one_hot(zeros(2), 3), "one_hot: target must be of integers, got float32",
+             TypeError),
+        ],
+    ),
+]  # fmt: skip
