@@ -1,18 +1,17 @@
 """PyTorch's random numbers, the baseline of the benchmark; its numbers differ from ours."""
 
-import torch
-
-
-def _like(state, dtype):
-    dtype = torch.float32 if dtype.itemsize == 4 else torch.float64
-    return dict(dtype=dtype, device=torch.from_dlpack(state).device)
-
 
 def uniform(state, count, dtype):
-    like = _like(state, dtype)
-    return {"eager": lambda: torch.rand(count, **like)}
+    return _eager("rand", state, count, dtype)
 
 
 def normal(state, count, dtype):
-    like = _like(state, dtype)
-    return {"eager": lambda: torch.randn(count, **like)}
+    return _eager("randn", state, count, dtype)
+
+
+def _eager(name, state, count, dtype):
+    import torch
+
+    kind = torch.float32 if dtype.itemsize == 4 else torch.float64
+    device = torch.from_dlpack(state).device
+    return {"eager": lambda: getattr(torch, name)(count, dtype=kind, device=device)}
