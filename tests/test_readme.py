@@ -23,9 +23,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import needs
 import pytest
-
-from tinygan.kernels import emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -116,13 +115,6 @@ def check_programs(text: str) -> int:
     return checked
 
 
-def needs_a_compiler() -> None:
-    try:
-        emulator.compiler()
-    except emulator.EmulatorError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("page", [page for page in PAGES if any(
     block.language == "python" and block.runs for block in blocks(page)
 )])  # fmt: skip
@@ -130,7 +122,7 @@ def test_python_runs_as_it_stands(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     if any("emulator" in block.text for block in blocks(page) if block.runs):
-        needs_a_compiler()
+        needs.cpp_compiler()
     names: dict = {"__name__": "__page__"}
     for block in blocks(page):
         if block.language == "python" and block.runs:
@@ -155,7 +147,7 @@ def test_the_tour_prints_what_it_says(capsys):
 @pytest.mark.parametrize("block", chosen("sh"))
 def test_shell_runs_as_it_stands(block, tmp_path):
     if "emulator" in block.text:
-        needs_a_compiler()
+        needs.cpp_compiler()
     check_programs(block.text)
     for name in ("examples", "kernels", "docs", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
