@@ -14,6 +14,8 @@ Row = dict[str, Any]
 def compare(rows: list[Row], device: str = "cpu") -> None:
     """Adds to the rows of a workload the ratios to PyTorch's best modes, None without PyTorch.
 
+    A mode whose times spread too far is the best only where all of PyTorch's do.
+
     Raises:
         RuntimeError: the nets have different numbers of parameters, and no ratio makes sense.
     """
@@ -22,7 +24,8 @@ def compare(rows: list[Row], device: str = "cpu") -> None:
         counts = {row["name"]: row["parameters"] for row in timed}
         raise RuntimeError(f"nets with different numbers of parameters: {counts}")
     for precision in PRECISIONS[device]:
-        best = best_of(rows, f"PyTorch {precision}")
+        name = f"PyTorch {precision}"
+        best = best_of([row for row in timed if steady(row)], name) or best_of(timed, name)
         for row in timed:
             ratio = best["median_seconds"] / row["median_seconds"] if best else None
             row[f"vs_torch_{precision}"] = ratio
@@ -34,13 +37,17 @@ def best_of(rows: list[Row], beginning: str) -> Row | None:
     return min(found, key=lambda row: row["median_seconds"], default=None)
 
 
+def steady(row: Row) -> bool:
+    return row["spread_percent"] <= MOST_SPREAD
+
+
 def noisy(rows: list[Row]) -> bool:
     """Whether a row that a ratio rests on, ours or a best one, spreads too far."""
     timed = [row for row in rows if not row["problem"]]
     best = [best_of(rows, f"PyTorch {p}") for p in dict.fromkeys(sum(PRECISIONS.values(), ()))]
     used = [row for row in timed if not row["name"].startswith("PyTorch")]
     used += [row for row in best if row]
-    return any(row["spread_percent"] > MOST_SPREAD for row in used)
+    return not all(map(steady, used))
 
 
 def cells(row: Row) -> list[str]:
@@ -75,8 +82,7 @@ def as_markdown(rows: list[Row], notes: str) -> str:
         "| --- | --- |" + " ---: |" * len(columns),
     ]
     failures = [row for row in rows if row["problem"]]
-    left_out = [row for row in rows
-                if not row["problem"] and row["spread_percent"] > MOST_SPREAD]  # fmt: skip
+    left_out = [row for row in rows if not row["problem"] and not steady(row)]
     if left_out:
         notes += f" Left out: {len(left_out)} rows whose spread was over {MOST_SPREAD} %."
     for row in (row for row in rows if row not in left_out):

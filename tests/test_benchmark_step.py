@@ -277,6 +277,18 @@ def test_a_mode_that_failed_is_shown_and_the_rest_compared(module):
     assert len({line.count("|") for line in markdown.splitlines()[:-2]}) == 1
 
 
+def test_a_ratio_rests_on_a_row_that_the_table_shows(module):
+    table = module("benchmark_table")
+    fast = row("PyTorch fp32 a", 1.0) | dict(spread_percent=31)
+    rows = [row("tinygan fp32", 2.0), fast, row("PyTorch fp32 b", 3.0)]
+    table.compare(rows)
+    assert rows[0]["vs_torch_fp32"] == 1.5
+    assert table.noisy(rows)  # the fastest of all is worth another try
+    assert "PyTorch fp32 a" not in table.as_markdown(rows, "")
+    table.compare(rows[:2])
+    assert rows[0]["vs_torch_fp32"] == 0.5
+
+
 def test_different_nets_are_not_compared(module):
     rows = [row("tinygan fp32", 2.0), row("PyTorch fp32 a", 4.0, (1, 3))]
     with pytest.raises(RuntimeError, match="nets with different numbers of parameters"):

@@ -185,7 +185,7 @@ def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
          "got (0.5, 1.0)"),
         (lambda p: optim.SGD([p], momentum=-0.5), ValueError, "SGD: momentum must be >= 0, got -0"),
         (lambda p: optim.LinearLR(optim.SGD([p]), total_iters=0), ValueError, "LinearLR: "
-         "total_iters must be >= 1 and begin >= 0, got 0, 0"),
+         "total_iters must be > 0 and begin >= 0, got 0, 0"),
         (lambda p: optim.LinearLR(optim.SGD([p]), begin=-1), ValueError, "got 1, -1"),
         (lambda p: optim.ExponentialMovingAverage(nn.ReLU(), 1.0), ValueError,
          "ExponentialMovingAverage: decay must be in [0, 1), got 1.0"),
@@ -222,6 +222,35 @@ def test_linear_schedule_that_rises_from_the_first_step():
         schedule.step()
         rates.append(optimizer.lr)
     assert rates == [0, 1, 2, 2]
+
+
+def test_a_linear_schedule_may_be_shorter_than_a_step():
+    optimizer = optim.SGD([parameter(1.0)], lr=1.0)
+    schedule = optim.LinearLR(optimizer, 1.0, 0.0, total_iters=0.25, begin=1.5)
+    rates = [optimizer.lr]
+    for _ in range(3):
+        schedule.step()
+        rates.append(optimizer.lr)
+    assert rates == [1, 1, 0, 0]
+
+
+def test_a_subclass_may_set_its_numbers_before_the_base_class_is_ready():
+    class Descent(optim.Optimizer):
+        def __init__(self, params, lr):
+            self.lr = lr
+            super().__init__(params)
+
+        def _update(self, params, grads, slots, state):
+            state[0] += 1
+            for p, grad in zip(params, grads, strict=True):
+                p -= state[1].astype(p.dtype) * grad
+
+    p = parameter(1.0)
+    optimizer = Descent([p], lr=0.5)
+    step(optimizer, [1.0])
+    optimizer.lr = 0.25
+    step(optimizer, [1.0])
+    assert (p.item(), optimizer.steps) == (0.25, [2])
 
 
 # The moving average

@@ -43,15 +43,18 @@ conv_transpose2d_batch_norm_backward = Ladder(
     "conv_transpose2d_batch_norm_backward", cases.CONV_TRANSPOSE2D_BATCH_NORM_BACKWARD,
     baseline="conv_batch_norm.baseline:conv_transpose2d_batch_norm_backward",
 )  # fmt: skip
-for _ladder in (
-    conv2d_batch_norm, conv_transpose2d_batch_norm, conv2d_batch_norm_backward,
-    conv_transpose2d_batch_norm_backward,
-):  # fmt: skip
+for _ladder, _convolution, _composed in (
+    (conv2d_batch_norm, "conv2d", "normalised"),
+    (conv_transpose2d_batch_norm, "conv_transpose2d", "normalised"),
+    (conv2d_batch_norm_backward, "conv2d", "gradients"),
+    (conv_transpose2d_batch_norm_backward, "conv_transpose2d", "gradients"),
+):
     _ladder.rung("reference", f"conv_batch_norm.reference:{_ladder.name}")
-    _convolution, _, _way = _ladder.name.partition("_batch_norm")
-    _composed = "conv_batch_norm.composed:" + ("gradients" if _way else "normalised")
     for _device in ("cpu", "cuda"):
-        _ladder.rung("two kernels", _composed, device=_device, bind={"convolution": _convolution})
+        _ladder.rung(
+            "two kernels", f"conv_batch_norm.composed:{_composed}", device=_device,
+            bind={"convolution": _convolution},
+        )  # fmt: skip
     for _kind, _precision in PRECISIONS.items():
         _ladder.rung(
             f"{_kind} pipeline", f"conv_batch_norm.gpu:{_ladder.name}", device="cuda",

@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..cuda.memory import explaining
+from .memory import explaining
 
 T = TypeVar("T")
 Launch = tuple[str, tuple, tuple, tuple]  # kernel, grid, block, arguments

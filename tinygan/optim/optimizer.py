@@ -29,6 +29,7 @@ class Optimizer:
     slots: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ("lr",)
     lr: float
+    _groups: Sequence[_Group] = ()  # until __init__ has seen the parameters
 
     def __init__(self, params: Iterable[Tensor], **numbers: float):
         name = type(self).__name__
@@ -47,7 +48,6 @@ class Optimizer:
             {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
             for p in self.params
         ]
-        self._groups: list[_Group] = []
         vars(self).update(numbers)
         self._regroup([0] * len(self.params))
 
@@ -66,14 +66,14 @@ class Optimizer:
 
     def step(self) -> None:
         """Changes every parameter that has a gradient, in place."""
-        for group in list(self._groups):
+        for group in self._groups:
             ready = [i for i in group.indices if self.params[i].grad is not None]
             if not ready:
                 continue
             if len(ready) < len(group.indices):  # from now on these are counted apart
-                self._groups.append(_Group(ready, group.state.copy()))
-                group.indices = [i for i in group.indices if i not in set(ready)]
-                group = self._groups[-1]
+                group.indices = sorted(set(group.indices) - set(ready))
+                group = _Group(ready, group.state.copy())
+                self._groups = [*self._groups, group]
             changed = [self.params[i] for i in ready]
             grads = [p.grad.data for p in changed if p.grad is not None]
             self._update(

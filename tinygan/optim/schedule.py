@@ -16,9 +16,9 @@ class LinearLR:
         self, optimizer: Optimizer, start_factor: float = 1.0, end_factor: float = 0.0,
         total_iters: float = 1, begin: float = 0,
     ):  # fmt: skip
-        if total_iters < 1 or begin < 0:
+        if total_iters <= 0 or begin < 0:
             raise ValueError(
-                f"LinearLR: total_iters must be >= 1 and begin >= 0, got {total_iters}, {begin}"
+                f"LinearLR: total_iters must be > 0 and begin >= 0, got {total_iters}, {begin}"
             )
         self.optimizer, self.initial_lr = optimizer, optimizer.lr
         self.start_factor, self.end_factor = start_factor, end_factor
