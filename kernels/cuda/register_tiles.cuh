@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cuda/operand.cuh"
+#include "cuda/two_buffers.cuh"
 
 template <typename T>
 struct alignas(4 * sizeof(T) < 16 ? 4 * sizeof(T) : 16) Four {
@@ -89,18 +90,8 @@ struct RegisterTiles {
         shared.b[buffer][walk_b.k(e)][walk_b.row(e)] = next_b[e];
       }
     };
-    int buffer = 0;
-    fetch(first_k);
-    keep(0);
-    __syncthreads();
-    for (int start = first_k; start < last_k; start += depth) {
-      const bool more = start + depth < last_k;
-      if (more) fetch(start + depth);
-      add_products(buffer);
-      if (more) keep(buffer ^ 1);  // not read now: all threads have passed the barrier before
-      __syncthreads();
-      buffer ^= 1;
-    }
+    through_two_buffers<depth>(first_k, last_k, fetch, keep,
+                               [&](int buffer) { add_products(buffer); });
   }
 
   __device__ __forceinline__ void add_products(int buffer) {

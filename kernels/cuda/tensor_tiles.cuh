@@ -5,6 +5,7 @@
 
 #include "cuda/operand.cuh"
 #include "cuda/tensor_sums.cuh"
+#include "cuda/two_buffers.cuh"
 
 // 8 warps, 2 along the rows and 4 along the columns.
 template <Kind kind>
@@ -85,18 +86,8 @@ struct TensorTiles : WarpSums<kind, 2, 2> {
         shared.b[buffer][walk_b.row(e)][walk_b.word(e)] = next_b[e];
       }
     };
-    int buffer = 0;
-    fetch(first_k);
-    keep(0);
-    __syncthreads();
-    for (int start = first_k; start < last_k; start += depth) {
-      const bool more = start + depth < last_k;
-      if (more) fetch(start + depth);
-      add_products(buffer);
-      if (more) keep(buffer ^ 1);  // not read now: all threads have passed the barrier before
-      __syncthreads();
-      buffer ^= 1;
-    }
+    through_two_buffers<depth>(first_k, last_k, fetch, keep,
+                               [&](int buffer) { add_products(buffer); });
   }
 
   // ldmatrix brings four 8x4 blocks of words, in the order of mma's registers: of a the upper and

@@ -31,9 +31,7 @@ from . import EmulatorError, KernelFault, cases, fake_cupy
 
 # {(file, the line without its indentation, what is put in): why nothing changes}
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    ("cuda/register_tiles.cuh", "const bool more = start + depth < last_k;", "true"):
-        "zeros are kept in a buffer that is not read again",
-    ("cuda/tensor_tiles.cuh", "const bool more = start + depth < last_k;", "true"):
+    ("cuda/two_buffers.cuh", "const bool more = start + depth < last_k;", "true"):
         "zeros are kept in a buffer that is not read again",
 }  # fmt: skip
 
