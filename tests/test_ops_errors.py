@@ -29,13 +29,13 @@ def refused(kind: type[Exception]):
 
 @refused(ValueError)
 def test_wrong_values(call, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
         call()
 
 
 @refused(TypeError)
 def test_wrong_types(call, message):
-    with pytest.raises(TypeError, match=re.escape(message)):
+    with pytest.raises(TypeError, match="^" + re.escape(message)):
         call()
 
 

@@ -87,7 +87,7 @@ CASES = [
         torch=lambda x: TF.softmax(x, -1), integers="float32",
         extreme=(FAR, [0, 0, 1], [0, 0, 0]), nan=True, batch=True,
         errors=[(lambda: F.softmax(zeros(2, 2), -3),
-                 "log_softmax: dim -3 is out of range for 2 dimensions")],
+                 "softmax: dim -3 is out of range for 2 dimensions")],
     ),
     OpCase(
         "softmax dim 1 of 3", lambda x: F.softmax(x, 1), [normal(2, 3, 2)],

@@ -33,13 +33,14 @@ CONV2D_ERRORS = [
     (refused_conv2d(w=(4, 3)), "conv2d: weight must be a floating 4-D tensor, got float32 (4, 3)"),
     (lambda: F.conv2d(np.zeros(X), zeros(W)), "conv2d: input must be a floating 4-D tensor, got "
      "ndarray"),
-    (lambda: F.conv2d(zeros(X).to("int64"), zeros(W)), "got int64 (2, 3, 5, 5)"),
+    (lambda: F.conv2d(zeros(X).to("int64"), zeros(W)),
+     "conv2d: input must be a floating 4-D tensor, got int64 (2, 3, 5, 5)"),
     (refused_conv2d(bias=zeros(3)), "conv2d: bias must be a tensor of shape (4,), got shape (3,)"),
     (refused_conv2d(bias=1), "conv2d: bias must be a tensor of shape (4,), got int"),
     (refused_conv2d(w=(4, 3, 6, 3)), "conv2d: the kernel (6, 3) is larger than the padded input "
      "(5, 5)"),
-    (refused_conv2d(w=(4, 3, 3, 9), padding=1), "the kernel (3, 9) is larger than the padded input "
-     "(7, 7)"),
+    (refused_conv2d(w=(4, 3, 3, 9), padding=1),
+     "conv2d: the kernel (3, 9) is larger than the padded input (7, 7)"),
     (refused_conv2d(x=(2, 3, 0, 5)), "conv2d: empty input (2, 3, 0, 5)"),
     (refused_conv2d(stride=0), "conv2d: stride must be an integer >= 1 or a pair of them, got 0"),
     (refused_conv2d(stride=(1, 2, 3)), "conv2d: stride must be an integer >= 1 or a pair of them, "
@@ -50,7 +51,8 @@ CONV2D_ERRORS = [
      "-1"),
     (refused_conv2d(padding="valid"), "conv2d: padding must be an integer, a pair, (top, bottom, "
      "left, right) or 'same', got 'valid'"),
-    (refused_conv2d(padding=(1, 1, 1, -1)), "got (1, 1, 1, -1)"),
+    (refused_conv2d(padding=(1, 1, 1, -1)), "conv2d: padding must be an integer, a pair, (top, "
+     "bottom, left, right) or 'same', got (1, 1, 1, -1)"),
     (lambda: F.conv2d(zeros(X), zeros(W).double()), "Conv2d: inputs of different dtypes",
      TypeError),
 ]  # fmt: skip
@@ -61,15 +63,18 @@ CONV_TRANSPOSE2D_ERRORS = [
     (refused_transposed(w=W), "conv_transpose2d: input of shape (2, 3, 5, 5) has 3 channels, "
      "weight of shape (4, 3, 3, 3) expects 4"),
     (refused_transposed(x=(2, 3)), "conv_transpose2d: input must be a floating 4-D tensor"),
-    (refused_transposed(bias=zeros(3)), "bias must be a tensor of shape (4,), got shape (3,)"),
+    (refused_transposed(bias=zeros(3)),
+     "conv_transpose2d: bias must be a tensor of shape (4,), got shape (3,)"),
     (refused_transposed(stride=-2), "conv_transpose2d: stride must be an integer >= 1"),
     (refused_transposed(padding=(1,)), "conv_transpose2d: padding must be an integer >= 0"),
     (refused_transposed(output_padding=1), "conv_transpose2d: output_padding (1, 1) must be "
      "smaller than stride (1, 1)"),
-    (refused_transposed(output_padding=-1), "output_padding must be an integer >= 0"),
+    (refused_transposed(output_padding=-1),
+     "conv_transpose2d: output_padding must be an integer >= 0"),
     (refused_transposed(stride=2, output_size=(10, 14)), "conv_transpose2d: output_size (10, 14) "
      "is not between (11, 11) and (12, 12), the sizes that a convolution maps to (5, 5)"),
-    (refused_transposed(output_size=0), "output_size must be an integer >= 1 or a pair of them"),
+    (refused_transposed(output_size=0),
+     "conv_transpose2d: output_size must be an integer >= 1 or a pair of them"),
     (refused_transposed(stride=2, output_padding=1, output_size=(12, 12)), "conv_transpose2d: give "
      "output_padding or output_size, not both"),
     (refused_transposed(padding=4), "conv_transpose2d: the output would have size (-1, -1)"),

@@ -42,7 +42,8 @@ ERRORS = {
          "binary_cross_entropy: input has shape"),
         (lambda: F.binary_cross_entropy(tensor([1.5]), zeros(1)),
          "binary_cross_entropy: input must be probabilities in [0, 1]"),
-        (lambda: F.binary_cross_entropy(tensor([float("nan")]), zeros(1)), "must be probabilities"),
+        (lambda: F.binary_cross_entropy(tensor([float("nan")]), zeros(1)),
+         "binary_cross_entropy: input must be probabilities"),
     ],
     "cross_entropy": [
         (lambda: F.cross_entropy(zeros(2, 3), tensor([0])),

@@ -8,6 +8,7 @@ import tinygan.functional as F
 from tinygan.nn import init
 from tinygan.nn.module import Buffer, Module, Parameter
 from tinygan.ops.conv import Padding, Pair, pair
+from tinygan.ops.shape import check_dim
 from tinygan.tensor import Tensor
 
 
@@ -208,9 +209,7 @@ class Unflatten(Module):
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not -x.ndim <= self.dim < x.ndim:
-            raise ValueError(f"Unflatten: dim {self.dim} is out of range for {x.ndim} dimensions")
-        dim = self.dim % x.ndim
+        dim = check_dim("Unflatten", self.dim, x.ndim)
         return x.reshape(*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
 
     def extra_repr(self) -> str:

@@ -10,6 +10,7 @@ from tinygan.autograd import Function
 from tinygan.device import array_module
 from tinygan.ops.math import exp, floating
 from tinygan.ops.reduction import amax, sum
+from tinygan.ops.shape import check_dim
 from tinygan.tensor import Tensor
 
 __all__ = ["leaky_relu", "log_softmax", "maxout", "relu", "sigmoid", "softmax", "softplus", "tanh"]
@@ -180,13 +181,13 @@ def softplus(x: Tensor) -> Tensor:
 
 def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     """x - ln sum_j e^(x_j) along `dim`, without overflow."""
-    if not -x.ndim <= dim < x.ndim:
-        raise ValueError(f"log_softmax: dim {dim} is out of range for {x.ndim} dimensions")
+    check_dim("log_softmax", dim, x.ndim)
     return LogSoftmax(dim)(floating(x))
 
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """e^(x_i) / sum_j e^(x_j) along `dim`, without overflow."""
+    check_dim("softmax", dim, x.ndim)
     return exp(log_softmax(x, dim))
 
 
@@ -198,9 +199,7 @@ def maxout(x: Tensor, pieces: int, dim: int = 1) -> Tensor:
     Raises:
         ValueError: the size of `dim` is not a multiple of `pieces`, or there is no such `dim`.
     """
-    if not -x.ndim <= dim < x.ndim:
-        raise ValueError(f"maxout: dim {dim} is out of range for {x.ndim} dimensions")
-    dim = dim % x.ndim
+    dim = check_dim("maxout", dim, x.ndim)
     if pieces < 1 or x.shape[dim] % pieces:
         raise ValueError(f"maxout: {x.shape[dim]} channels are no multiple of pieces={pieces}")
     groups = (*x.shape[:dim], x.shape[dim] // pieces, pieces, *x.shape[dim + 1 :])

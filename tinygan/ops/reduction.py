@@ -11,7 +11,7 @@ from tinygan.autograd import Function
 from tinygan.device import array_module
 from tinygan.kernels.reduction import column_sums
 from tinygan.ops.math import MulConstant
-from tinygan.ops.shape import expand, gather, reshape
+from tinygan.ops.shape import check_dim, expand, gather, reshape
 from tinygan.tensor import Dim, Tensor
 
 
@@ -20,10 +20,7 @@ def _dims(name: str, dim: Dim, ndim: int) -> tuple[int, ...]:
     if dim is None:
         return tuple(range(ndim))
     given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
-    for d in given:
-        if not -ndim <= d < ndim:
-            raise ValueError(f"{name}: dim {d} is out of range for {ndim} dimensions")
-    result = tuple(sorted({d % ndim for d in given}))
+    result = tuple(sorted({check_dim(name, d, ndim) for d in given}))
     if len(result) != len(given):
         raise ValueError(f"{name}: dim {dim} names a dimension twice")
     return result

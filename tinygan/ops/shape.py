@@ -210,13 +210,14 @@ def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """x with two dimensions exchanged."""
     dims = list(range(x.ndim))
-    _check_dim("transpose", dim0, x.ndim)
-    _check_dim("transpose", dim1, x.ndim)
+    check_dim("transpose", dim0, x.ndim)
+    check_dim("transpose", dim1, x.ndim)
     dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
     return permute(x, dims)
 
 
-def _check_dim(name: str, dim: int, ndim: int) -> int:
+def check_dim(name: str, dim: int, ndim: int) -> int:
+    """`dim` counted from the front, for the op or layer of this name."""
     if not -ndim <= dim < ndim:
         raise ValueError(f"{name}: dim {dim} is out of range for {ndim} dimensions")
     return dim % ndim
@@ -226,8 +227,8 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """x with the dimensions start_dim ... end_dim made one."""
     if x.ndim == 0:
         return reshape(x, (1,))
-    start = _check_dim("flatten", start_dim, x.ndim)
-    end = _check_dim("flatten", end_dim, x.ndim)
+    start = check_dim("flatten", start_dim, x.ndim)
+    end = check_dim("flatten", end_dim, x.ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} is after end_dim {end_dim}")
     middle = math.prod(x.shape[start : end + 1])
@@ -236,13 +237,13 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def squeeze(x: Tensor, dim: int) -> Tensor:
     """x without dimension `dim`, when its size is 1; else x."""
-    dim = _check_dim("squeeze", dim, x.ndim)
+    dim = check_dim("squeeze", dim, x.ndim)
     return reshape(x, x.shape[:dim] + x.shape[dim + 1 :]) if x.shape[dim] == 1 else x
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """x with a new dimension of size 1 at `dim`."""
-    dim = _check_dim("unsqueeze", dim, x.ndim + 1)
+    dim = check_dim("unsqueeze", dim, x.ndim + 1)
     return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
@@ -301,7 +302,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
         ValueError: shapes do not fit, or an index is out of range.
         TypeError: index is not of integers.
     """
-    dim = _check_dim("gather", dim, x.ndim)
+    dim = check_dim("gather", dim, x.ndim)
     if index.dtype.kind not in "iu":
         raise TypeError(f"gather: index must be of integers, got {index.dtype}")
     others = [i for i in range(x.ndim) if i != dim]
@@ -335,7 +336,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensors = list(tensors)
     if not tensors:
         raise ValueError("cat: needs at least one tensor")
-    dim = _check_dim("cat", dim, tensors[0].ndim)
+    dim = check_dim("cat", dim, tensors[0].ndim)
     for index, x in enumerate(tensors):
         if x.ndim != tensors[0].ndim or any(
             i != dim and a != b
