@@ -5,6 +5,8 @@ For arrays of NumPy and of CuPy. `copies.py` makes copies in another order.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Array = Any
@@ -43,3 +45,38 @@ def flat(array: Array) -> Array:
     if not memory.flags.c_contiguous:
         raise ValueError(f"array of shape {array.shape} and strides {array.strides} has gaps")
     return memory.reshape(-1)
+
+
+def elementwise(function: Callable[..., Array], *arrays: Array) -> Array:
+    """``function(*arrays)``, which computes element by element and broadcasts; the result lies in
+    memory as the largest of the arrays does, the first of several.
+
+    NumPy's functions do so by themselves; CuPy's return arrays in the order of their dimensions,
+    so that images would lose their channels-last order. `function` sees the arrays with their
+    dimensions in the order of memory: no copy is made, and CuPy takes its fast path for arrays
+    without gaps.
+    """
+    for array in arrays:
+        if not array.flags.c_contiguous:
+            break
+    else:
+        return function(*arrays)
+    order = common_order(arrays)
+    turned = (array[(None,) * (len(order) - array.ndim)].transpose(order) for array in arrays)
+    return function(*turned).transpose(inverse(order))
+
+
+def common_order(arrays: Sequence[Array]) -> tuple[int, ...]:
+    """The dimensions as the largest array has them in memory, the first of several; as they are
+    named where that one repeats its elements or has fewer dimensions than others."""
+    model, ndim = max(arrays, key=_different_elements), max(array.ndim for array in arrays)
+    if model.ndim < ndim or _different_elements(model) < model.size:
+        return tuple(range(ndim))
+    return memory_order(model)
+
+
+def _different_elements(array: Array) -> int:
+    """How many elements there are in memory: broadcasting repeats them with steps of zero."""
+    return math.prod(
+        size for size, stride in zip(array.shape, array.strides, strict=True) if stride
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import needs
 import numpy as np
 import pytest
 from optimizer_cases import each_optimizer
@@ -11,6 +12,7 @@ from tinygan import functional as F
 from tinygan import nn
 from tinygan.kernels.cuda.source import Source
 from tinygan.optim import Adam, ExponentialMovingAverage
+from tinygan.training import r1_penalty
 
 
 def small_net(device: str) -> nn.Module:
@@ -74,6 +76,40 @@ def test_a_captured_step_computes_what_the_step_computes(make, device, rng):
     for one, other in zip(saved["state"], captured_saved["state"], strict=True):
         for slot in optimizer.slots:
             np.testing.assert_array_equal(one[slot], other[slot])
+
+
+@pytest.mark.parametrize(
+    ("extra", "operations", "swaps"),
+    [
+        pytest.param("nothing", 29, 2, id="the step alone"),
+        # Two launches. Weights that the average kept in another order were copied each time.
+        pytest.param("average", 31, 2, id="with an average"),
+        # Results in the order of the dimensions made it 8 swaps, and 126 operations.
+        pytest.param("penalty", 118, 3, id="with R1"),
+    ],
+)
+def test_copies_into_another_memory_order_are_counted(extra, operations, swaps, gpu, rng):
+    """An emulated step's operations, and how many of them exchange channels and pixels. More, and
+    an op has lost the channels-last order; fewer is good news."""
+    needs.emulator()
+    net = small_net(gpu)
+    optimizer, average = Adam(net.parameters(), 1e-2), ExponentialMovingAverage(net)
+
+    def step(images):
+        loss = r1_penalty(net, images, images) if extra == "penalty" else net(images).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if extra == "average":
+            average.update()
+
+    captured = tinygan.capture(step)
+    for images, _ in batches(rng, 3, gpu):
+        captured(images)
+    recording = captured._recording
+    launches = [name.split("/")[0] for name, *_ in recording.launches]
+    found = len(recording._graph._tape.calls), launches.count("swap_inner")
+    assert found == (operations, swaps)
 
 
 def test_a_replay_calls_no_python(gpu, rng):

@@ -80,6 +80,28 @@ def test_images_are_channels_last_in_memory(case, device):
         assert channels_last(case.function(plain, *rest))
 
 
+def turned(array, device):
+    """The same values with the dimensions in another order in memory, without gaps."""
+    order = (0, *range(2, array.ndim), 1) if array.ndim > 2 else (*reversed(range(array.ndim)),)
+    inverse = [order.index(i) for i in range(array.ndim)]
+    return leaf(array.transpose(order).copy().transpose(inverse), device)
+
+
+@each_case(lambda case: case.gradient)
+def test_the_order_in_memory_is_the_same_on_both_devices(case, gpu):
+    """Otherwise the next convolution copies its input into the other order, on one of them."""
+    strides = []
+    for device in ("cpu", gpu):
+        inputs = [turned(array, device) for array in case.arrays()]
+        y = case.function(*inputs)
+        wanted = [x for x in inputs if x.requires_grad]
+        found = [y, *(x for x in grad(y.sum(), wanted, allow_unused=True) if x is not None)]
+        strides.append([dict(zip(x.shape, x.data.strides, strict=True)) for x in found])
+        for each in strides[-1]:
+            each.pop(1, None)  # the step along a single element is noise
+    assert strides[0] == strides[1]
+
+
 def spread(array, device):
     """The same values with gaps between them, in another memory order."""
     if array.dtype.kind != "f" or array.ndim == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 
 import numpy as np
@@ -254,6 +255,27 @@ def test_clone_is_a_copy_with_a_gradient():
     y = x.clone()
     assert not np.shares_memory(x.data, y.data)
     assert grad((y * y).sum(), x)[0].tolist() == [2, 4]
+
+
+def test_a_deep_copy_lies_in_memory_as_the_original(device, rng):
+    weight = tinygan.nn.Parameter(
+        tensor(rng.standard_normal((4, 5, 5, 3)), device=device).data.transpose(0, 3, 1, 2)
+    )
+    (weight * weight).sum().backward()
+    weight.note = ["kept"]
+    twin = copy.deepcopy(weight)
+    assert isinstance(twin, tinygan.nn.Parameter) and twin.requires_grad and twin.note == ["kept"]
+    assert twin.note is not weight.note
+    for old, new in ((weight, twin), (weight.grad, twin.grad)):
+        assert new.tolist() == old.tolist() and new.data.strides == old.data.strides
+    twin.data[...] = 0
+    assert float(weight.abs().min()) > 0
+    twin.version += 1
+    assert weight.version == 0
+    shared = copy.deepcopy([weight, weight])
+    assert shared[0] is shared[1]
+    with pytest.raises(RuntimeError, match=r"deepcopy: .* made by Mul; copy its \.detach\(\)"):
+        copy.deepcopy(weight * 2.0)
 
 
 @pytest.mark.parametrize(

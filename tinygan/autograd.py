@@ -103,8 +103,8 @@ class Function:
       with ops. ``self.needs_input_grad[i]`` says whether input i's gradient is wanted.
 
     What backward reads must be announced: ``saves_inputs`` keeps ``self.inputs``, ``saves_output``
-    keeps ``self.output``; anything else the instance may hold as attributes. All of it is dropped
-    as soon as the node has been walked.
+    keeps ``self.output``; ``self.input_shapes`` is there always; anything else the instance may
+    hold as attributes. All of it is dropped as soon as the node has been walked.
     """
 
     saves_inputs: ClassVar[bool] = False
@@ -115,6 +115,7 @@ class Function:
     needs_input_grad: tuple[bool, ...] = ()
     released: bool = False
     shape: tuple[int, ...] = ()
+    input_shapes: tuple[tuple[int, ...], ...] = ()
     _inputs: tuple[Tensor, ...] | None = None
     _versions: tuple[int, ...] = ()
     _output: Array = None
@@ -144,7 +145,7 @@ class Function:
         if recorded:
             self.sequence = next(_sequence)
             self.edges = tuple(_edge(x) for x in inputs)
-            self.shape = output.shape
+            self.shape, self.input_shapes = output.shape, tuple(x.shape for x in inputs)
             if self.saves_inputs:
                 self._inputs = inputs
                 self._versions = tuple(x.version for x in inputs)

@@ -6,6 +6,7 @@ in ``tinygan/autograd.py``.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -119,6 +120,25 @@ class Tensor:
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        """A leaf of its own, gradient included, that lies in memory as this one does. (CuPy's
+        arrays would be copied into the order of their dimensions.)
+
+        Raises:
+            RuntimeError: an op has made this tensor: its graph cannot be copied.
+        """
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                f"deepcopy: the tensor was made by {self.grad_fn.name}; copy its .detach()"
+            )
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        twin.data, twin._changes = self.data.copy(order="K"), [0]
+        twin.grad = copy.deepcopy(self.grad, memo)
+        for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
+            setattr(twin, name, copy.deepcopy(value, memo))
+        return twin
 
     # Out of the graph
 

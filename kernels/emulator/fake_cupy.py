@@ -99,6 +99,8 @@ class ndarray(NDArrayOperatorsMixin):
         if out is not None:
             options["out"] = tuple(_host(x) for x in out)
         given = [_host(x) for x in inputs]
+        if out is None and method == "__call__":
+            options["order"] = "C"  # whatever that of the operands is
 
         def call():
             return getattr(ufunc, method)(*given, **options)
@@ -180,6 +182,9 @@ class ndarray(NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return repr(self._host)
 
+    def __deepcopy__(self, memo) -> ndarray:
+        return ndarray(np.ascontiguousarray(self._host.copy()))
+
     def get(self) -> np.ndarray:
         """A copy in the host's memory."""
         streams.refuse("a copy to the host")
@@ -218,6 +223,8 @@ class _Ufunc:
 def _call(function, args, options):
     out, options = options.get("out"), _host(options)
     given = [_host(x) for x in args]
+    if out is None and isinstance(function, np.ufunc):
+        options["order"] = "C"
     if function in _PRODUCTS and streams.capturing():
         raise NotImplementedError(
             "calling cuBLAS API during stream capture is currently unsupported"
@@ -234,6 +241,9 @@ def _function(name: str):
     function = getattr(np, name)
     if isinstance(function, np.ufunc):
         return _Ufunc(function)
+    if name in ("clip", "where", "concatenate"):
+        return lambda *args, **options: _call(
+            lambda *a, **o: np.ascontiguousarray(function(*a, **o)), args, options)
     if name == "ogrid":
         return _Ogrid()
     return lambda *args, **options: _call(function, args, options)

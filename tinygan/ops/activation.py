@@ -8,7 +8,8 @@ import numpy as np
 import tinygan.kernels.activation as kernels
 from tinygan.autograd import Function
 from tinygan.device import array_module
-from tinygan.ops.math import exp, floating
+from tinygan.kernels.layout import elementwise
+from tinygan.ops.math import by_element, exp, floating
 from tinygan.ops.reduction import amax, sum
 from tinygan.ops.shape import check_dim
 from tinygan.tensor import Tensor
@@ -105,6 +106,7 @@ class Sigmoid(Function):
 
     saves_output = True
 
+    @by_element
     def forward(self, x):
         return array_module(x).exp(-_softplus(-x))  # never overflows, exact in both tails
 
@@ -118,6 +120,7 @@ class Softplus(Function):
 
     saves_inputs = True
 
+    @by_element
     def forward(self, x):
         return _softplus(x)
 
@@ -135,9 +138,9 @@ class LogSoftmax(Function):
 
     def forward(self, x):
         xp = array_module(x)
-        shifted = x - x.max(axis=self.dim, keepdims=True)
-        total = xp.exp(shifted).sum(axis=self.dim, keepdims=True, dtype=np.float64)
-        return shifted - xp.log(total).astype(x.dtype)
+        shifted = elementwise(xp.subtract, x, x.max(axis=self.dim, keepdims=True))
+        total = elementwise(xp.exp, shifted).sum(axis=self.dim, keepdims=True, dtype=np.float64)
+        return elementwise(xp.subtract, shifted, xp.log(total).astype(x.dtype))
 
     def backward(self, grad_output):
         return (grad_output - exp(self.output) * sum(grad_output, self.dim, keepdim=True),)

@@ -11,7 +11,7 @@ from tinygan.autograd import Function, is_grad_enabled
 from tinygan.device import array_module
 from tinygan.kernels.cross_entropy import bce_with_logits, bce_with_logits_backward
 from tinygan.ops.activation import log_softmax, relu, sigmoid, softplus
-from tinygan.ops.math import clip, log
+from tinygan.ops.math import by_element, clip, log
 from tinygan.ops.reduction import mean, sum
 from tinygan.ops.shape import check_range, gather
 from tinygan.tensor import Tensor
@@ -85,6 +85,7 @@ class BinaryCrossEntropy(Function):
 
     saves_inputs = True
 
+    @by_element
     def forward(self, p, target):
         xp = array_module(p)
         floor = p.dtype.type(-100)

@@ -6,10 +6,14 @@ their gradients are summed back to their shapes (`sum_to`).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 
-from tinygan.autograd import Function
+from tinygan.autograd import Array, Function
 from tinygan.device import array_module, full
+from tinygan.kernels.layout import elementwise
 from tinygan.ops.shape import sum_to
 from tinygan.tensor import Tensor, bool_, float32, int64
 
@@ -65,6 +69,17 @@ def floating(x: Tensor) -> Tensor:
     return x if x.dtype.kind == "f" else x.float()
 
 
+def by_element(forward: Callable[..., Array]) -> Callable[..., Array]:
+    """Decorates a `forward` that computes element by element: it sees its arrays as they lie in
+    memory, which is how its result will lie (`tinygan.kernels.layout.elementwise`)."""
+
+    @functools.wraps(forward)
+    def run(self, *arrays):
+        return elementwise(functools.partial(forward, self), *arrays)
+
+    return run
+
+
 def _number(value):
     """A NumPy scalar as a Python number: a float64 scalar would turn float32 into float64."""
     return value.item() if isinstance(value, (np.generic, np.ndarray)) else value
@@ -76,29 +91,29 @@ def _number(value):
 class Add(Function):
     """a + b;  g, g"""
 
+    @by_element
     def forward(self, a, b):
-        self.shapes = a.shape, b.shape
         return a + b
 
     def backward(self, grad_output):
         return tuple(
             sum_to(grad_output, shape) if needed else None
-            for needed, shape in zip(self.needs_input_grad, self.shapes, strict=True)
+            for needed, shape in zip(self.needs_input_grad, self.input_shapes, strict=True)
         )
 
 
 class Sub(Function):
     """a - b;  g, -g"""
 
+    @by_element
     def forward(self, a, b):
-        self.shapes = a.shape, b.shape
         return a - b
 
     def backward(self, grad_output):
-        need_a, need_b = self.needs_input_grad
+        (shape_a, shape_b), (need_a, need_b) = self.input_shapes, self.needs_input_grad
         return (
-            sum_to(grad_output, self.shapes[0]) if need_a else None,
-            sum_to(-grad_output, self.shapes[1]) if need_b else None,
+            sum_to(grad_output, shape_a) if need_a else None,
+            sum_to(-grad_output, shape_b) if need_b else None,
         )
 
 
@@ -107,6 +122,7 @@ class Mul(Function):
 
     saves_inputs = True
 
+    @by_element
     def forward(self, a, b):
         return a * b
 
@@ -123,6 +139,7 @@ class Div(Function):
 
     saves_inputs = True
 
+    @by_element
     def forward(self, a, b):
         return a / b
 
@@ -137,6 +154,7 @@ class Div(Function):
 class Neg(Function):
     """-x;  -g"""
 
+    @by_element
     def forward(self, x):
         return -x
 
@@ -152,6 +170,7 @@ class Pow(Function):
     def __init__(self, exponent: float):
         self.exponent = exponent
 
+    @by_element
     def forward(self, x):
         return x**self.exponent
 
@@ -170,6 +189,7 @@ class Exp(Function):
 
     saves_output = True
 
+    @by_element
     def forward(self, x):
         return array_module(x).exp(x)
 
@@ -182,6 +202,7 @@ class Log(Function):
 
     saves_inputs = True
 
+    @by_element
     def forward(self, x):
         return array_module(x).log(x)
 
@@ -194,6 +215,7 @@ class Sqrt(Function):
 
     saves_output = True
 
+    @by_element
     def forward(self, x):
         return array_module(x).sqrt(x)
 
@@ -201,65 +223,57 @@ class Sqrt(Function):
         return (grad_output / (self.output * 2.0),)
 
 
-class MulConstant(Function):
-    """x c for an array c that needs no gradient;  g c"""
-
-    def __init__(self, constant):
-        self.constant = constant
-
-    def forward(self, x):
-        return x * self.constant
-
-    def backward(self, grad_output):
-        return (MulConstant(self.constant)(grad_output),)
-
-
 class Abs(Function):
     """|x|;  g sign(x), 0 at the kink"""
 
+    saves_inputs = True
+
+    @by_element
     def forward(self, x):
-        xp = array_module(x)
-        if self.needs_input_grad[0]:
-            self.sign = xp.sign(x)
-        return xp.abs(x)
+        return array_module(x).abs(x)
 
     def backward(self, grad_output):
-        return (MulConstant(self.sign)(grad_output),)
+        x = self.inputs[0].data
+        return (grad_output * Tensor(elementwise(array_module(x).sign, x)),)
 
 
 class Clip(Function):
     """min(max(x, low), high);  g inside (bounds included), 0 outside"""
 
+    saves_inputs = True
+
     def __init__(self, low, high):
         self.low, self.high = low, high
 
+    @by_element
     def forward(self, x):
-        xp = array_module(x)
-        result = xp.clip(x, self.low, self.high)
-        if self.needs_input_grad[0]:
-            self.inside = (result == x).astype(x.dtype)
-        return result
+        return array_module(x).clip(x, self.low, self.high)
 
     def backward(self, grad_output):
-        return (MulConstant(self.inside)(grad_output),)
+        return (grad_output * Tensor(elementwise(self._inside, self.inputs[0].data)),)
+
+    def _inside(self, x):
+        inside = array_module(x).clip(x, self.low, self.high) == x
+        return inside.astype(x.dtype)
 
 
 class Where(Function):
     """a where the condition holds, b elsewhere;  g where it holds, g elsewhere"""
 
-    def __init__(self, condition):
-        self.condition = condition
+    saves_inputs = True
 
-    def forward(self, a, b):
-        self.shapes = a.shape, b.shape
-        return array_module(a).where(self.condition, a, b)
+    @by_element
+    def forward(self, condition, a, b):
+        return array_module(a).where(condition, a, b)
 
     def backward(self, grad_output):
-        mask = self.condition.astype(grad_output.dtype)
-        (need_a, need_b), (shape_a, shape_b) = self.needs_input_grad, self.shapes
+        _, need_a, need_b = self.needs_input_grad
+        condition, a, b = self.inputs
+        mask = condition.to(grad_output.dtype)
         return (
-            sum_to(MulConstant(mask)(grad_output), shape_a) if need_a else None,
-            sum_to(MulConstant(1 - mask)(grad_output), shape_b) if need_b else None,
+            None,
+            sum_to(grad_output * mask, a.shape) if need_a else None,
+            sum_to(grad_output * (1.0 - mask), b.shape) if need_b else None,
         )
 
 
@@ -332,10 +346,10 @@ def where(condition: Tensor, a, b) -> Tensor:
     """
     if not isinstance(condition, Tensor) or condition.dtype != bool_:
         raise TypeError("where: condition must be a bool tensor")
-    return Where(condition.data)(*_pair("where", a, b))
+    return Where()(condition, *_pair("where", a, b))
 
 
 def compare(a, b, name: str) -> Tensor:
     """A bool tensor: the NumPy comparison `name` of a and b, element by element."""
     a, b = _pair(name, a, b)
-    return Tensor(getattr(array_module(a.data), name)(a.data, b.data))
+    return Tensor(elementwise(getattr(array_module(a.data), name), a.data, b.data))

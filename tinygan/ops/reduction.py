@@ -9,8 +9,8 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module
+from tinygan.kernels.layout import elementwise
 from tinygan.kernels.reduction import column_sums
-from tinygan.ops.math import MulConstant
 from tinygan.ops.shape import check_dim, expand, gather, reshape
 from tinygan.tensor import Dim, Tensor
 
@@ -37,7 +37,6 @@ class Sum(Function):
         self.dims, self.keepdim = dims, keepdim
 
     def forward(self, x):
-        self.input_shape = x.shape
         if x.dtype.kind != "f":
             return x.sum(axis=self.dims, keepdims=self.keepdim)
         others = [i for i in range(x.ndim) if i not in self.dims]
@@ -50,8 +49,8 @@ class Sum(Function):
         return total.astype(x.dtype, copy=False)
 
     def backward(self, grad_output):
-        kept = _kept(self.input_shape, self.dims)
-        return (expand(reshape(grad_output, kept), self.input_shape),)
+        kept = _kept(self.input_shapes[0], self.dims)
+        return (expand(reshape(grad_output, kept), self.input_shapes[0]),)
 
 
 class Amax(Function):
@@ -63,8 +62,9 @@ class Amax(Function):
     def forward(self, x):
         result = x.max(axis=self.dims, keepdims=True)
         if self.needs_input_grad[0]:
-            largest = x == result
-            share = largest / largest.sum(axis=self.dims, keepdims=True)
+            xp = array_module(x)
+            largest = elementwise(xp.equal, x, result)
+            share = elementwise(xp.divide, largest, largest.sum(axis=self.dims, keepdims=True))
             self.share = share.astype(x.dtype)
         return result if self.keepdim else result.reshape(
             tuple(s for i, s in enumerate(x.shape) if i not in self.dims)
@@ -73,7 +73,7 @@ class Amax(Function):
     def backward(self, grad_output):
         shape = self.share.shape
         grad = expand(reshape(grad_output, _kept(shape, self.dims)), shape)
-        return (MulConstant(self.share)(grad),)
+        return (grad * Tensor(self.share),)
 
 
 class ValuesAndIndices(NamedTuple):

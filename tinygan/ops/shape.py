@@ -11,6 +11,7 @@ from tinygan.autograd import Function
 from tinygan.device import array_module, device_of, to_device
 from tinygan.kernels.copies import contiguous
 from tinygan.kernels.cuda import graph
+from tinygan.kernels.layout import common_order, inverse
 from tinygan.tensor import Tensor
 
 
@@ -21,11 +22,10 @@ class Reshape(Function):
         self.size = size
 
     def forward(self, x):
-        self.input_shape = x.shape
         return contiguous(x).reshape(self.size)
 
     def backward(self, grad_output):
-        return (reshape(grad_output, self.input_shape),)
+        return (reshape(grad_output, self.input_shapes[0]),)
 
 
 class Permute(Function):
@@ -49,11 +49,10 @@ class Expand(Function):
         self.size = size
 
     def forward(self, x):
-        self.input_shape = x.shape
         return array_module(x).broadcast_to(x, self.size)
 
     def backward(self, grad_output):
-        return (sum_to(grad_output, self.input_shape),)
+        return (sum_to(grad_output, self.input_shapes[0]),)
 
 
 class SumTo(Function):
@@ -63,7 +62,6 @@ class SumTo(Function):
         self.size = size
 
     def forward(self, x):
-        self.input_shape = x.shape
         leading = x.ndim - len(self.size)
         dims = [i for i in range(x.ndim)
                 if i < leading or (self.size[i - leading] == 1 and x.shape[i] != 1)]  # fmt: skip
@@ -71,7 +69,7 @@ class SumTo(Function):
         return total.astype(x.dtype, copy=False).reshape(self.size)
 
     def backward(self, grad_output):
-        return (expand(grad_output, self.input_shape),)
+        return (expand(grad_output, self.input_shapes[0]),)
 
 
 class GetItem(Function):
@@ -81,11 +79,10 @@ class GetItem(Function):
         self.index = index
 
     def forward(self, x):
-        self.input_shape = x.shape
         return x[self.index]
 
     def backward(self, grad_output):
-        return (PutItem(self.index, self.input_shape)(grad_output),)
+        return (PutItem(self.index, self.input_shapes[0])(grad_output),)
 
 
 class PutItem(Function):
@@ -114,11 +111,10 @@ class Gather(Function):
         self.dim, self.index = dim, index
 
     def forward(self, x):
-        self.input_shape = x.shape
         return array_module(x).take_along_axis(x, self.index, self.dim)
 
     def backward(self, grad_output):
-        return (ScatterAdd(self.dim, self.index, self.input_shape)(grad_output),)
+        return (ScatterAdd(self.dim, self.index, self.input_shapes[0])(grad_output),)
 
 
 class ScatterAdd(Function):
@@ -149,7 +145,10 @@ class Cat(Function):
         self.sizes = [array.shape[self.dim] for array in arrays]
         if len(arrays) > 8 and graph.capturing():  # whose addresses CuPy copies from the host
             graph.refuse(f"cat of {len(arrays)} tensors; at most 8 at a time can be captured")
-        return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
+        order = common_order(arrays)  # CuPy alone would take that of the dimensions
+        turned = [array.transpose(order) for array in arrays]
+        joined = array_module(arrays[0]).concatenate(turned, axis=order.index(self.dim))
+        return joined.transpose(inverse(order))
 
     def backward(self, grad_output):
         grads: list[Tensor | None] = []
