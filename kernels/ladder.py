@@ -173,9 +173,11 @@ class Ladder:
 
     def __call__(self, *args: Any, precision: str | None = None, **options: Any) -> Any:
         rung = self.pick(*args, precision=precision, **options)
-        if hook is not None:
-            return hook(self, rung, *args, **options)
-        return rung(*args, **options)
+        run = rung if hook is None else functools.partial(hook, self, rung)
+        if rung.device == "cpu":
+            return run(*args, **options)
+        with _first(args).device:  # of several GPUs, the one where the arrays lie
+            return run(*args, **options)
 
     @contextlib.contextmanager
     def use(self, name: str):
@@ -214,9 +216,12 @@ class Probe(Ladder):
     registry: ClassVar[dict[str, Ladder]] = {}
 
 
+def _first(args: tuple) -> Array:
+    return args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
+
+
 def _device(args: tuple) -> str:
-    first = args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
-    return "cpu" if isinstance(first, np.ndarray) else "cuda"
+    return "cpu" if isinstance(_first(args), np.ndarray) else "cuda"
 
 
 def convert(value: Any, function: Callable[[np.ndarray], Any]) -> Any:

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
-from tinygan.device import Array, array_module, device_of
+from tinygan.device import Array, array_module, beside, device_of
 
 if TYPE_CHECKING:
     from tinygan.tensor import Tensor
@@ -138,7 +138,8 @@ class Function:
         # Known before forward runs, so that it can skip what only backward would read.
         self.needs_input_grad = tuple(recorded and x.requires_grad for x in inputs)
         arrays = [x.data for x in inputs]
-        output = Tensor(self.forward(*arrays) if hook is None else hook(self.forward, *arrays))
+        with beside(arrays[0]):
+            output = Tensor(self.forward(*arrays) if hook is None else hook(self.forward, *arrays))
         for x in inputs:
             if _owner(output.data) is _owner(x.data):
                 output._changes = x._changes  # a view: a change of one changes both
@@ -259,7 +260,7 @@ def _walk(
             # Always a new array: another node may hold the one that is there.
             grads[id(edge)] = grad if known is None else known + grad
 
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), beside(outputs[0].data):
         for x, grad in zip(outputs, grad_outputs, strict=True):
             add(_edge(x), grad)
         for node in reversed(nodes):
@@ -308,7 +309,8 @@ def _start(output: Tensor, gradient: Tensor | None, caller: str) -> Tensor:
                 f"{caller}: a tensor of shape {output.shape} is not a scalar; pass the gradient to "
                 "start from, or reduce it with .sum() or .mean()"
             )
-        return Tensor(array_module(output.data).ones_like(output.data))
+        with beside(output.data):
+            return Tensor(array_module(output.data).ones_like(output.data))
     if not isinstance(gradient, Tensor):
         raise TypeError(f"{caller}: gradient must be a Tensor, got {type(gradient).__name__}")
     if gradient.shape != output.shape:

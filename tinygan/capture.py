@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinygan.device import check_device, to_device
+from tinygan.device import check_device, on_device, to_device
 from tinygan.kernels.cuda import graph
 from tinygan.kernels.cuda.graph import CaptureError, Recording
 from tinygan.tensor import Tensor
@@ -31,6 +31,10 @@ class CapturedStep:
             self._device = tensors[0].device if tensors else "cpu"
         if self._device == "cpu":
             return self.step(*args)
+        with on_device(self._device):
+            return self._run(args)
+
+    def _run(self, args: tuple) -> Any:
         if self._recording is None:
             self._recording = Recording()
             self._arguments = [self._fixed(arg) for arg in args]
@@ -61,7 +65,7 @@ class CapturedStep:
         if not isinstance(arg, Tensor):
             return arg
         array = to_device(arg.data, self._device)
-        return Tensor(array.copy() if array is arg.data else array)
+        return Tensor(array.copy(order="K") if array is arg.data else array)
 
     def _fill(self, args: tuple) -> None:
         if len(args) != len(self._arguments):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygan.device import Generator, array_module, check_device, full, generator, to_device
+from tinygan.device import Generator, array_module, beside, check_device, full, generator, to_device
 from tinygan.tensor import Scalar, Tensor, check_dtype, float32, float64, sizes
 
 
@@ -30,7 +30,8 @@ def tensor(data, dtype=None, device: str | None = None, requires_grad: bool = Fa
     if array.dtype.kind not in "fiub":
         raise TypeError(f"tensor: data must be numbers, got {array.dtype}")
     dtype = check_dtype(dtype, check_dtype(array.dtype))
-    array = to_device(array.astype(dtype, order="K", copy=True), check_device(device))
+    with beside(array):
+        array = to_device(array.astype(dtype, order="K", copy=True), check_device(device))
     return Tensor(array).requires_grad_(requires_grad)
 
 
@@ -51,12 +52,14 @@ def ones(*size, dtype=None, device: str | None = None, requires_grad: bool = Fal
 
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros of the shape, dtype and device of `x`."""
-    return Tensor(array_module(x.data).zeros_like(x.data))
+    with beside(x.data):
+        return Tensor(array_module(x.data).zeros_like(x.data))
 
 
 def ones_like(x: Tensor) -> Tensor:
     """Ones of the shape, dtype and device of `x`."""
-    return Tensor(array_module(x.data).ones_like(x.data))
+    with beside(x.data):
+        return Tensor(array_module(x.data).ones_like(x.data))
 
 
 def arange(start: Scalar, end: Scalar | None = None, step: Scalar = 1, dtype=None) -> Tensor:

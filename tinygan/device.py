@@ -59,6 +59,24 @@ def _is_cuda_name(device: str) -> bool:
     return device == "cuda" or (device.startswith("cuda:") and device[5:].isdigit())
 
 
+_here = contextlib.nullcontext()
+
+
+def beside(array: Array) -> contextlib.AbstractContextManager:
+    """Inside the block, CuPy's functions and kernels work where `array` lies: its GPU is the
+    current one of this thread. An array of the CPU asks for nothing."""
+    return _here if isinstance(array, (np.ndarray, np.generic)) else array.device
+
+
+def on_device(device: str) -> contextlib.AbstractContextManager:
+    """The same for a device by its full name, as `check_device` returns it."""
+    if device == "cpu":
+        return _here
+    import cupy
+
+    return cupy.cuda.Device(int(device[5:]))
+
+
 def to_device(array: Array, device: str | None) -> Array:
     """The array on `device`: itself when it is there already, else a copy, in the same order of
     memory."""
@@ -66,12 +84,11 @@ def to_device(array: Array, device: str | None) -> Array:
     if device_of(array) == device:
         return array
     if device == "cpu":
-        return memory.to_host(array)
+        with beside(array):
+            return memory.to_host(array)
     if graph.capturing():
         graph.refuse("a copy from the host to the GPU")
-    import cupy
-
-    with cupy.cuda.Device(int(device[5:])):
+    with on_device(device):
         return memory.to_device(array)
 
 
@@ -82,9 +99,10 @@ def full(shape: tuple[int, ...], value, dtype, device: str | None) -> Array:
         return np.full(shape, value, dtype)
     import cupy
 
-    if graph.current is not None:  # where it becomes an argument of a kernel, for good
-        graph.current.launches.append(("a number", (), (), (np.asarray(value).item(),)))
-    with cupy.cuda.Device(int(device[5:])):
+    recording = graph.current()
+    if recording is not None:  # where it becomes an argument of a kernel, for good
+        recording.launches.append(("a number", (), (), (np.asarray(value).item(),)))
+    with on_device(device):
         return cupy.full(shape, value, dtype)
 
 
@@ -191,9 +209,10 @@ class Generator:
         """`count` numbers made on a GPU, each from this many uniform ones."""
         import cupy
 
-        with cupy.cuda.Device(int(device[5:])):
-            if graph.current is not None:
-                stream = graph.current.participant(
+        with on_device(device):
+            recording = graph.current()
+            if recording is not None:
+                stream = recording.participant(
                     (id(self), device), lambda: _DeviceStream(self, cupy)
                 )
                 return stream.draw(ladder, count, uniforms, dtype)

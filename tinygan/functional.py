@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinygan.creation import rand
-from tinygan.device import array_module, generator
+from tinygan.device import array_module, beside, generator
 from tinygan.ops import activation, conv, loss, norm
 from tinygan.ops.activation import *
 from tinygan.ops.conv import *
@@ -30,9 +30,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         raise ValueError(f"dropout: p must be in [0, 1], got {p}")
     if not training or p == 0:
         return input
-    keep = rand(*input.shape, generator=generator, dtype=float32, device=input.device).data >= p
+    drawn = rand(*input.shape, generator=generator, dtype=float32, device=input.device)
     scale = 0.0 if p == 1 else 1 / (1 - p)
-    return input * Tensor(keep.astype(input.dtype) * input.dtype.type(scale))
+    with beside(drawn.data):
+        mask = (drawn.data >= p).astype(input.dtype) * input.dtype.type(scale)
+    return input * Tensor(mask)
 
 
 def one_hot(target: Tensor, num_classes: int) -> Tensor:
@@ -45,7 +47,8 @@ def one_hot(target: Tensor, num_classes: int) -> Tensor:
     if target.dtype.kind not in "iu":
         raise TypeError(f"one_hot: target must be of integers, got {target.dtype}")
     check_range("one_hot: a class index", target, num_classes)
-    return Tensor(array_module(target.data).eye(num_classes, dtype=float32)[target.data])
+    with beside(target.data):
+        return Tensor(array_module(target.data).eye(num_classes, dtype=float32)[target.data])
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:

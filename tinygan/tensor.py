@@ -17,6 +17,7 @@ from tinygan import autograd
 from tinygan.device import (
     Array,
     array_module,
+    beside,
     check_device,
     device_of,
     reject_non_host,
@@ -134,7 +135,8 @@ class Tensor:
             )
         twin = copy.copy(self)
         memo[id(self)] = twin
-        twin.data, twin._changes = self.data.copy(order="K"), [0]
+        with beside(self.data):
+            twin.data, twin._changes = self.data.copy(order="K"), [0]
         twin.grad = copy.deepcopy(self.grad, memo)
         for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
             setattr(twin, name, copy.deepcopy(value, memo))
@@ -263,7 +265,7 @@ class Tensor:
     def __invert__(self) -> Tensor:
         if self.dtype != bool_:
             raise TypeError(f"~ needs a bool tensor, got {self.dtype}")
-        return Tensor(~self.data)
+        return self._of_array("__invert__")
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
@@ -330,16 +332,21 @@ class Tensor:
         return ops.ValuesAndIndices(-values, indices)
 
     def argmax(self, dim: int | None = None) -> Tensor:
-        return Tensor(array_module(self.data).asarray(self.data.argmax(dim)))
+        return self._of_array("argmax", dim)
 
     def argmin(self, dim: int | None = None) -> Tensor:
-        return Tensor(array_module(self.data).asarray(self.data.argmin(dim)))
+        return self._of_array("argmin", dim)
 
     def any(self) -> Tensor:
-        return Tensor(array_module(self.data).asarray(self.data.any()))
+        return self._of_array("any")
 
     def all(self) -> Tensor:
-        return Tensor(array_module(self.data).asarray(self.data.all()))
+        return self._of_array("all")
+
+    def _of_array(self, method: str, *args) -> Tensor:
+        """What a method of the array returns, which has no gradient."""
+        with beside(self.data):
+            return Tensor(array_module(self.data).asarray(getattr(self.data, method)(*args)))
 
     # Shapes
 

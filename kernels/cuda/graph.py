@@ -7,7 +7,7 @@
 
 What is recorded are launches with their arguments, addresses and numbers, as they are. So a number
 that changes from run to run must lie in the device's memory, as an optimizer's learning rate and
-count of steps do. A random generator, which stands where NumPy's does, looks for `current` and
+count of steps do. A random generator, which stands where NumPy's does, looks for `current()` and
 becomes a participant. What a step changes on the host goes through `on_host`, which repeats it
 after each replay. A number that was not declared is found by comparing the recorded launches of
 our kernels with those of the last rehearsal.
@@ -16,6 +16,7 @@ our kernels with those of the last rehearsal.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -26,8 +27,18 @@ from .memory import explaining
 T = TypeVar("T")
 Launch = tuple[str, tuple, tuple, tuple]  # kernel, grid, block, arguments
 
-current: Recording | None = None
-"""The recording whose work is being rehearsed or recorded."""
+
+class _Running(threading.local):
+    recording: Recording | None = None
+
+
+_running = _Running()
+
+
+def current() -> Recording | None:
+    """The recording whose work this thread rehearses or records. What other threads do meanwhile,
+    such as loading the next batch, has nothing to do with it."""
+    return _running.recording
 
 
 class CaptureError(RuntimeError):
@@ -48,7 +59,7 @@ class Participant(Protocol):
 
 
 class Recording:
-    """A stream and a memory of its own, and what is recorded on it.
+    """A stream and a memory of its own on the current device, and what is recorded on it.
 
     The memory belongs to the recording as long as it lives: the arrays that are made during the
     work lie at the same addresses in each replay, and no other work may get them.
@@ -96,12 +107,12 @@ class Recording:
         return result
 
     def _run(self, work: Callable[[], T], capture: bool = False) -> T:
-        global current
         import cupy
 
         for each in self._participants.values():
             each.before()
-        outer, current, self.launches, self.actions = current, self, [], []
+        outer, _running.recording = _running.recording, self
+        self.launches, self.actions = [], []
         outside = cupy.cuda.get_current_stream()
         try:
             with cupy.cuda.using_allocator(explaining(self._pool.malloc)), self._stream:
@@ -117,7 +128,7 @@ class Recording:
                 self._graph = self._stream.end_capture()
                 return result
         finally:
-            current = outer
+            _running.recording = outer
             outside.wait_event(self._stream.record())
 
     def replay(self) -> None:
@@ -137,13 +148,15 @@ def on_host(action: Callable[[], None]) -> None:
     """Does what a step changes on the host: now and, if it is being recorded, after each replay,
     in which no Python of the step runs."""
     action()
-    if current is not None:
-        current.actions.append(action)
+    recording = current()
+    if recording is not None:
+        recording.actions.append(action)
 
 
 def capturing() -> bool:
     """Whether what is called now is recorded and not run."""
-    return current is not None and current._stream.is_capturing()
+    recording = current()
+    return recording is not None and recording._stream.is_capturing()
 
 
 def refuse(what: str) -> None:
@@ -152,7 +165,7 @@ def refuse(what: str) -> None:
     Raises:
         CaptureError: it is being rehearsed or recorded.
     """
-    if current is not None:
+    if current() is not None:
         raise CaptureError(what)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..integers import ceil_div
 from ..ladder import HERE, PACKAGE, folders
 from ..layout import inverse, memory_order
-from . import graph as recording
+from . import graph
 
 OPTIONS = ("-std=c++17",)
 # Of how many blocks a launch should consist: about as many as a large GPU has multiprocessors.
@@ -59,9 +59,10 @@ class Source:
                 name_expressions=self.kernels,
             )  # fmt: skip
         function = self._modules[device].get_function(kernel)
-        if recording.current is not None:
-            recording.current.launches.append(
-                recording.describe(f"{self.name}: {kernel}", grid, block, args)
+        recording = graph.current()
+        if recording is not None:
+            recording.launches.append(
+                graph.describe(f"{self.name}: {kernel}", grid, block, args)
             )
         if shared_bytes > 48 * 1024:
             function.max_dynamic_shared_size_bytes = shared_bytes

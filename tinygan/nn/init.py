@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from tinygan.device import generator, to_device
+from tinygan.device import beside, generator, to_device
 from tinygan.nn.module import Module, Parameter
 from tinygan.tensor import Tensor
 
 
 def _assign(tensor: Tensor, values) -> Tensor:
-    tensor.data[...] = to_device(values, tensor.device) if hasattr(values, "dtype") else values
+    with beside(tensor.data):
+        tensor.data[...] = to_device(values, tensor.device) if hasattr(values, "dtype") else values
     tensor.version += 1
     return tensor
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tinygan.device import to_device
+from tinygan.device import beside, to_device
 from tinygan.tensor import Tensor
 
 M = TypeVar("M", bound="Module")
@@ -138,7 +138,8 @@ class Module:
                 f"load_state_dict of {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
         for name, value in named.items():
-            value.data[...] = to_device(arrays[name].astype(value.dtype), value.device)
+            with beside(value.data):
+                value.data[...] = to_device(arrays[name].astype(value.dtype), value.device)
             value.version += 1
 
     # Print

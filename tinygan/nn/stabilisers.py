@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from tinygan.device import Array, array_module, generator, to_device
+from tinygan.device import Array, array_module, beside, generator, to_device
 from tinygan.nn import init
 from tinygan.nn.layers import Conv2d, ConvTranspose2d, Linear, _empty, _positive
 from tinygan.nn.module import Buffer, Module
@@ -71,7 +71,8 @@ class SpectralNorm(Module):
         if self.training:
             self._iterate(self.n_power_iterations)
         # sigma = u^T W v, with u and v held constant: the gradient of sigma by W is u v^T.
-        outer = self._like_weight(self.u.data[:, None] * self.v.data)
+        with beside(self.u.data):
+            outer = self._like_weight(self.u.data[:, None] * self.v.data)
         sigma = (self.layer.weight * Tensor(outer)).sum()
         normalised = copy.copy(self.layer)
         normalised.weight = self.layer.weight / sigma
@@ -81,12 +82,13 @@ class SpectralNorm(Module):
         """Algorithm 1, step 1: towards the left and right vectors of the largest value."""
         matrix = self._matrix()
         u, v = self.u.data, self.v.data
-        for _ in range(count):
-            u = self._unit(matrix @ v)  # W v / ||W v||
-            v = self._unit(matrix.T @ u)  # W^T u / ||W^T u||
-        for buffer, value in ((self.u, u), (self.v, v)):
-            buffer.data[...] = value
-            buffer.version += 1
+        with beside(u):
+            for _ in range(count):
+                u = self._unit(matrix @ v)  # W v / ||W v||
+                v = self._unit(matrix.T @ u)  # W^T u / ||W^T u||
+            self.u.data[...], self.v.data[...] = u, v
+        self.u.version += 1
+        self.v.version += 1
 
     def _matrix(self) -> Array:
         """The weight as a matrix with a row for each output channel."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, to_device
+from tinygan.device import array_module, beside, to_device
 from tinygan.kernels.conv2d import conv2d as conv2d_kernel
 from tinygan.kernels.conv2d import conv2d_weight_grad as weight_grad_kernel
 from tinygan.kernels.conv2d import conv_transpose2d as conv_transpose2d_kernel
@@ -369,8 +369,9 @@ def max_pool2d(
         raise ValueError(f"max_pool2d: padding {padding!r} must be smaller than window {kernel}")
     out_h, out_w = ((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     positions, inside = _windows((h, w), (out_h, out_w), kernel, stride, (top, left), input.device)
-    flat = input.detach().data.reshape(n, c, h * w)
-    xp = array_module(flat)
-    largest = xp.where(inside, flat[:, :, positions], -np.inf).argmax(-1)
-    index = positions[xp.arange(out_h * out_w), largest]
+    with beside(input.data):
+        flat = input.data.reshape(n, c, h * w)
+        xp = array_module(flat)
+        largest = xp.where(inside, flat[:, :, positions], -np.inf).argmax(-1)
+        index = positions[xp.arange(out_h * out_w), largest]
     return reshape(gather(flatten(input, 2), 2, Tensor(index)), (n, c, out_h, out_w))

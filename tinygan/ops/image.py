@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import Array, array_module
+from tinygan.device import Array, array_module, beside
 from tinygan.tensor import Tensor
 
 
@@ -54,7 +54,8 @@ def translate(input: Tensor, dy: Array, dx: Array) -> Tensor:
         raise ValueError(f"translate: input must be (n, c, h, w), got shape {input.shape}")
     xp, moves = array_module(input.data), []
     for name, move in (("dy", dy), ("dx", dx)):
-        move = xp.asarray(move)
+        with beside(input.data):
+            move = xp.asarray(move)
         if move.dtype.kind not in "iu":
             raise TypeError(f"translate: {name} must be of integers, got {move.dtype}")
         if move.shape != input.shape[:1]:

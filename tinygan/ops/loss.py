@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygan.autograd import Function, is_grad_enabled
-from tinygan.device import array_module
+from tinygan.device import array_module, beside
 from tinygan.kernels.cross_entropy import bce_with_logits, bce_with_logits_backward
 from tinygan.ops.activation import log_softmax, relu, sigmoid, softplus
 from tinygan.ops.math import by_element, clip, log
@@ -117,7 +117,9 @@ def binary_cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean")
         ValueError: shapes differ, or a probability lies outside [0, 1].
     """
     target = _matching("binary_cross_entropy", input, target)
-    if not bool(((input.data >= 0) & (input.data <= 1)).all()):
+    with beside(input.data):
+        probabilities = bool(((input.data >= 0) & (input.data <= 1)).all())
+    if not probabilities:
         raise ValueError("binary_cross_entropy: input must be probabilities in [0, 1]")
     return _reduce("binary_cross_entropy", BinaryCrossEntropy()(input, target), reduction)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygan.autograd import Array, Function
-from tinygan.device import array_module, full
+from tinygan.device import array_module, beside, full
 from tinygan.kernels.layout import elementwise
 from tinygan.ops.shape import sum_to
 from tinygan.tensor import Tensor, bool_, float32, int64
@@ -352,4 +352,5 @@ def where(condition: Tensor, a, b) -> Tensor:
 def compare(a, b, name: str) -> Tensor:
     """A bool tensor: the NumPy comparison `name` of a and b, element by element."""
     a, b = _pair(name, a, b)
-    return Tensor(elementwise(getattr(array_module(a.data), name), a.data, b.data))
+    with beside(a.data):
+        return Tensor(elementwise(getattr(array_module(a.data), name), a.data, b.data))

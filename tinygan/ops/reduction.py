@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.device import array_module, beside
 from tinygan.kernels.layout import elementwise
 from tinygan.kernels.reduction import column_sums
 from tinygan.ops.shape import check_dim, expand, gather, reshape
@@ -124,7 +124,8 @@ def max_along(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices:
     (dim,) = _dims("max", dim, x.ndim)
     if x.shape[dim] == 0:
         raise ValueError(f"max: nothing to compare over dim {dim} of shape {x.shape}")
-    indices = Tensor(array_module(x.data).expand_dims(x.data.argmax(dim), dim))
+    with beside(x.data):
+        indices = Tensor(array_module(x.data).expand_dims(x.data.argmax(dim), dim))
     values = gather(x, dim, indices)
     if keepdim:
         return ValuesAndIndices(values, indices)

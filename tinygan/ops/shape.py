@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, device_of, to_device
+from tinygan.device import array_module, beside, device_of, to_device
 from tinygan.kernels.copies import contiguous
 from tinygan.kernels.cuda import graph
 from tinygan.kernels.layout import common_order, inverse
@@ -319,7 +319,8 @@ def check_range(what: str, indices: Tensor, count: int) -> None:
     Not while a step is captured, when no value can be read: the runs before it were checked.
     """
     if indices.numel() and not graph.capturing():
-        low, high = int(indices.data.min()), int(indices.data.max())
+        with beside(indices.data):
+            low, high = int(indices.data.min()), int(indices.data.max())
         if low < 0 or high >= count:
             got = low if low < 0 else high
             raise ValueError(f"{what} is {got}, which is outside 0 ... {count - 1}")

@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 
-from tinygan.device import array_module
+from tinygan.device import array_module, beside
 from tinygan.kernels.average import average as average_kernel
 from tinygan.kernels.cuda import graph
 from tinygan.nn.module import Module
@@ -29,7 +29,8 @@ class ExponentialMovingAverage:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
         first = next((mean.data for mean, _ in self._pairs()), np.zeros(0))
         # On the device, as an optimizer's state is (optimizer.py): a captured update counts, too.
-        self._count = array_module(first).zeros(1)
+        with beside(first):
+            self._count = array_module(first).zeros(1)
 
     def _pairs(self):
         """Each tensor of the average beside the tensor that it follows."""
@@ -40,20 +41,21 @@ class ExponentialMovingAverage:
     @property
     def updates(self) -> int:
         """How many updates there have been."""
-        return int(self._count[0])
+        return int(self._count.item())
 
     def update(self) -> None:
         """To be called after each step of the module's optimizer."""
         pairs = list(self._pairs())
         floating = [(mean.data, value.data) for mean, value in pairs if mean.dtype.kind == "f"]
-        if floating:
-            means, values = map(list, zip(*floating, strict=True))
-            average_kernel(means, values, self._count, decay=self.decay)
-        else:
-            self._count += 1
-        for mean, value in pairs:
-            if mean.dtype.kind != "f":  # a count, say
-                mean.data[...] = value.data
+        with beside(self._count):
+            if floating:
+                means, values = map(list, zip(*floating, strict=True))
+                average_kernel(means, values, self._count, decay=self.decay)
+            else:
+                self._count += 1
+            for mean, value in pairs:
+                if mean.dtype.kind != "f":  # a count, say
+                    mean.data[...] = value.data
         graph.on_host(self._count_change)
 
     def _count_change(self) -> None:
@@ -65,4 +67,5 @@ class ExponentialMovingAverage:
 
     def load_state_dict(self, state: dict) -> None:
         self.module.load_state_dict(state["module"])
-        self._count[...] = state["updates"]
+        with beside(self._count):
+            self._count[...] = state["updates"]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygan.device import Array, array_module, to_device
+from tinygan.device import Array, array_module, beside, to_device
 from tinygan.kernels.cuda import graph
 from tinygan.tensor import Tensor
 
@@ -44,10 +44,11 @@ class Optimizer:
         for number, value in numbers.items():
             if value < 0:
                 raise ValueError(f"{name}: {number} must be >= 0, got {value}")
-        self._state = [
-            {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
-            for p in self.params
-        ]
+        with beside(self.params[0].data):
+            self._state = [
+                {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
+                for p in self.params
+            ]
         vars(self).update(numbers)
         self._regroup([0] * len(self.params))
 
@@ -56,7 +57,8 @@ class Optimizer:
         if name in self.numbers and value != getattr(self, name, None):
             graph.refuse(f"a change of {type(self).__name__}.{name}")
             for group in self._groups:
-                group.state[1 + self.numbers.index(name)] = value
+                with beside(group.state):
+                    group.state[1 + self.numbers.index(name)] = value
         super().__setattr__(name, value)
 
     def zero_grad(self) -> None:
@@ -66,6 +68,10 @@ class Optimizer:
 
     def step(self) -> None:
         """Changes every parameter that has a gradient, in place."""
+        with beside(self.params[0].data):
+            self._step()
+
+    def _step(self) -> None:
         for group in self._groups:
             ready = [i for i in group.indices if self.params[i].grad is not None]
             if not ready:
@@ -99,12 +105,13 @@ class Optimizer:
         for index, count in enumerate(steps):
             by_count.setdefault(count, []).append(index)
         xp = array_module(self.params[0].data)
-        if list(by_count.values()) != [group.indices for group in self._groups]:
-            empty = [xp.zeros(1 + len(self.numbers)) for _ in by_count]
-            self._groups = list(map(_Group, by_count.values(), empty))
-        for count, group in zip(by_count, self._groups, strict=True):
-            values = [count, *(getattr(self, name) for name in self.numbers)]
-            group.state[...] = xp.asarray(np.array(values, np.float64))
+        with beside(self.params[0].data):
+            if list(by_count.values()) != [group.indices for group in self._groups]:
+                empty = [xp.zeros(1 + len(self.numbers)) for _ in by_count]
+                self._groups = list(map(_Group, by_count.values(), empty))
+            for count, group in zip(by_count, self._groups, strict=True):
+                values = [count, *(getattr(self, name) for name in self.numbers)]
+                group.state[...] = xp.asarray(np.array(values, np.float64))
 
     @property
     def steps(self) -> list[int]:
@@ -112,7 +119,7 @@ class Optimizer:
         counts = [0] * len(self.params)
         for group in self._groups:
             for index in group.indices:
-                counts[index] = int(group.state[0])
+                counts[index] = int(group.state[0].item())
         return counts
 
     def state_dict(self) -> dict:
@@ -146,10 +153,11 @@ class Optimizer:
             )
         vars(self)["lr"] = state["lr"]
         self._regroup(state["steps"])
-        for mine, theirs in zip(self._state, state["state"], strict=True):
-            for slot in self.slots:
-                # Into the existing array, which has the memory order of its parameter.
-                mine[slot][...] = array_module(mine[slot]).asarray(theirs[slot])
+        with beside(self.params[0].data):
+            for mine, theirs in zip(self._state, state["state"], strict=True):
+                for slot in self.slots:
+                    # Into the existing array, which has the memory order of its parameter.
+                    mine[slot][...] = array_module(mine[slot]).asarray(theirs[slot])
 
 
 class _Group:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygan.autograd import grad
 from tinygan.creation import rand, randn
-from tinygan.device import Array, Generator, array_module, generator
+from tinygan.device import Array, Generator, array_module, beside, generator
 from tinygan.ops.image import translate
 from tinygan.ops.math import sqrt
 from tinygan.tensor import Tensor
@@ -88,28 +88,32 @@ def _random(generator: Generator, images: Tensor) -> Array:
 
 def brightness(images: Tensor, generator: Generator = generator) -> Tensor:
     """x + U(-0.5, 0.5), one number per image."""
-    shift = (_random(generator, images) - 0.5).reshape(-1, *(1,) * (images.ndim - 1))
+    with beside(images.data):
+        shift = (_random(generator, images) - 0.5).reshape(-1, *(1,) * (images.ndim - 1))
     return images + Tensor(shift)
 
 
 def translation(images: Tensor, generator: Generator = generator) -> Tensor:
     """Moved by up to an eighth of the size in both directions; zeros come in."""
     moves = []
-    for size in images.shape[2:]:
-        reach = (size + 4) // 8
-        moves.append((_random(generator, images) * (2 * reach + 1)).astype(np.int64) - reach)
+    with beside(images.data):
+        for size in images.shape[2:]:
+            reach = (size + 4) // 8
+            moves.append((_random(generator, images) * (2 * reach + 1)).astype(np.int64) - reach)
     return translate(images, *moves)
 
 
 def cutout(images: Tensor, generator: Generator = generator) -> Tensor:
     """A square of half the size, centred anywhere in the image, set to zero."""
     xp, inside = array_module(images.data), []
-    for size in images.shape[2:]:
-        half = size // 4
-        centre = (_random(generator, images) * size).astype(np.int64)[:, None]
-        inside.append(abs(xp.arange(size) + 0.5 - centre) < half)
-    keep = ~(inside[0][:, None, :, None] & inside[1][:, None, None, :])
-    return images * Tensor(keep.astype(images.dtype))
+    with beside(images.data):
+        for size in images.shape[2:]:
+            half = size // 4
+            centre = (_random(generator, images) * size).astype(np.int64)[:, None]
+            inside.append(abs(xp.arange(size) + 0.5 - centre) < half)
+        keep = ~(inside[0][:, None, :, None] & inside[1][:, None, None, :])
+        mask = Tensor(keep.astype(images.dtype))
+    return images * mask
 
 
 AUGMENTATIONS = {"brightness": brightness, "translation": translation, "cutout": cutout}
