@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .cuda.device import has_tensor_cores
+
 Array = Any
 Case = Mapping[str, Any]
 
@@ -159,13 +161,15 @@ class Ladder:
 
     def pick(self, *args: Any, precision: str | None = None, **options: Any) -> Rung:
         """The highest rung of the arguments' device that covers them, in this precision if there
-        is one, else in that of the arrays."""
+        is one and the GPU has it, else in that of the arrays."""
         device = _device(args)
         for rung in reversed(self.rungs):
             if self._forced is None:
                 allowed = rung.precision in (None, precision)
             else:
                 allowed = rung.name == self._forced
+            if device == "cuda" and rung.precision is not None:
+                allowed = allowed and has_tensor_cores(_first(args).device)
             if allowed and rung.device == device and rung.covers(*args, **options):
                 return rung
         wanted = "no rung" if self._forced is None else f"no rung {self._forced!r}"

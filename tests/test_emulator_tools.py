@@ -50,7 +50,7 @@ def test_a_changed_kernel_is_caught_with_its_line(shell, tmp_path, monkeypatch):
     changed.write_text(original.replace("__syncthreads();", ""))
     line = next(i for i, text in enumerate(original.splitlines(), 1) if "] = tile[" in text)
     monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "text", "")  # restored by pytest
-    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "_modules", {})
+    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "_ready", {})
     status, text = shell("swap_inner/2_tiles.cu", "--check", "--text", changed)
     assert status == 1
     assert f"uninitialised at mine.cu:{line}" in text
@@ -65,7 +65,7 @@ def test_traffic_shows_what_the_column_more_is_for(shell, tmp_path, monkeypatch)
     original = (cuda.HERE / "swap_inner/2_tiles.cu").read_text()
     changed.write_text(original.replace("[side + 1]", "[side]"))
     monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "text", "")
-    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "_modules", {})
+    monkeypatch.setattr(SOURCES["swap_inner/2_tiles.cu"], "_ready", {})
     status, text = shell("swap_inner/2_tiles.cu", "--traffic", "--text", changed)
     ratio = float(re.search(r"mine\.cu:\d+ +shared read +\d+ +\d+ +([\d.]+)\n", text)[1])
     assert status == 0 and ratio > 4

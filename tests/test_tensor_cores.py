@@ -6,6 +6,7 @@ import needs
 import numpy as np
 import pytest
 
+import tinygan
 from tinygan.kernels import conv2d
 from tinygan.kernels.conv2d.cases import make_forward, make_transposed, make_weight_grad
 from tinygan.kernels.cuda.memory import to_device
@@ -58,6 +59,29 @@ def test_fragments_of_tiles_are_read_without_conflicts(kind):
     assert len(reads) == 2
     for each in reads:
         assert each.cost == each.ideal, each
+
+
+def test_a_gpu_older_than_ampere_computes_in_float32(monkeypatch, rng):
+    """PyTorch treats "high" in the same way: it allows tf32, and does not ask for it."""
+    needs.emulator()
+    with fake_cupy.installed() as cupy:
+        x = tinygan.tensor(rng.standard_normal((40, 64)), "float32", "cuda")
+        weight = tinygan.tensor(rng.standard_normal((64, 64)), "float32", "cuda")
+        exact = x @ weight
+        with tinygan.autocast("float16"):
+            assert (x @ weight).tolist() != exact.tolist()
+        device = cupy.cuda.Device
+        monkeypatch.setattr(device, "compute_capability", property(lambda self: "75"),
+                            raising=False)  # fmt: skip
+        assert not tinygan.cuda.has_tensor_cores()
+        message = "no float16 .*, nor has emulated GPU; computing in float32"
+        with pytest.warns(UserWarning, match=message), tinygan.autocast("float16"):
+            assert (x @ weight).tolist() == exact.tolist()
+        tinygan.set_float32_matmul_precision("high")
+        try:
+            assert (x @ weight).tolist() == exact.tolist()
+        finally:
+            tinygan.set_float32_matmul_precision("highest")
 
 
 def test_channels_decide_between_tiles_pipeline_and_dots():

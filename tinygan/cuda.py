@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinygan.device import check_device
+from tinygan.kernels.cuda import device as kernels
 
 
 def is_available() -> bool:
@@ -24,6 +25,20 @@ def device_count() -> int:
     import cupy
 
     return cupy.cuda.runtime.getDeviceCount()
+
+
+def has_tensor_cores(device: str = "cuda") -> bool:
+    """Whether the GPU multiplies in tf32, bfloat16 and float16, as those since Ampere do (compute
+    capability 8.0). On others, and without any, products stay in float32.
+
+    Raises:
+        ValueError: `device` is not the name of a CUDA device.
+    """
+    try:
+        cupy, index = _device(device)
+    except RuntimeError:
+        return False
+    return kernels.has_tensor_cores(cupy.cuda.Device(index))
 
 
 def get_device_name(device: str = "cuda") -> str:

@@ -25,7 +25,8 @@ def set_float32_matmul_precision(precision: str) -> None:
     Args:
         precision: ``"highest"``, as it is at first: no factor is rounded. ``"high"``: on GPUs the
             factors are rounded to tf32 (11 instead of 24 binary digits) for the tensor cores, and
-            summed in float32. CPUs have no such arithmetic and stay exact.
+            summed in float32. CPUs, and GPUs older than Ampere, have no such arithmetic and stay
+            exact.
 
     Raises:
         ValueError: another precision.
@@ -54,8 +55,8 @@ def autocast(dtype: str = "bfloat16", enabled: bool = True):
     float64 is not touched. An op that was recorded inside the block computes its gradient in the
     same way, wherever that is called. Unlike in PyTorch, no tensor changes its dtype.
 
-    On GPUs by tensor cores; bfloat16 also on CPUs with AVX512-BF16, twice as fast. Other CPUs
-    compute in float32, and where there is no GPU either a warning says so.
+    On GPUs by tensor cores, since Ampere; bfloat16 also on CPUs with AVX512-BF16, twice as fast.
+    Others compute in float32, and where no device of this machine can, a warning says so.
 
     Args:
         dtype: ``"bfloat16"`` or ``"float16"``.
@@ -67,10 +68,11 @@ def autocast(dtype: str = "bfloat16", enabled: bool = True):
     global _dtype
     if dtype not in ("bfloat16", "float16"):
         raise ValueError(f"autocast: dtype must be 'bfloat16' or 'float16', got {dtype!r}")
-    if enabled and not _supported(dtype) and not cuda.is_available():
+    if enabled and not _supported(dtype) and not cuda.has_tensor_cores():
         needs = " (AVX512-BF16)" if dtype == "bfloat16" else ""
+        gpu = f", nor has {cuda.get_device_name()}" if cuda.is_available() else ""
         warnings.warn(
-            f"autocast: this CPU has no {dtype} arithmetic{needs}; computing in float32",
+            f"autocast: this CPU has no {dtype} arithmetic{needs}{gpu}; computing in float32",
             stacklevel=3,
         )
     outer, _dtype = _dtype, dtype if enabled else None

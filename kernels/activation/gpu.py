@@ -18,7 +18,7 @@ _KERNELS = [
 ]  # fmt: skip
 SOURCES = {
     "naive": Source("activation/1_naive.cu", _KERNELS),
-    "vectors": Source("activation/2_vectors.cu", _KERNELS),
+    "vectors": Source("activation/2_vectors.cu", _KERNELS, in_steps=True),
 }
 
 

@@ -9,7 +9,7 @@ from ..integers import ceil_div
 from ..layout import flat
 
 NAIVE = Source("adam/1_naive.cu", ["adam<float>", "adam<double>", "advance"])
-FUSED = Source("adam/2_fused.cu", ["adam<float>", "adam<double>", "advance"])
+FUSED = Source("adam/2_fused.cu", ["adam<float>", "adam<double>", "advance"], in_steps=True)
 
 
 def adam_naive(params, grads, m, v, state, *, beta1, beta2, eps):

@@ -5,7 +5,9 @@ from ..cuda.lists import THREADS, tables
 from ..cuda.source import Source, name_of
 from ..layout import flat
 
-FUSED = Source("average/1_fused.cu", ["average<float>", "average<double>", "advance"])
+FUSED = Source(
+    "average/1_fused.cu", ["average<float>", "average<double>", "advance"], in_steps=True
+)
 
 
 def average_fused(averages, values, count, *, decay):

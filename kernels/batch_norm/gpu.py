@@ -22,6 +22,7 @@ COLUMNS = Source(
     "batch_norm/3_columns.cu",
     [f"{name}<{dtype}>" for dtype in _TYPES
      for name in ("moments", "normalise", "grad_sums", "grad_x")] + ["merge", "merge_sums"],
+    in_steps=True,
 )  # fmt: skip
 THREADS = 256
 

@@ -21,10 +21,12 @@ REGISTERS = Source(
     "conv2d/4_registers.cu",
     [f"{name}<{dtype}, {tile}, {tile}>" for name in _NAMES for dtype in _TYPES
      for tile in (64, 128)] + _SUMS,
+    in_steps=True,
 )  # fmt: skip
 TENSOR_CORES = Source(
     "conv2d/5_tensor_cores.cu",
     [f"{name}<{kind}>" for name in _NAMES for kind in KINDS.values()] + ["sum_parts<float>"],
+    in_steps=True,
 )
 PIPELINE = Source(
     "conv2d/6_pipeline.cu",
@@ -32,8 +34,9 @@ PIPELINE = Source(
      for side in SIDES for weight_along in ("true", "false")]
     + [f"conv2d_weight_grad<{kind}, {side}>" for kind in KINDS.values() for side in SIDES]
     + ["sum_parts<float>"],
+    in_steps=True,
 )  # fmt: skip
-DOTS = Source("conv2d/7_dots.cu", [f"conv2d<{dtype}>" for dtype in _TYPES])
+DOTS = Source("conv2d/7_dots.cu", [f"conv2d<{dtype}>" for dtype in _TYPES], in_steps=True)
 SHAPE = np.dtype(
     [(name, np.int32) for name in (*"nhwcpqkrs", "stride_h", "stride_w", "top", "left")]
     + [(f"weight_{name}", np.int64) for name in "kcrs"],

@@ -8,9 +8,12 @@ from ..integers import ceil_div
 from ..layout import flat
 
 _TYPES = ("float", "double")
-NAIVE = Source("cross_entropy/1_naive.cu", [f"{kernel}<{dtype}>" for dtype in _TYPES
-                                            for kernel in ("bce", "bce_backward")])  # fmt: skip
-BLOCK = Source("cross_entropy/2_block.cu", [f"bce<{dtype}>" for dtype in _TYPES])
+NAIVE = Source(
+    "cross_entropy/1_naive.cu",
+    [f"{kernel}<{dtype}>" for dtype in _TYPES for kernel in ("bce", "bce_backward")],
+    in_steps=True,  # the gradient has no other rung
+)
+BLOCK = Source("cross_entropy/2_block.cu", [f"bce<{dtype}>" for dtype in _TYPES], in_steps=True)
 THREADS = 256
 
 

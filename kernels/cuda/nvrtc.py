@@ -2,6 +2,8 @@
 
     python -m tinygan.kernels.cuda.nvrtc            compiles every .cu for every architecture
     python -m tinygan.kernels.cuda.nvrtc --write    and records registers and shared memory
+    python -m tinygan.kernels.cuda.nvrtc --first-step
+                                            how long the first step of a training would wait
 
 The library comes from the package nvidia-cuda-nvrtc (in the extra "test") and needs no driver.
 `resources.json` is the record; a test compares every kernel with it.
@@ -18,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -190,10 +193,38 @@ def compile_all() -> dict[str, dict[str, dict[str, Resources]]]:
     return table
 
 
+def first_step(cores: int = 16, architecture: str = "sm_90") -> str:
+    """How long what a step launches takes to compile, one after the other as measured here, and
+    what that makes on several cores: a model, in which each takes the next when it is done."""
+    from .source import of_steps
+
+    lines: list[str] = []
+    seconds: list[float] = []
+    for label, families in (("float32", ["x<float>"]), ("tf32", ["x<float>", "x<Kind::tf32>"])):
+        kernels = dict.fromkeys(each for family in families for each in of_steps(family))
+        for source, kernel in list(kernels)[len(seconds) :]:
+            start = time.perf_counter()
+            compile_text(source.text, [kernel], architecture, options=source.options)
+            seconds.append(time.perf_counter() - start)
+        free = [0.0] * cores
+        for each in seconds:
+            free.sort()
+            free[0] += each
+        lines.append(
+            f"a step in {label}: {len(seconds)} kernels, {sum(seconds):.1f} s in all, at most "
+            f"{max(seconds):.1f} s each; on {cores} cores {max(free):.1f} s (modelled)"
+        )
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help=f"record them in {RECORD.name}")
+    parser.add_argument("--first-step", action="store_true", help="only how long one would wait")
     options = parser.parse_args()
+    if options.first_step:
+        print(first_step())
+        return 0
     table, bad = compile_all(), 0
     print(f"{'kernel':60}" + "".join(f"{a:>16}" for a in ARCHITECTURES))
     for name, kernels in table.items():

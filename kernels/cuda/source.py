@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..cpu.threads import get_num_threads
 from ..integers import ceil_div
 from ..ladder import HERE, PACKAGE, folders
 from ..layout import inverse, memory_order
 from . import graph
+from .ahead import Ahead
+from .device import AMPERE, properties
 
 OPTIONS = ("-std=c++17",)
 # Of how many blocks a launch should consist: about as many as a large GPU has multiprocessors.
 ENOUGH_BLOCKS = 128
+PTX = "cuda/ptx.cuh"  # the wrappers of instructions that not all GPUs have
+ahead = Ahead(workers=get_num_threads())
 _all: dict[str, Source] = {}
 
 
@@ -30,12 +35,18 @@ class Source:
         path: below the folder kernels/.
         kernels: the names that are launched, with template arguments where they have some.
         options: more of the compiler's, such as ``-DNAME=value``.
+        in_steps: whether training steps launch it. Once one kernel of the steps is launched, those
+            for the same dtype or precision are compiled ahead, all at once.
     """
 
-    def __init__(self, path: str, kernels: Sequence[str], options: Sequence[str] = ()):
+    def __init__(
+        self, path: str, kernels: Sequence[str], options: Sequence[str] = (),
+        in_steps: bool = False,
+    ):  # fmt: skip
         self.name, self.kernels, self.options = path, list(kernels), list(options)
-        self.text = expand(HERE / path)
-        self._modules: dict[int, Any] = {}
+        self.text, self.in_steps = expand(HERE / path), in_steps
+        self.capability = AMPERE if f'"{PTX}"' in self.text else (0, 0)
+        self._ready: dict[tuple[int, str], Any] = {}
         if path in _all:
             raise ValueError(f"a source {path!r} is registered already")
         _all[path] = self
@@ -49,24 +60,67 @@ class Source:
         Args:
             args: arrays on the device and NumPy scalars of the parameters' sizes. (CuPy passes a
                 Python integer as 8 bytes, which an ``int`` parameter would misread.)
+            shared_bytes: of dynamic shared memory; always the same for a kernel.
+
+        Raises:
+            RuntimeError: the GPU is too old for the kernel, or has too little shared memory.
         """
         import cupy
 
-        device = cupy.cuda.Device().id
-        if device not in self._modules:
-            self._modules[device] = cupy.RawModule(
-                code=self.text, options=(*OPTIONS, *self.options),
-                name_expressions=self.kernels,
-            )  # fmt: skip
-        function = self._modules[device].get_function(kernel)
+        key = cupy.cuda.runtime.getDevice(), kernel
+        function = self._ready.get(key)
+        if function is None:
+            function = self._ready[key] = self._prepare(*key, shared_bytes)
         recording = graph.current()
         if recording is not None:
             recording.launches.append(
                 graph.describe(f"{self.name}: {kernel}", grid, block, args)
             )
+        function(tuple(grid), tuple(block), tuple(args), shared_mem=shared_bytes)
+
+    def _prepare(self, device: int, kernel: str, shared_bytes: int) -> Any:
+        """The kernel's function on this device, with as much shared memory as it will ask for."""
+        limits = properties()
+        has, name = (limits["major"], limits["minor"]), limits["name"].decode()
+        if has < self.capability:
+            raise RuntimeError(
+                f"{self.name}: {kernel} needs compute capability {_dotted(self.capability)} or "
+                f"later, {name} has {_dotted(has)}"
+            )
+        if shared_bytes > limits["sharedMemPerBlockOptin"]:
+            raise RuntimeError(
+                f"{self.name}: {kernel} needs {shared_bytes} bytes of shared memory in a block, "
+                f"{name} has {limits['sharedMemPerBlockOptin']}"
+            )
+        if self.in_steps:
+            self._begin_others(device, kernel)
+        function = ahead.take((self.name, device, kernel), self._compiling(device, kernel))
         if shared_bytes > 48 * 1024:
             function.max_dynamic_shared_size_bytes = shared_bytes
-        function(tuple(grid), tuple(block), tuple(args), shared_mem=shared_bytes)
+        return function
+
+    def _begin_others(self, device: int, kernel: str) -> None:
+        """Lets what is probably wanted next be compiled ahead."""
+        for source, each in of_steps(kernel) if ahead.workers else ():
+            if (device, each) not in source._ready:
+                ahead.add((source.name, device, each), source._compiling(device, each))
+
+    def _compiling(self, device: int, kernel: str) -> Callable[[], Any]:
+        """A function that compiles a kernel for this device, as a module of its own: a file may
+        have thirty, of which a net launches three."""
+
+        def compiled() -> Any:
+            import cupy
+
+            with cupy.cuda.Device(device):
+                module = cupy.RawModule(
+                    code=self.text, options=(*OPTIONS, *self.options), name_expressions=[kernel]
+                )
+                function = module.get_function(kernel)
+                function.compile()
+                return function
+
+        return compiled
 
 
 def sources() -> list[Source]:
@@ -75,6 +129,23 @@ def sources() -> list[Source]:
         if (HERE / folder.replace(".", "/") / "gpu.py").is_file():
             importlib.import_module(f".{folder}.gpu", PACKAGE)
     return list(_all.values())
+
+
+def of_steps(kernel: str) -> list[tuple[Source, str]]:
+    """The kernels that training steps launch in the dtype or precision of this one."""
+    return [
+        (source, each) for source in sources() if source.in_steps
+        for each in source.kernels if _family(each) in ("", _family(kernel))
+    ]  # fmt: skip
+
+
+def _family(kernel: str) -> str:
+    """The dtype or precision that a kernel is for, its first template argument."""
+    return kernel.partition("<")[2].split(",")[0].rstrip(">")
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return ".".join(map(str, capability))
 
 
 def largest_tile(rows: int, columns: int, sides: Sequence[int], depth: int = 1) -> int:

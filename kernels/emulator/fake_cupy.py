@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..cuda import source
 from . import fake_cupy_cuda, streams
 from .build import EmulatorError
 from .module import Module, Traffic, empty
@@ -312,6 +313,9 @@ class RawKernel:
         self._module, self.name = module, name
         self.max_dynamic_shared_size_bytes = 48 * 1024
 
+    def compile(self, log_stream=None) -> None:
+        self._module.emulated()
+
     def __call__(self, grid, block, args, *, shared_mem: int = 0) -> None:
         if shared_mem > self.max_dynamic_shared_size_bytes:
             raise RuntimeError(
@@ -402,11 +406,15 @@ def installed(**launches) -> Iterator[types.ModuleType]:
     settings = {"checked": False, "order": "forward", "traffic": None, **launches}
     kept = {name: globals()[name] for name in settings}
     globals().update(settings)
+    # Nothing ahead: the host's compiler is slow, and a test launches a few kernels of a hundred.
+    ahead = source.ahead
+    workers, ahead.workers = ahead.workers, 0
     sys.modules["cupy"], sys.modules["cupy.cuda"] = made, vars(made)["cuda"]
     try:
         yield made
     finally:
         globals().update(kept)
+        ahead.workers = workers
         del sys.modules["cupy"], sys.modules["cupy.cuda"]
         sys.modules.update(before)
 

@@ -18,6 +18,10 @@ class Device:
             raise RuntimeError(f"cudaErrorInvalidDevice: {index}")
         self.id = index
 
+    @property
+    def compute_capability(self) -> str:
+        return "80"
+
     def __enter__(self):
         return self
 
@@ -36,7 +40,7 @@ def _properties(device: int) -> dict[str, Any]:
     return {
         "name": b"emulated GPU", "multiProcessorCount": 2, "major": 8, "minor": 0,
         "totalGlobalMem": 2**30, "l2CacheSize": 2**20, "maxThreadsPerMultiProcessor": 2048,
-        "warpSize": 32,
+        "warpSize": 32, "sharedMemPerBlockOptin": 163 * 1024,
     }  # fmt: skip
 
 
@@ -79,7 +83,7 @@ def module() -> types.ModuleType:
     memory = types.ModuleType("cupy.cuda.memory", __doc__)
     vars(memory).update(OutOfMemoryError=OutOfMemoryError)
     vars(runtime).update(
-        getDeviceCount=lambda: 1, CUDARuntimeError=streams.CUDARuntimeError,
+        getDeviceCount=lambda: 1, getDevice=lambda: 0, CUDARuntimeError=streams.CUDARuntimeError,
         memGetInfo=lambda: (2**30, 2**31), getDeviceProperties=_properties,
         driverGetVersion=lambda: 12040, runtimeGetVersion=lambda: 12080,
     )  # fmt: skip

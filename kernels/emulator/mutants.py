@@ -128,8 +128,8 @@ def text_mutants(text: str) -> dict[Mutant, str]:
 
 def killed_by(source: cuda.Source, text: str) -> str | None:
     """What notices that the source has this text; None when nothing does."""
-    original = source.text, source._modules, source.kernels
-    source.text, source._modules = text, {}
+    original = source.text, source._ready, source.kernels
+    source.text, source._ready = text, {}
     source.kernels = [kernel for kernel in source.kernels if "<double" not in kernel]
     try:
         for case in cases.by_source()[source.name]:
@@ -142,7 +142,7 @@ def killed_by(source: cuda.Source, text: str) -> str | None:
             if error > cases.bound(case.rung, "float32"):
                 return f"{case}: error {error:.1e}"
     finally:
-        source.text, source._modules, source.kernels = original
+        source.text, source._ready, source.kernels = original
     return None
 
 

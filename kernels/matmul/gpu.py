@@ -16,8 +16,11 @@ TILES = Source("matmul/3_tiles.cu", _PLAIN)
 REGISTERS = Source(
     "matmul/4_registers.cu",
     [f"matmul<{dtype}, {tile}, {tile}>" for dtype in _TYPES for tile in (64, 128)],
+    in_steps=True,
 )
-TENSOR_CORES = Source("matmul/5_tensor_cores.cu", [f"matmul<{kind}>" for kind in KINDS.values()])
+TENSOR_CORES = Source(
+    "matmul/5_tensor_cores.cu", [f"matmul<{kind}>" for kind in KINDS.values()], in_steps=True
+)
 # Of a and b: whether they lie along k. b along k beside an a that does not is
 # copied: only the product of two transposed matrices wants it.
 _ALONG = ((True, True), (True, False), (False, False))
@@ -25,8 +28,9 @@ PIPELINE = Source(
     "matmul/6_pipeline.cu",
     [f"matmul<{kind}, {side}, {flag(a)}, {flag(b)}>" for kind in KINDS.values() for side in SIDES
      for a, b in _ALONG],
+    in_steps=True,
 )  # fmt: skip
-DOTS = Source("matmul/7_dots.cu", _PLAIN)
+DOTS = Source("matmul/7_dots.cu", _PLAIN, in_steps=True)
 DOT_THREADS = 128  # as in dots.cuh
 
 

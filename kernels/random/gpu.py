@@ -9,8 +9,8 @@ from ..integers import ceil_div
 THREADS = 256
 _KERNELS = [f"{name}<{dtype}>" for name in ("uniform", "normal") for dtype in ("float", "double")]
 NAIVE = Source("random/1_naive.cu", _KERNELS)
-BLOCKS = Source("random/2_blocks.cu", _KERNELS)
-ADVANCE = Source("random/1_advance.cu", ["advance<float>", "advance<double>"])
+BLOCKS = Source("random/2_blocks.cu", _KERNELS, in_steps=True)
+ADVANCE = Source("random/1_advance.cu", ["advance<float>", "advance<double>"], in_steps=True)
 
 
 def _launch(source, kernel, state, count, dtype, threads):

@@ -11,6 +11,7 @@ PARTS = Source(
     "reduction/2_parts.cu",
     ["column_sums<float, float>", "column_sums<float, double>", "column_sums<double, double>",
      "sum_parts<float>", "sum_parts<double>"],
+    in_steps=True,
 )  # fmt: skip
 ROWS = 64  # of a part, at least
 ONE_PART = 256  # rows that are not cut: their sum takes less time than another launch

@@ -7,7 +7,7 @@ from ..integers import ceil_div
 
 _KERNELS = ["swap_inner<float>", "swap_inner<double>"]
 NAIVE = Source("swap_inner/1_naive.cu", _KERNELS)
-TILES = Source("swap_inner/2_tiles.cu", _KERNELS)
+TILES = Source("swap_inner/2_tiles.cu", _KERNELS, in_steps=True)
 MOST_IMAGES = 65535  # the limit of gridDim.z
 
 
