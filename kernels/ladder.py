@@ -24,8 +24,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .cuda.device import has_tensor_cores
-
 Array = Any
 Case = Mapping[str, Any]
 
@@ -38,6 +36,9 @@ hook: Callable[..., Any] | None = None
 
 # The precisions to which a rung may round the factors of products, when a caller asks for it.
 LOW_PRECISIONS = ("bfloat16", "float16", "tf32")
+# The compute capability since which GPUs have tensor cores for all three, and asynchronous copies
+# to shared memory.
+AMPERE = (8, 0)
 
 
 def always(*args: Any, **options: Any) -> bool:
@@ -169,7 +170,7 @@ class Ladder:
             else:
                 allowed = rung.name == self._forced
             if device == "cuda" and rung.precision is not None:
-                allowed = allowed and has_tensor_cores(_first(args).device)
+                allowed = allowed and has_tensor_cores(first_array(args).device)
             if allowed and rung.device == device and rung.covers(*args, **options):
                 return rung
         wanted = "no rung" if self._forced is None else f"no rung {self._forced!r}"
@@ -180,7 +181,7 @@ class Ladder:
         run = rung if hook is None else functools.partial(hook, self, rung)
         if rung.device == "cpu":
             return run(*args, **options)
-        with _first(args).device:  # of several GPUs, the one where the arrays lie
+        with first_array(args).device:  # of several GPUs, the one where the arrays lie
             return run(*args, **options)
 
     @contextlib.contextmanager
@@ -220,12 +221,19 @@ class Probe(Ladder):
     registry: ClassVar[dict[str, Ladder]] = {}
 
 
-def _first(args: tuple) -> Array:
+def first_array(args: tuple) -> Array:
+    """The array that says where a ladder computes: its first argument, or the first in that."""
     return args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
 
 
+def has_tensor_cores(device: Any) -> bool:
+    """Whether a GPU, as `cupy.cuda.Device`, multiplies in the low precisions."""
+    major, minor = AMPERE
+    return int(device.compute_capability) >= 10 * major + minor
+
+
 def _device(args: tuple) -> str:
-    return "cpu" if isinstance(_first(args), np.ndarray) else "cuda"
+    return "cpu" if isinstance(first_array(args), np.ndarray) else "cuda"
 
 
 def convert(value: Any, function: Callable[[np.ndarray], Any]) -> Any:

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 
+import needs
 import numpy as np
 import pytest
 
@@ -154,6 +155,38 @@ def test_parts_do_not_exceed_their_op_and_shares_add_up_to_1():
 
     shares = [float(text) for text in re.findall(r"^\w.* ([\d.]+)%$", str(report), re.MULTILINE)]
     assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares) + 1e-6)
+
+
+def test_on_a_gpu_the_gpus_own_time_is_booked(gpu, monkeypatch):
+    """Each interval between two events is 7 ms here, however long the host took."""
+    import cupy
+
+    waited = []
+    needs.emulator()
+    monkeypatch.setattr(cupy.cuda, "get_elapsed_time", lambda start, stop: 7.0)
+    monkeypatch.setattr(cupy.cuda.Device, "synchronize", lambda self: waited.append(self.id))
+    x = tinygan.randn(4, 3, device=gpu, requires_grad=True)
+    w = tinygan.randn(3, 5, device=gpu, requires_grad=True)
+    with tinygan.profile() as report:
+        assert waited == [0]  # for what was queued before
+        F.relu(x @ w).sum().backward()
+    assert waited == [0, 0]
+    assert {line.seconds for line in report.ops.values()} == {0.007}
+    (kernel,) = report.ops["MatMul forward"].parts.values()
+    assert (kernel.calls, kernel.seconds) == (1, 0.007)
+    products = report.ops["MatMul backward"].parts
+    assert products["MatMul"].calls == 2 and products["MatMul"].seconds == pytest.approx(0)
+    assert [part.seconds for name, part in products.items() if "matmul" in name] == [0.014]
+
+
+def test_while_a_step_is_captured_the_host_is_timed(gpu):
+    x = tinygan.randn(4, 3, device=gpu)
+    step = tinygan.capture(lambda x: F.relu(x), warmup=1)
+    step(x)
+    with tinygan.profile() as report:
+        step(x)  # records
+        step(x)  # replays, which runs no op
+    assert report.ops["ReLU forward"].calls == 1 and report.seconds > 0
 
 
 def test_the_table():

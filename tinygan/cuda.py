@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinygan.device import check_device
-from tinygan.kernels.cuda import device as kernels
+from tinygan.kernels import ladder
 
 
 def is_available() -> bool:
@@ -38,7 +38,7 @@ def has_tensor_cores(device: str = "cuda") -> bool:
         cupy, index = _device(device)
     except RuntimeError:
         return False
-    return kernels.has_tensor_cores(cupy.cuda.Device(index))
+    return ladder.has_tensor_cores(cupy.cuda.Device(index))
 
 
 def get_device_name(device: str = "cuda") -> str:

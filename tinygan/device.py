@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,40 @@ def check_device(device: str | None) -> str:
     if index >= count:
         raise RuntimeError(f"device {device!r}: this machine has {count} CUDA device(s)")
     memory.explain_lack_of_memory()
+    _used.add(index)
     return f"cuda:{index}"
+
+
+_used: set[int] = set()  # the GPUs that were named
+
+
+def settle() -> None:
+    """Waits for all that GPUs are still doing, so that a clock can be read."""
+    for index in _used if "cupy" in sys.modules else ():
+        import cupy
+
+        cupy.cuda.Device(index).synchronize()
+
+
+def moment(array: Array) -> Any:
+    """Now, where `array` is computed with: for a GPU, when it will have come this far in its queue.
+    While a step is captured nothing is queued, and it is the host's time."""
+    if isinstance(array, (np.ndarray, np.generic)) or graph.capturing():
+        return time.perf_counter()
+    import cupy
+
+    event = cupy.cuda.Event()
+    event.record()
+    return event
+
+
+def seconds_between(start: Any, stop: Any) -> float:
+    """From one moment to another of the same array, once the GPU has come to both (`settle`)."""
+    if isinstance(start, float):
+        return stop - start
+    import cupy
+
+    return cupy.cuda.get_elapsed_time(start, stop) / 1000
 
 
 def _is_cuda_name(device: str) -> bool:

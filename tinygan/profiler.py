@@ -16,7 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinygan import autograd
+from tinygan.device import moment, seconds_between, settle
 from tinygan.kernels import ladder as ladders
+from tinygan.tensor import Tensor
+
+Interval = tuple[Any, Any]  # two moments
 
 SMALL = 0.001  # ops with a smaller share of the wall time are printed as one, parts not at all
 
@@ -37,12 +41,6 @@ class Line:
     flops: int = 0
     traffic: int = 0
     parts: dict[str, Line] = field(default_factory=dict)
-
-    def add(self, seconds: float, flops: int = 0, traffic: int = 0) -> None:
-        self.calls += 1
-        self.seconds += seconds
-        self.flops += flops
-        self.traffic += traffic
 
 
 @dataclass
@@ -107,8 +105,10 @@ def profile() -> Iterator[Report]:
     Each op is timed forward and backward, and each kernel inside it. Ops that run during
     ``backward()`` or ``grad()`` without belonging to a node, such as the sum of two gradients that
     meet, count as backward, too. Measured is the thread that entered the block: ops that other
-    threads run are not in the table. Nothing is printed by itself. Without a profile, an op and a
-    kernel pay one comparison each; under it, some microseconds.
+    threads run are not in the table. On a GPU, times are the GPU's, from event to event in its
+    queue: where Python is slower than the kernels, that includes the waiting for Python. Nothing is
+    printed by itself. Without a profile, an op and a kernel pay one comparison each; under it, some
+    microseconds.
 
     Raises:
         RuntimeError: a profile is being taken already; profiles cannot be nested.
@@ -117,13 +117,16 @@ def profile() -> Iterator[Report]:
         raise RuntimeError("profile: a profile is being taken already; they cannot be nested")
     report = Report()
     clock = _Clock(report)
+    settle()
     autograd.hook, ladders.hook = clock.run, clock.run_kernel
     start = time.perf_counter()
     try:
         yield report
     finally:
-        report.seconds = time.perf_counter() - start
         autograd.hook = ladders.hook = None
+        settle()
+        report.seconds = time.perf_counter() - start
+        clock.finish()
         rest = report.seconds - sum(line.seconds for line in report.ops.values())
         report.elsewhere.seconds = rest
 
@@ -132,16 +135,18 @@ class _Clock:
     """What the hooks call: it runs ops and kernels, and books their time in a report.
 
     The time of an op is booked on its own line when no other op is running. Inside another, it is
-    a part of that one's line, less what is booked on parts of its own.
+    a part of that one's line, less what is booked on parts of its own. What an interval on a GPU
+    was is known only at the end, when nobody has to wait for it.
     """
 
     def __init__(self, report: Report):
         self.report = report
         self.thread = threading.get_ident()
         self.walks = 0  # backward() and grad() that are running
-        self.inside: list[float] = []  # for each op that is running, the seconds of what it ran
+        self.inside: list[list[Interval]] = []  # for each op that is running, what it ran
         self.line = report.elsewhere  # of the outermost op that is running
         self.in_kernel = False
+        self.booked: list[tuple[Line, Interval, list[Interval]]] = []
 
     def run(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """The hook of autograd: runs `forward` or `backward` of a node, or a whole walk."""
@@ -160,18 +165,18 @@ class _Clock:
         if not self.inside:
             direction = "backward" if self.walks else "forward"
             self.line = self.report.ops.setdefault(f"{name} {direction}", Line())
-        self.inside.append(0.0)
-        start = time.perf_counter()
+        self.inside.append([])
+        array = args[0].data if isinstance(args[0], Tensor) else args[0]
+        start = moment(array)
         try:
             return function(*args)
         finally:
-            seconds = time.perf_counter() - start
-            booked = self.inside.pop()
+            interval, parts = (start, moment(array)), self.inside.pop()
             if self.inside:
-                self.inside[-1] += seconds
-                self.line.parts.setdefault(name, Line()).add(seconds - booked)
+                self.inside[-1].append(interval)
+                self._book(self.line.parts.setdefault(name, Line()), interval, parts)
             else:
-                self.line.add(seconds)
+                self._book(self.line, interval, [])
                 self.line = self.report.elsewhere
 
     def run_kernel(
@@ -181,14 +186,27 @@ class _Clock:
         if threading.get_ident() != self.thread or self.in_kernel:
             return rung(*args, **options)
         self.in_kernel = True
-        start = time.perf_counter()
+        array = ladders.first_array(args)
+        start = moment(array)
         try:
             result = rung(*args, **options)
         finally:
             self.in_kernel = False
-        seconds = time.perf_counter() - start
+        interval = start, moment(array)
         if self.inside:
-            self.inside[-1] += seconds
+            self.inside[-1].append(interval)
         part = self.line.parts.setdefault(f"{ladder.name}, {rung.name}", Line())
-        part.add(seconds, ladder.flops(*args, **options), ladder.traffic(*args, **options))
+        self._book(part, interval, [])
+        part.flops += ladder.flops(*args, **options)
+        part.traffic += ladder.traffic(*args, **options)
         return result
+
+    def _book(self, line: Line, interval: Interval, parts: list[Interval]) -> None:
+        """The time of a call, without that of its parts."""
+        line.calls += 1
+        self.booked.append((line, interval, parts))
+
+    def finish(self) -> None:
+        for line, interval, parts in self.booked:
+            line.seconds += seconds_between(*interval)
+            line.seconds -= sum(seconds_between(*part) for part in parts)

@@ -17,10 +17,6 @@ MOST_PASSES = 64
 
 Call = Callable[[], object]
 
-# The compute capability since which there are asynchronous copies to shared memory, and tensor
-# cores that multiply tf32, bfloat16 and float16.
-AMPERE = (8, 0)
-
 
 def count_devices(device: str) -> int:
     """How many GPUs there are; `device` is the name that the messages use.
@@ -55,12 +51,6 @@ def properties() -> dict[str, Any]:
     import cupy
 
     return cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
-
-
-def has_tensor_cores(device: Any) -> bool:
-    """Whether a device, as `cupy.cuda.Device`, multiplies in tf32, bfloat16 and float16."""
-    major, minor = AMPERE
-    return int(device.compute_capability) >= 10 * major + minor
 
 
 def describe() -> dict[str, Any]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from ..cpu.threads import get_num_threads
 from ..integers import ceil_div
-from ..ladder import HERE, PACKAGE, folders
+from ..ladder import AMPERE, HERE, PACKAGE, folders
 from ..layout import inverse, memory_order
 from . import graph
 from .ahead import Ahead
-from .device import AMPERE, properties
+from .device import properties
 
 OPTIONS = ("-std=c++17",)
 # Of how many blocks a launch should consist: about as many as a large GPU has multiprocessors.
