@@ -148,7 +148,7 @@ def test_a_captured_step_is_so_many_operations(module, workload, size, ours, of_
             tinygan.set_float32_matmul_precision("highest")
         captured = training.next_step._recording
     launches = sum(grid != () for _, grid, *_ in captured.launches)
-    assert (launches, len(captured._graph._tape.calls) - launches) == (ours, of_cupy)
+    assert (launches, len(captured._graph._capture.calls) - launches) == (ours, of_cupy)
 
 
 def test_a_gpu_is_timed_in_four_sizes_and_by_layers(module, monkeypatch):

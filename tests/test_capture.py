@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import needs
 import numpy as np
 import pytest
@@ -108,7 +110,7 @@ def test_copies_into_another_memory_order_are_counted(extra, operations, swaps, 
         captured(images)
     recording = captured._recording
     launches = [name.split("/")[0] for name, *_ in recording.launches]
-    found = len(recording._graph._tape.calls), launches.count("swap_inner")
+    found = len(recording._graph._capture.calls), launches.count("swap_inner")
     assert found == (operations, swaps)
 
 
@@ -123,6 +125,41 @@ def test_a_replay_calls_no_python(gpu, rng):
     captured = tinygan.capture(step, warmup=1)
     losses = [float(captured(*batch)) for batch in batches(rng, 6, gpu)]
     assert len(calls) == 2 and len(set(losses)) == 6
+
+
+def test_what_another_thread_does_meanwhile_is_not_recorded(gpu, rng):
+    """As a thread that loads the next batch: it starts and ends while the step is recorded."""
+    net = small_net(gpu)
+    inner = make_step(net, Adam(net.parameters(), 1e-2))
+    others = [tinygan.device.Generator(seed) for seed in range(4)]
+    loaded, refused = [], []
+
+    def load(generator):
+        try:
+            x = tinygan.tensor(rng.standard_normal((3, 4)), device=gpu)
+            loaded.append(F.relu(x) + tinygan.randn(3, 4, dtype="float64", device=gpu,
+                                                    generator=generator))  # fmt: skip
+            loaded.append(x.cpu())
+        except Exception as error:
+            refused.append(error)
+
+    def step(images, target):
+        thread = threading.Thread(target=load, args=(others.pop(),))
+        thread.start()
+        thread.join()
+        return inner(images, target)
+
+    captured = tinygan.capture(step)
+    losses = []
+    for number, batch in enumerate(batches(rng, 6, gpu)):
+        losses.append(float(captured(*batch)))
+        if number == 2:  # it has been recorded
+            known = [x.tolist() for x in loaded]
+    assert refused == [] and len(set(losses)) == 6
+    assert len(loaded) == 6 and [x.tolist() for x in loaded] == known
+    drawn = tinygan.randn(3, 4, dtype="float64", device=gpu,
+                          generator=tinygan.device.Generator(1))  # fmt: skip
+    assert loaded[4].tolist() == (F.relu(loaded[5].to(gpu)) + drawn).tolist()
 
 
 def test_arguments_of_the_host_are_copied(device, rng):
@@ -192,7 +229,7 @@ def wrong_steps(net, optimizer):
 
     return {
         "cat": (concatenates, "cat of 9 tensors"),
-        "item": (reads, "item.*copy to the host"),
+        "item": (reads, "item.*D2H transfers are disallowed"),
         "host": (copies, "copy from the host"),
         "rate": (decays, r"a change of Adam\.lr"),
         "number": (returns_a_number, "must return a tensor"),

@@ -98,7 +98,7 @@ def test_right_rungs_are_timed(ladder, capsys, dtype):
     assert row["attainable_gflop_per_second"] == pytest.approx(attainable)
     assert document["machine"]["gpu"] == {
         "name": "emulated GPU", "multiprocessors": 2, "compute_capability": "8.0",
-        "memory_bytes": 2**30, "l2_bytes": 2**20, "driver": "570.1", "cuda_of_driver": "12.4",
+        "memory_bytes": 2**31, "l2_bytes": 2**20, "driver": "570.1", "cuda_of_driver": "12.4",
         "cuda": "12.8", "cupy": "emulated",
     }  # fmt: skip
 

@@ -123,6 +123,12 @@ class Source:
         return compiled
 
 
+def forget() -> None:
+    """Looks functions up anew: another CuPy has taken the place of the one that has made them."""
+    for source in _all.values():
+        source._ready.clear()
+
+
 def sources() -> list[Source]:
     """All sources, after importing the module `gpu` of every ladder's folder that has one."""
     for folder in folders():
