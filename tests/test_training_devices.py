@@ -59,6 +59,7 @@ def images(rng, count, *shape):
 augmented = partial(diff_augment, policy=("brightness", "translation", "cutout"))
 MODELS = {
     "DCGAN": (lambda: DCGAN(width=8), {}),
+    "DCGAN with spectral norm": (lambda: DCGAN(width=4, spectral_norm_d=True), {}),
     "DCGAN with R1": (lambda: DCGAN(width=4, batch_norm_d=False), dict(penalty=weighted_r1)),
     "DCGAN with DiffAugment": (lambda: DCGAN(width=4), dict(transform=augmented)),
     "DeLiGAN": (mnist_500_model, {}),

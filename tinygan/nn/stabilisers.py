@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 from tinygan.device import Array, array_module, beside, generator, to_device
+from tinygan.kernels.matmul import matmul
 from tinygan.nn import init
 from tinygan.nn.layers import Conv2d, ConvTranspose2d, Linear, _empty, _positive
 from tinygan.nn.module import Buffer, Module
@@ -84,8 +85,9 @@ class SpectralNorm(Module):
         u, v = self.u.data, self.v.data
         with beside(u):
             for _ in range(count):
-                u = self._unit(matrix @ v)  # W v / ||W v||
-                v = self._unit(matrix.T @ u)  # W^T u / ||W^T u||
+                # Our product and not the library's, since cuBLAS cannot be captured.
+                u = self._unit(matmul(matrix, v[:, None])[:, 0])  # W v / ||W v||
+                v = self._unit(matmul(matrix.T, u[:, None])[:, 0])  # W^T u / ||W^T u||
             self.u.data[...], self.v.data[...] = u, v
         self.u.version += 1
         self.v.version += 1

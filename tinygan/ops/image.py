@@ -63,5 +63,6 @@ def translate(input: Tensor, dy: Array, dx: Array) -> Tensor:
                 f"translate: {name} must be one number per image, {input.shape[:1]}, got shape "
                 f"{move.shape}"
             )
-        moves.append(move.astype(np.int64))
+        with beside(input.data):
+            moves.append(move.astype(np.int64))
     return Translate(*moves)(input)

@@ -6,7 +6,7 @@ import math
 
 import tinygan.kernels.conv_batch_norm as ladders
 from tinygan.autograd import Array, Function, is_grad_enabled
-from tinygan.device import array_module
+from tinygan.device import array_module, beside
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
 from tinygan.kernels.copies import contiguous
@@ -199,8 +199,9 @@ def checked(shape, input, given):
         if x is not None and x.device != input.device:
             raise ValueError(f"batch_norm: {name} is on {x.device}, input on {input.device}")
     xp, weight, bias = array_module(input.data), given["weight"], given["bias"]
-    weight = Tensor(xp.ones(channels, input.dtype)) if weight is None else weight
-    bias = Tensor(xp.zeros(channels, input.dtype)) if bias is None else bias
+    with beside(input.data):
+        weight = Tensor(xp.ones(channels, input.dtype)) if weight is None else weight
+        bias = Tensor(xp.zeros(channels, input.dtype)) if bias is None else bias
     return weight, bias
 
 
