@@ -112,11 +112,13 @@ def test_an_address_that_nobody_has_is_a_fault(cupy):
 def test_addresses_in_structures(cupy):
     listed, y = kernel(cupy, "listed"), cupy.zeros(64, "f4")
     x = cupy.arange(24, dtype="f4")
+    head = x[:1]  # lies at the same address
     dtype = np.dtype([("begin", "u8"), ("count", "i4")], align=True)
     for begin, count in ((x.data.ptr, 24), (x[8:].data.ptr, 16), (x.data.ptr + 8, 22)):
         for value in (np.array((begin, count), dtype), np.array([(begin, count)], dtype),
                       np.array((begin, count), dtype)[()]):  # fmt: skip
             y.fill(-1)
+            assert head.data.ptr == x.data.ptr == head.data.ptr  # asked for last, is not in the way
             listed((1,), (64,), (value, y))
             first = (begin - x.data.ptr) // 4
             assert y[:count].tolist() == list(range(first, first + count)) and y[count] == -1

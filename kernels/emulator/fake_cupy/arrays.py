@@ -46,13 +46,12 @@ class ndarray:
         if any(length < 0 for length in shape):
             raise ValueError("Negative dimensions are not allowed")
         count = int(np.prod(shape, dtype=np.int64))
-        self.data = memory.alloc(count * dtype.itemsize) if memptr is None else memptr
+        self._pointer = memory.alloc(count * dtype.itemsize) if memptr is None else memptr
         self.base: ndarray | None = None
-        content, offset = _bytes_at(self.data, count * dtype.itemsize, dtype)
+        content, offset = _bytes_at(self._pointer, count * dtype.itemsize, dtype)
         self._host = np.ndarray(
             shape, dtype, content, offset, strides, order  # type: ignore[arg-type]
         )
-        _known[self.data.ptr] = self
 
     shape = property(lambda self: self._host.shape, lambda self, shape: self._reshape(shape))
     dtype = property(lambda self: self._host.dtype)
@@ -61,7 +60,15 @@ class ndarray:
     itemsize = property(lambda self: self._host.itemsize)
     nbytes = property(lambda self: self._host.nbytes)
     strides = property(lambda self: self._host.strides)
-    device = property(lambda self: Device(self.data.device_id))
+    device = property(lambda self: Device(self._pointer.device_id))
+
+    @property
+    def data(self) -> Any:
+        """A `MemoryPointer`. Who asks for it may hand the address to a kernel."""
+        known = _asked.get(self._pointer.ptr)
+        if known is None or known.nbytes <= self.nbytes:
+            _asked[self._pointer.ptr] = self
+        return self._pointer
 
     @property
     def flags(self) -> Flags:
@@ -186,7 +193,7 @@ class ndarray:
 
     def copy(self, order: str = "C") -> ndarray:
         """On the current device, also of an array that lies on another."""
-        if self.data.device_id == device.get_device():
+        if self._pointer.device_id == device.get_device():
             return self.astype(self.dtype, order=order)
         if self.size and order.upper() == "K" and not self.flags.forc:
             raise NotImplementedError("CuPy cannot copy non-contiguous array between devices.")
@@ -234,7 +241,7 @@ class ndarray:
             host = np.asarray(value, self.dtype)
             if host.shape != ():
                 raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
-        device.check_resident(self.data.device_id)
+        device.check_resident(self._pointer.device_id)
         streams.run(lambda: _assign(self._host, host), [self._host])
 
     def nonzero(self) -> tuple[ndarray, ...]:
@@ -301,19 +308,21 @@ class ndarray:
     # tensors on the GPU, these as tensors on the CPU, where they are.
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-        return self._host.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+        options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        given = {key: value for key, value in options.items() if value is not None}
+        return self._host.__dlpack__(**given)  # NumPy 2.0 knows none of them
 
     def __dlpack_device__(self):
         return self._host.__dlpack_device__()
 
 
-# {address: the array}, the youngest at each address. What a structure among a kernel's arguments
-# points to is found here.
-_known: weakref.WeakValueDictionary[int, ndarray] = weakref.WeakValueDictionary()
+# {address: the array}, of those whose address was asked for, the largest. What a structure among a
+# kernel's arguments points to is found here.
+_asked: weakref.WeakValueDictionary[int, ndarray] = weakref.WeakValueDictionary()
 
 
 def array_at(address: int) -> ndarray | None:
-    return _known.get(address)
+    return _asked.get(address)
 
 
 def _bytes_at(pointer: Any, size: int, dtype: np.dtype) -> tuple[np.ndarray, int]:
@@ -343,16 +352,15 @@ def view_of(owner: ndarray, host: np.ndarray) -> ndarray:
     """A part of `owner`, or the whole, in another shape."""
     view = ndarray.__new__(ndarray)
     view._host, view.base = host, owner if owner.base is None else owner.base
-    view.data = owner.data
+    view._pointer = owner._pointer
     if host.size and owner.size:
-        view.data = owner.data + (host.ctypes.data - owner._host.ctypes.data)
-    _known[view.data.ptr] = view
+        view._pointer = owner._pointer + (host.ctypes.data - owner._host.ctypes.data)
     return view
 
 
 def strided(owner: ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> ndarray:
     """The memory that `owner` begins at, seen with these strides."""
-    content, offset = _bytes_at(owner.data, owner.nbytes, owner.dtype)
+    content, offset = _bytes_at(owner._pointer, owner.nbytes, owner.dtype)
     return view_of(owner, np.ndarray(shape, owner.dtype, content, offset, strides))
 
 
@@ -370,7 +378,7 @@ def check_operands(operands: Sequence[Any]) -> None:
     whatever else they do not take."""
     for x in operands:
         if isinstance(x, ndarray):
-            device.check_resident(x.data.device_id)
+            device.check_resident(x._pointer.device_id)
         elif type(x) not in SCALARS and not isinstance(x, np.generic):
             raise TypeError(f"Unsupported type {type(x)}")
 

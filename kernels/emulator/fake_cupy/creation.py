@@ -39,7 +39,7 @@ def array(
 
 def _of_device(x: ndarray, dtype: Any, copy: bool | None, order: str) -> ndarray:
     dtype = x.dtype if dtype is None else checked_dtype(dtype)
-    if x.data.device_id != device.get_device():
+    if x._pointer.device_id != device.get_device():
         return x.copy(order=order).astype(dtype, copy=False)
     if not copy and dtype == x.dtype and in_order(x, order):
         return x
@@ -71,7 +71,7 @@ def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None
         raise TypeError(f"Cannot cast {src.dtype} to {dst.dtype} in {casting} casting mode")
     value, mask = host(src), True if where is None else host(where)
     with dst.device:
-        if isinstance(src, ndarray) and src.data.device_id == dst.data.device_id:
+        if isinstance(src, ndarray) and src._pointer.device_id == dst._pointer.device_id:
             check_operands([src])
         streams.run(
             lambda: np.copyto(dst._host, value, casting="unsafe", where=mask), [dst._host]

@@ -39,7 +39,7 @@ class BaseMemory:
         self.ptr = content.ctypes.data if content.size else 0
         if self.ptr:
             with _lock:
-                _blocks[self.ptr] = self
+                _blocks.setdefault(self.ptr, self)
 
     def __int__(self) -> int:
         return self.ptr

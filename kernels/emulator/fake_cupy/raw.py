@@ -198,7 +198,7 @@ class RawKernel:
                 400, f"{self.name}: a stream of device {stream.device_id} on device {current}"
             )
         for number, x in enumerate(args):
-            pointer = x.data if isinstance(x, ndarray) else x
+            pointer = x._pointer if isinstance(x, ndarray) else x
             if isinstance(pointer, MemoryPointer) and pointer.device_id != current:
                 raise KernelFault(
                     self.name, "cudaErrorIllegalAddress",
@@ -267,7 +267,7 @@ def _argument(x: Any) -> Any:
     """What `Module.launch` takes for an argument of a kernel."""
     if isinstance(x, ndarray):
         if not x.size:
-            return np.uintp(x.data.ptr)
+            return np.uintp(x._pointer.ptr)
         return x._host if x.ndim else x._host.reshape(1)
     if isinstance(x, MemoryPointer):
         return np.uintp(x.ptr)
