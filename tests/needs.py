@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinygan.device import check_device
+from tinygan.kernels.cuda import nvrtc as nvidia
 from tinygan.kernels.emulator import EmulatorError, compiler
 
 
@@ -47,3 +48,11 @@ def scikit_learn():
     return pytest.importorskip("sklearn", reason="needs scikit-learn: pip install scikit-learn")
 
 
+
+
+def nvrtc() -> None:
+    """NVIDIA's compiler, which needs no GPU."""
+    try:
+        nvidia.compiler()
+    except nvidia.NvrtcError as error:
+        pytest.skip(str(error), allow_module_level=True)

@@ -12,6 +12,7 @@ The library comes from the package nvidia-cuda-nvrtc (in the extra "test") and n
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import functools
 import importlib.util
@@ -22,11 +23,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")
+PTX_ARCHITECTURE = "compute_80"
 # CuPy passes the same. It always adds -ftz=true, and both ways must give the same results.
 OPTIONS = ("-std=c++17", "-ftz=true")
 # As nvdisasm prints one: its address, a condition on a predicate, its name.
@@ -43,6 +45,13 @@ class Compiled(NamedTuple):
 
     cubin: bytes
     resources: dict[str, Resources]
+    symbols: dict[str, str]
+
+
+class Ptx(NamedTuple):
+    """A text in PTX, and each kernel's name in it."""
+
+    text: str
     symbols: dict[str, str]
 
 
@@ -93,6 +102,33 @@ def _text(program: ctypes.c_void_p, what: str) -> bytes:
     return content.raw
 
 
+@contextlib.contextmanager
+def _program(
+    text: str, kernels: Sequence[str], name: str, flags: Sequence[str]
+) -> Iterator[tuple[ctypes.c_void_p, str, dict[str, str]]]:
+    """A compiled program, the compiler's log, and each kernel's name in what was compiled."""
+    nvrtc, program = compiler(), ctypes.c_void_p()
+    _check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), name.encode(), 0, None,
+                                    None), "nvrtcCreateProgram")  # fmt: skip
+    try:
+        for kernel in kernels:
+            _check(nvrtc.nvrtcAddNameExpression(program, kernel.encode()), kernel)
+        given = (ctypes.c_char_p * len(flags))(*(flag.encode() for flag in flags))
+        failed = nvrtc.nvrtcCompileProgram(program, len(flags), given)
+        log = _text(program, "ProgramLog").rstrip(b"\0").decode()
+        if failed:
+            raise NvrtcError(f"{name}, {flags[0]}:\n{log}")
+        symbols = {}
+        for kernel in kernels:
+            symbol = ctypes.c_char_p()
+            _check(nvrtc.nvrtcGetLoweredName(program, kernel.encode(), ctypes.byref(symbol)),
+                   kernel)  # fmt: skip
+            symbols[kernel] = (symbol.value or b"").decode()
+        yield program, log, symbols
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
 def compile_text(
     text: str, kernels: Sequence[str], architecture: str, *, name: str = "kernel.cu",
     options: Sequence[str] = (),
@@ -102,28 +138,25 @@ def compile_text(
     Raises:
         NvrtcError: NVRTC is missing, or the text does not compile.
     """
-    nvrtc, program = compiler(), ctypes.c_void_p()
-    _check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), name.encode(), 0, None,
-                                    None), "nvrtcCreateProgram")  # fmt: skip
-    try:
-        for kernel in kernels:
-            _check(nvrtc.nvrtcAddNameExpression(program, kernel.encode()), kernel)
-        flags = [f"-arch={architecture}", *OPTIONS, "--ptxas-options=-v", *options]
-        given = (ctypes.c_char_p * len(flags))(*(flag.encode() for flag in flags))
-        failed = nvrtc.nvrtcCompileProgram(program, len(flags), given)
-        log = _text(program, "ProgramLog").rstrip(b"\0").decode()
-        if failed:
-            raise NvrtcError(f"{name} for {architecture}:\n{log}")
-        lowered = {}
-        for kernel in kernels:
-            symbol = ctypes.c_char_p()
-            _check(nvrtc.nvrtcGetLoweredName(program, kernel.encode(), ctypes.byref(symbol)),
-                   kernel)  # fmt: skip
-            lowered[(symbol.value or b"").decode()] = kernel
-        symbols = {kernel: symbol for symbol, kernel in lowered.items()}
+    flags = [f"-arch={architecture}", *OPTIONS, "--ptxas-options=-v", *options]
+    with _program(text, kernels, name, flags) as (program, log, symbols):
+        lowered = {symbol: kernel for kernel, symbol in symbols.items()}
         return Compiled(_text(program, "CUBIN"), _resources(log, lowered), symbols)
-    finally:
-        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def compile_ptx(
+    text: str, kernels: Sequence[str], *, name: str = "kernel.cu", options: Sequence[str] = ()
+) -> Ptx:
+    """A text in PTX for the oldest architecture, with the lines that its instructions come from.
+
+    Raises:
+        NvrtcError: NVRTC is missing, or the text does not compile.
+    """
+    flags = [f"-arch={PTX_ARCHITECTURE}", *OPTIONS, "-lineinfo", *options]
+    with _program(text, kernels, name, flags) as (program, _, symbols):
+        made = _text(program, "PTX").rstrip(b"\0").decode()
+    # The compiler puts the working directory in front of the names of files.
+    return Ptx(made.replace(f'"{Path.cwd()}/', '"'), symbols)
 
 
 def _resources(log: str, lowered: dict[str, str]) -> dict[str, Resources]:

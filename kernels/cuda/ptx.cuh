@@ -2,7 +2,7 @@
 //
 // Sources: the PTX ISA manual, sections "cp.async", "ldmatrix", "mma" and "cvt"; fragment layouts
 // are those of "Matrix Fragments for mma.m16n8k8" and "... for mma.m16n8k16". On a CPU the same
-// names come from emulator/ptx.h.
+// names come from emulator/ptx.h; tests/test_ptx.py runs these, from the compiler's PTX.
 #pragma once
 
 #ifdef TINYGAN_EMULATOR

@@ -4,6 +4,7 @@
     python -m tinygan.kernels.emulator matmul/3_tiles.cu          compares with the reference
     python -m tinygan.kernels.emulator matmul/3_tiles.cu --check  and watches every access
     python -m tinygan.kernels.emulator matmul --traffic           bank conflicts, sectors, by line
+    python -m tinygan.kernels.emulator matmul/6 --ptx             runs what NVRTC makes of it
 
 Change the file and run it again: without a barrier, with a bound that is off by one. --text FILE
 takes the kernel's text from elsewhere. The exit status is 1 when anything was wrong.
@@ -17,8 +18,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from ..cuda import nvrtc
 from ..cuda import source as cuda
-from . import EmulatorError, KernelFault, cases, compiler, fake_cupy
+from . import EmulatorError, KernelFault, cases, compiler, fake_cupy, ptx
 from .module import ORDERS
 
 
@@ -33,11 +35,14 @@ def main() -> int:
     add("--order", choices=ORDERS, default="forward", help="of threads and blocks (%(default)s)")
     add("--dtype", choices=list(cases.BOUND), default="float32", help="%(default)s")
     add("--all", action="store_true", help="large cases, too, which take minutes with --check")
+    add("--ptx", action="store_true", help="run the PTX that NVRTC makes of the kernels")
     add("--text", type=Path, metavar="FILE", help="a text to run in place of the kernel's own")
     options = parser.parse_args()
     try:
         compiler()
-    except EmulatorError as error:
+        if options.ptx:
+            nvrtc.compiler()
+    except (EmulatorError, nvrtc.NvrtcError) as error:
         print(error, file=sys.stderr)
         return 2
     chosen = [s for s in cuda.sources() if s.name.startswith(options.kernel or "")]
@@ -60,7 +65,8 @@ def run(source: cuda.Source, options: argparse.Namespace) -> int:
     checked, failures = options.check or options.traffic, 0
     costs: Counter = Counter()
     counted: list | None = [] if options.traffic else None
-    with fake_cupy.installed(checked=checked, order=options.order, traffic=counted):
+    installed = ptx.installed if options.ptx else fake_cupy.installed
+    with installed(checked=checked, order=options.order, traffic=counted):
         for case in cases.by_source()[source.name]:
             if checked and not options.all and case.flops > cases.MOST_CHECKED_FLOPS:
                 continue
@@ -70,7 +76,7 @@ def run(source: cuda.Source, options: argparse.Namespace) -> int:
                 said = f"error {error:.1e}"
                 if error > cases.bound(case.rung, options.dtype):
                     wrong = "WRONG"
-            except (KernelFault, ValueError, EmulatorError) as error:
+            except (KernelFault, ValueError, EmulatorError, nvrtc.NvrtcError) as error:
                 said, wrong = str(error), "FAULT" if isinstance(error, KernelFault) else "WRONG"
             failures += bool(wrong)
             took = time.perf_counter() - start

@@ -133,7 +133,13 @@ def kernel_library(
     if checked:
         command += CLANG_CHECKED if "clang" in _version() else GCC_CHECKED
     command += [option for option in options if option.startswith(("-D", "-U", "-I"))]
-    made = host_text(text, name, kernels)
-    return _library(
-        Path(name).stem, made, command, runtime(), f"-Wl,-rpath,{folder()}"
-    )
+    return library_on_runtime(host_text(text, name, kernels), name, command)
+
+
+def library_on_runtime(made: str, name: str, command: Sequence[str]) -> Path:
+    """The library that `command` makes of a text in C++, linked with the runtime.
+
+    Raises:
+        EmulatorError: it does not compile; the message is the compiler's.
+    """
+    return _library(Path(name).stem, made, command, runtime(), f"-Wl,-rpath,{folder()}")

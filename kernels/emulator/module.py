@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ class Module:
         options: Sequence[str] = (), checked: bool = False,
     ):  # fmt: skip
         self.kernels, self.checked = list(kernels), checked
-        path = build.kernel_library(text, name, kernels, options, checked)
+        path = self._build(text, name, options)
         self._library = ctypes.CDLL(str(path))
         self._runtime = ctypes.CDLL(str(build.runtime()))
         self._runtime.emulator_report.restype = ctypes.c_char_p
@@ -89,6 +90,14 @@ class Module:
         self._library.emulator_library(self._borders)
         self._constants = {name: i for i, name in enumerate(build.constants(text))}
         self.traffic: list[Traffic] = []
+
+    def _build(self, text: str, name: str, options: Sequence[str]) -> Path:
+        """The library of the kernels."""
+        return build.kernel_library(text, name, self.kernels, options, self.checked)
+
+    def _is_pointer(self, size: int, arg: Any) -> bool:
+        """Whether a parameter of that size, as `parameters` tells it, takes an address."""
+        return size < 0
 
     def parameters(self, kernel: str) -> list[int]:
         """The bytes of each parameter, negative for pointers."""
@@ -170,7 +179,7 @@ class Module:
         values: list[Any] = []
         arrays: list[tuple[int, np.ndarray]] = []
         for number, (size, arg) in enumerate(zip(sizes, args, strict=True)):
-            if size < 0:
+            if self._is_pointer(size, arg):
                 address = _address(arg)
                 if address is not None:
                     values.append(ctypes.c_void_p(address))

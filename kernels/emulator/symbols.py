@@ -9,7 +9,9 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-_OWN = {"cuda_emulator.h", "ptx.h", "runtime.h", "cuda_fp16.h", "cuda_bf16.h"}
+_OWN = {
+    "cuda_emulator.h", "ptx.h", "ptx_machine.h", "runtime.h", "cuda_fp16.h", "cuda_bf16.h",
+}  # fmt: skip
 
 
 class Symbols:

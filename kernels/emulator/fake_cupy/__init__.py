@@ -20,7 +20,7 @@ import numpy as np
 
 from ...cuda import source
 from ..build import EmulatorError
-from ..module import Traffic
+from ..module import Module, Traffic
 from . import cuda, device, memory, streams
 from . import operators as operators  # which gives arrays theirs
 from .arrays import ndarray
@@ -32,6 +32,7 @@ from .raw import RawKernel, RawModule, forget_attributes
 checked = False
 order = "forward"
 traffic: list[Traffic] | None = None  # where counts go; None: nothing is counted
+module_type: type[Module] = Module
 
 _DTYPES = (
     "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16",
@@ -64,6 +65,7 @@ def installed(
         compute_capability, shared_memory: of each, as in `device.Machine`.
         checked, order: of the launches of kernels, as in `Module`; not checked and forward.
         traffic: a list to which every launch adds its counts; needs `checked`.
+        module_type: what texts become; not a `Module` but, say, one that runs their PTX.
 
     Raises:
         EmulatorError: a real CuPy has been imported already, and it has a GPU. One without a GPU
@@ -81,7 +83,9 @@ def installed(
         memory.forget_allocators()
         streams.forget()
         device.set_device(0)
-    settings = {"checked": False, "order": "forward", "traffic": None, **launches}
+    settings = {
+        "checked": False, "order": "forward", "traffic": None, "module_type": Module, **launches
+    }  # fmt: skip
     kept = {name: globals()[name] for name in settings}
     globals().update(settings)
     kept_machine, device.machine = device.machine, machine

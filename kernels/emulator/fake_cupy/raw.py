@@ -36,7 +36,7 @@ class _Loaded:
         plain = _plain_kernels(text.code)
         self.kernels = [*text.names, *(name for name in plain if name not in text.names)]
         self.attributes: dict[str, dict[str, int]] = {}
-        self._modules: dict[bool, Module] = {}
+        self._modules: dict[tuple[type[Module], bool], Module] = {}
 
     def find(self, name: str) -> str:
         """The name of a kernel: one of the name expressions, or one that is ``extern "C"``.
@@ -58,12 +58,13 @@ class _Loaded:
     def module(self) -> Module:
         from .. import fake_cupy
 
-        checked = fake_cupy.checked
-        if checked not in self._modules:
-            self._modules[checked] = Module(
-                self._text.code, self.kernels, options=self._text.options, checked=checked
-            )
-        return self._modules[checked]
+        key = fake_cupy.module_type, fake_cupy.checked
+        if key not in self._modules:
+            self._modules[key] = fake_cupy.module_type(
+                self._text.code, self.kernels, options=self._text.options,
+                checked=fake_cupy.checked,
+            )  # fmt: skip
+        return self._modules[key]
 
 
 _loaded: dict[tuple[_Text, int], _Loaded] = {}
