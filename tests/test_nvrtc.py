@@ -9,6 +9,8 @@ import pytest
 
 from tinygan.kernels.cuda import nvrtc
 from tinygan.kernels.cuda.source import HERE, sources
+from tinygan.kernels.cuda.tensor_cores import KINDS, SIDES, pipeline_bytes
+from tinygan.kernels.emulator.fake_cupy.device import LIMITS
 
 try:
     nvrtc.compiler()
@@ -94,6 +96,23 @@ def test_rungs_on_tensor_cores_use_them_and_copy_16_bytes_at_a_time(source, arch
 def test_every_cu_file_is_a_source_and_recorded():
     files = {str(path.relative_to(HERE)) for path in HERE.rglob("*.cu")}
     assert {source.name for source in sources()} == files == set(RECORD)
+
+
+def test_every_block_fits_in_the_shared_memory_of_every_architecture():
+    """What the compiler sets aside, and what the pipelines ask for at their launch. RTX cards
+    (sm_86, sm_89, sm_120) have less than half of what an H100 has."""
+    asked = max(
+        pipeline_bytes(kind, side, a, b)
+        for kind in KINDS for side in SIDES for a in (True, False) for b in (True, False)
+    )  # fmt: skip
+    assert asked > 48 * 1024  # so that it must be asked for
+    for name, kernels in RECORD.items():
+        dynamic = asked if "pipeline" in name else 0
+        for kernel, by_architecture in kernels.items():
+            for (major, minor), (kilobytes, *_) in LIMITS.items():
+                recorded = [int(a[3:]) for a in by_architecture if int(a[3:]) <= 10 * major + minor]
+                static = by_architecture[f"sm_{max(recorded)}"][1]
+                assert static + dynamic <= 1024 * kilobytes, (name, kernel, major, minor)
 
 
 def test_what_does_not_compile_says_where():

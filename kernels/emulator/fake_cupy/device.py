@@ -10,7 +10,7 @@ from .errors import CUDARuntimeError
 TOTAL_BYTES = 2**31
 
 # Kilobytes of shared memory that a block can ask for, threads and blocks of a multiprocessor.
-_LIMITS = {
+LIMITS = {
     (8, 0): (163, 2048, 32), (8, 6): (99, 1536, 16), (8, 7): (163, 1536, 16),
     (8, 9): (99, 1536, 24), (9, 0): (227, 2048, 32), (10, 0): (227, 2048, 32),
     (10, 3): (227, 2048, 32), (12, 0): (99, 1536, 24), (12, 1): (99, 1536, 24),
@@ -36,12 +36,12 @@ class Machine:
     ):  # fmt: skip
         if devices < 1:
             raise ValueError(f"devices must be at least 1, got {devices}")
-        if tuple(compute_capability) not in _LIMITS:
-            known = ", ".join(f"{major}.{minor}" for major, minor in _LIMITS)
+        if tuple(compute_capability) not in LIMITS:
+            known = ", ".join(f"{major}.{minor}" for major, minor in LIMITS)
             raise ValueError(f"compute_capability must be one of {known}, got {compute_capability}")
         self.devices = devices
         self.major, self.minor = compute_capability
-        kilobytes, self.threads, self.blocks = _LIMITS[self.major, self.minor]
+        kilobytes, self.threads, self.blocks = LIMITS[self.major, self.minor]
         self.shared_memory = 1024 * kilobytes if shared_memory is None else shared_memory
 
 
