@@ -6,9 +6,10 @@ GPU, so that the compile gate (nvrtc.py) and the tests walk the same list that l
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ class Source:
             )
         if self.in_steps:
             self._begin_others(device, kernel)
-        function = ahead.take((self.name, device, kernel), self._compiling(device, kernel))
+        work = functools.partial(self.compiled, device, kernel)
+        function = ahead.take((self.name, device, kernel), work)
         if shared_bytes > 48 * 1024:
             function.max_dynamic_shared_size_bytes = shared_bytes
         return function
@@ -103,24 +105,21 @@ class Source:
         """Lets what is probably wanted next be compiled ahead."""
         for source, each in of_steps(kernel) if ahead.workers else ():
             if (device, each) not in source._ready:
-                ahead.add((source.name, device, each), source._compiling(device, each))
+                work = functools.partial(source.compiled, device, each)
+                ahead.add((source.name, device, each), work)
 
-    def _compiling(self, device: int, kernel: str) -> Callable[[], Any]:
-        """A function that compiles a kernel for this device, as a module of its own: a file may
-        have thirty, of which a net launches three."""
+    def compiled(self, device: int, kernel: str) -> Any:
+        """The kernel, compiled for this device as a module of its own: a file may have thirty, of
+        which a net launches three."""
+        import cupy
 
-        def compiled() -> Any:
-            import cupy
-
-            with cupy.cuda.Device(device):
-                module = cupy.RawModule(
-                    code=self.text, options=(*OPTIONS, *self.options), name_expressions=[kernel]
-                )
-                function = module.get_function(kernel)
-                function.compile()
-                return function
-
-        return compiled
+        with cupy.cuda.Device(device):
+            module = cupy.RawModule(
+                code=self.text, options=(*OPTIONS, *self.options), name_expressions=[kernel]
+            )
+            function = module.get_function(kernel)
+            function.compile()
+            return function
 
 
 def forget() -> None:
