@@ -66,6 +66,17 @@ def elementwise(function: Callable[..., Array], *arrays: Array) -> Array:
     return function(*turned).transpose(inverse(order))
 
 
+def along(
+    function: Callable[..., Array], arrays: Sequence[Array], dims: Sequence[int]
+) -> Array:
+    """``function(arrays, dims)``, whose result has all dimensions of its arrays; it lies in memory
+    as the largest array does, for the same reason. `function` sees arrays with their dimensions in
+    the order of memory, and `dims` as they are numbered there."""
+    order = common_order(arrays)
+    turned = [array.transpose(order) for array in arrays]
+    return function(turned, tuple(order.index(dim) for dim in dims)).transpose(inverse(order))
+
+
 def common_order(arrays: Sequence[Array]) -> tuple[int, ...]:
     """The dimensions as the largest array has them in memory, the first of several; as they are
     named where that one repeats its elements or has fewer dimensions than others."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.device import array_module, beside
-from tinygan.kernels.layout import elementwise
+from tinygan.kernels.layout import along, elementwise
 from tinygan.kernels.reduction import column_sums
 from tinygan.ops.shape import check_dim, expand, gather, reshape
 from tinygan.tensor import Dim, Tensor
@@ -45,8 +45,11 @@ class Sum(Function):
             if rows.flags.c_contiguous and rows.size:
                 total = column_sums(rows.reshape(-1, rows.shape[-1]))
                 return total.reshape(_kept(x.shape, self.dims)) if self.keepdim else total
-        total = x.sum(axis=self.dims, dtype=np.float64, keepdims=self.keepdim)
-        return total.astype(x.dtype, copy=False)
+        total = along(
+            lambda a, d: a[0].sum(axis=d, dtype=np.float64, keepdims=True), [x], self.dims
+        )
+        total = total.astype(x.dtype, copy=False)
+        return total if self.keepdim else total.squeeze(self.dims)
 
     def backward(self, grad_output):
         kept = _kept(self.input_shapes[0], self.dims)
@@ -60,15 +63,13 @@ class Amax(Function):
         self.dims, self.keepdim = dims, keepdim
 
     def forward(self, x):
-        result = x.max(axis=self.dims, keepdims=True)
+        result = along(lambda a, d: a[0].max(axis=d, keepdims=True), [x], self.dims)
         if self.needs_input_grad[0]:
             xp = array_module(x)
             largest = elementwise(xp.equal, x, result)
             share = elementwise(xp.divide, largest, largest.sum(axis=self.dims, keepdims=True))
             self.share = share.astype(x.dtype)
-        return result if self.keepdim else result.reshape(
-            tuple(s for i, s in enumerate(x.shape) if i not in self.dims)
-        )
+        return result if self.keepdim else result.squeeze(self.dims)
 
     def backward(self, grad_output):
         shape = self.share.shape

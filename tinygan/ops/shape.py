@@ -11,7 +11,7 @@ from tinygan.autograd import Function
 from tinygan.device import array_module, beside, device_of, to_device
 from tinygan.kernels.copies import contiguous
 from tinygan.kernels.cuda import graph
-from tinygan.kernels.layout import common_order, inverse
+from tinygan.kernels.layout import along
 from tinygan.tensor import Tensor
 
 
@@ -65,7 +65,8 @@ class SumTo(Function):
         leading = x.ndim - len(self.size)
         dims = [i for i in range(x.ndim)
                 if i < leading or (self.size[i - leading] == 1 and x.shape[i] != 1)]  # fmt: skip
-        total = x.sum(axis=tuple(dims), dtype=np.float64)  # float32 sums of many terms drift
+        # float32 sums of many terms drift.
+        total = along(lambda a, d: a[0].sum(axis=d, dtype=np.float64, keepdims=True), [x], dims)
         return total.astype(x.dtype, copy=False).reshape(self.size)
 
     def backward(self, grad_output):
@@ -111,7 +112,8 @@ class Gather(Function):
         self.dim, self.index = dim, index
 
     def forward(self, x):
-        return array_module(x).take_along_axis(x, self.index, self.dim)
+        take = array_module(x).take_along_axis
+        return along(lambda arrays, dim: take(*arrays, dim[0]), [x, self.index], [self.dim])
 
     def backward(self, grad_output):
         return (ScatterAdd(self.dim, self.index, self.input_shapes[0])(grad_output),)
@@ -145,10 +147,8 @@ class Cat(Function):
         self.sizes = [array.shape[self.dim] for array in arrays]
         if len(arrays) > 8 and graph.capturing():  # whose addresses CuPy copies from the host
             graph.refuse(f"cat of {len(arrays)} tensors; at most 8 at a time can be captured")
-        order = common_order(arrays)  # CuPy alone would take that of the dimensions
-        turned = [array.transpose(order) for array in arrays]
-        joined = array_module(arrays[0]).concatenate(turned, axis=order.index(self.dim))
-        return joined.transpose(inverse(order))
+        xp = array_module(arrays[0])
+        return along(lambda parts, dim: xp.concatenate(parts, axis=dim[0]), arrays, [self.dim])
 
     def backward(self, grad_output):
         grads: list[Tensor | None] = []
