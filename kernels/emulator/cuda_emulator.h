@@ -4,12 +4,13 @@
 // nothing is silently ignored but what cannot change a result (__restrict__, __launch_bounds__).
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 #include <utility>
 
+#include "cuda_integers.h"
+#include "cuda_math.h"
 #include "runtime.h"
 
 #define TINYGAN_EMULATOR 1
@@ -196,64 +197,16 @@ EMULATOR_UNWATCHED T atomicCAS(T* address, std::common_type_t<T> compare,
 
 // -------------------------------------------------------------------------------------- functions
 
-template <class T>
-T __ldg(const T* address) { return *address; }
-
-template <class A, class B>
-constexpr std::common_type_t<A, B> min(A a, B b) { return a < b ? a : b; }
-template <class A, class B>
-constexpr std::common_type_t<A, B> max(A a, B b) { return a > b ? a : b; }
-
-namespace emulator {
-template <class To, class From>
-To bits_as(From value) {
-  static_assert(sizeof(To) == sizeof(From));
-  To result;
-  memcpy(&result, &value, sizeof result);
-  return result;
-}
-}  // namespace emulator
-
-inline unsigned __float_as_uint(float x) { return emulator::bits_as<unsigned>(x); }
-inline int __float_as_int(float x) { return emulator::bits_as<int>(x); }
-inline float __uint_as_float(unsigned x) { return emulator::bits_as<float>(x); }
-inline float __int_as_float(int x) { return emulator::bits_as<float>(x); }
-
-// Fast functions have their exact values here; a GPU's differ in the last bits.
-inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
-inline double rsqrt(double x) { return 1.0 / sqrt(x); }
-// The cosine of pi x; a GPU's is exact at multiples of 1/2.
-inline double cospi(double x) { return cos(3.14159265358979323846 * x); }
-inline float cospif(float x) { return static_cast<float>(cospi(static_cast<double>(x))); }
-inline float __expf(float x) { return expf(x); }
-inline float __logf(float x) { return logf(x); }
-inline float __sinf(float x) { return sinf(x); }
-inline float __cosf(float x) { return cosf(x); }
-inline float __powf(float x, float y) { return powf(x, y); }
-inline float __fdividef(float x, float y) { return x / y; }
-inline float __frcp_rn(float x) { return 1.0f / x; }
-inline float __fsqrt_rn(float x) { return sqrtf(x); }
-inline float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
-inline float __fmul_rn(float x, float y) { return x * y; }
-inline float __fadd_rn(float x, float y) { return x + y; }
-inline float __saturatef(float x) { return x > 0.0f ? (x < 1.0f ? x : 1.0f) : 0.0f; }
-inline unsigned __umulhi(unsigned x, unsigned y) {
-  return static_cast<unsigned>(static_cast<uint64_t>(x) * y >> 32);
-}
-inline unsigned long long __umul64hi(unsigned long long x, unsigned long long y) {
-  return static_cast<unsigned long long>(static_cast<unsigned __int128>(x) * y >> 64);
-}
-inline int __mulhi(int x, int y) {
-  return static_cast<int>(static_cast<int64_t>(x) * y >> 32);
-}
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
-inline int __clz(int x) { return x ? __builtin_clz(static_cast<unsigned>(x)) : 32; }
-inline int __ffs(int x) { return __builtin_ffs(x); }
-inline unsigned __brev(unsigned x) {
-  unsigned result = 0;
-  for (int i = 0; i < 32; i++) result |= (x >> i & 1) << (31 - i);
-  return result;
-}
+// Loads and stores that tell the caches something read and write all the same.
+#define EMULATOR_LOAD(name) \
+  template <class T>        \
+  inline T name(const T* address) { return *address; }
+#define EMULATOR_STORE(name) \
+  template <class T>         \
+  inline void name(T* address, std::common_type_t<T> value) { *address = value; }
+EMULATOR_LOAD(__ldg) EMULATOR_LOAD(__ldca) EMULATOR_LOAD(__ldcg) EMULATOR_LOAD(__ldcs)
+EMULATOR_LOAD(__ldlu) EMULATOR_LOAD(__ldcv)
+EMULATOR_STORE(__stwb) EMULATOR_STORE(__stcg) EMULATOR_STORE(__stcs) EMULATOR_STORE(__stwt)
 
 // ---------------------------------------------------------------------------------- entry points
 
@@ -277,11 +230,11 @@ EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes) {
 }  // namespace emulator
 
 #define EMULATOR_KERNEL(number, ...)                                                 \
-  extern "C" EMULATOR_UNWATCHED void emulator_kernel_##number(void** arguments) {    \
-    emulator::call(&__VA_ARGS__, arguments);                                         \
+  extern "C" EMULATOR_UNWATCHED void emulator_kernel_##number(void** _arguments) {   \
+    emulator::call(&__VA_ARGS__, _arguments);                                        \
   }                                                                                  \
-  extern "C" EMULATOR_UNWATCHED int emulator_parameters_##number(int* sizes) {       \
-    return emulator::parameter_sizes(&__VA_ARGS__, sizes);                           \
+  extern "C" EMULATOR_UNWATCHED int emulator_parameters_##number(int* _sizes) {      \
+    return emulator::parameter_sizes(&__VA_ARGS__, _sizes);                          \
   }
 #define EMULATOR_CONSTANT(number, name)                                              \
   extern "C" EMULATOR_UNWATCHED void* emulator_constant_##number(size_t* bytes) {    \
