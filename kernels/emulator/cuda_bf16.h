@@ -17,3 +17,13 @@ inline __nv_bfloat162 __float22bfloat162_rn(float2 x) {
 inline float2 __bfloat1622float2(__nv_bfloat162 x) { return {float(x.x), float(x.y)}; }
 inline float __low2float(__nv_bfloat162 x) { return float(x.x); }
 inline float __high2float(__nv_bfloat162 x) { return float(x.y); }
+inline __nv_bfloat162 __bfloat162bfloat162(__nv_bfloat16 x) { return {x, x}; }
+inline __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 x, __nv_bfloat16 y) { return {x, y}; }
+inline __nv_bfloat16 __low2bfloat16(__nv_bfloat162 x) { return x.x; }
+inline __nv_bfloat16 __high2bfloat16(__nv_bfloat162 x) { return x.y; }
+inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 x) { return x.bits; }
+inline __nv_bfloat16 __ushort_as_bfloat16(unsigned short x) {
+  __nv_bfloat16 result;
+  result.bits = x;
+  return result;
+}

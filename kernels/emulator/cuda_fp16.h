@@ -18,3 +18,18 @@ inline __half __low2half(__half2 x) { return x.x; }
 inline __half __high2half(__half2 x) { return x.y; }
 inline float __low2float(__half2 x) { return float(x.x); }
 inline float __high2float(__half2 x) { return float(x.y); }
+inline __half2 __half2half2(__half x) { return {x, x}; }
+inline __half2 __float2half2_rn(float x) { return {__half(x), __half(x)}; }
+inline __half2 __lows2half2(__half2 x, __half2 y) { return {x.x, y.x}; }
+inline __half2 __highs2half2(__half2 x, __half2 y) { return {x.y, y.y}; }
+inline __half2 __low2half2(__half2 x) { return {x.x, x.x}; }
+inline __half2 __high2half2(__half2 x) { return {x.y, x.y}; }
+inline int __half2int_rn(__half x) { return __float2int_rn(float(x)); }
+inline int __half2int_rz(__half x) { return __float2int_rz(float(x)); }
+inline __half __int2half_rn(int x) { return __half(static_cast<float>(x)); }
+inline unsigned short __half_as_ushort(__half x) { return x.bits; }
+inline __half __ushort_as_half(unsigned short x) {
+  __half result;
+  result.bits = x;
+  return result;
+}

@@ -1,8 +1,8 @@
 // CUDA's mathematical functions of float and double, in CUDA's types.
 //
-// Most are the host's: <math.h>, in C++, has an overload for float beside that for double, and takes
-// integers as double, as CUDA does. (<cmath> alone leaves the C functions in the global namespace,
-// where abs(-0.5f) is abs(int).) Fast functions, such as __expf, have exact values here; a GPU's
+// Most are the host's: <math.h>, in C++, has an overload for float beside that for double. It also
+// takes integers, and a float with a double, as nvcc does and NVRTC does not. (<cmath> alone leaves
+// C's functions in the global namespace, where abs(-0.5f) is abs(int).) Fast functions, such as __expf, have exact values here; a GPU's
 // differ in the last bits, and more far from zero.
 #pragma once
 
@@ -89,6 +89,19 @@ inline double inverse_normal_cdf(double p) {
 }
 
 }  // namespace emulator
+
+// CUDA's return int.
+#define EMULATOR_TEST(name)                               \
+  inline int emulator_##name(float x) { return name(x); } \
+  inline int emulator_##name(double x) { return name(x); }
+EMULATOR_TEST(isnan)
+EMULATOR_TEST(isinf)
+EMULATOR_TEST(isfinite)
+EMULATOR_TEST(signbit)
+#define isnan emulator_isnan
+#define isinf emulator_isinf
+#define isfinite emulator_isfinite
+#define signbit emulator_signbit
 
 // A function of one number: name for both types and for integers, and namef.
 #define EMULATOR_UNARY(name, value) EMULATOR_UNARY_OF(name, name##f, value)
