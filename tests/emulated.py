@@ -1,4 +1,4 @@
-"""Launches a piece of CUDA text in the emulator."""
+"""Launches a piece of CUDA text in the emulator, or some calls of its functions."""
 
 from __future__ import annotations
 
@@ -20,3 +20,21 @@ def run(text, args, *, kernel="kernel", grid=(1,), block=(32,), **options):
         for one, other in zip(result, results[0], strict=True):
             np.testing.assert_array_equal(one, other)
     return results[0]
+
+
+def evaluate(calls, inputs, result, head=""):
+    """{call: its results} for arrays of inputs, which the calls know by their names; `result` is
+    the type of the results, of CUDA and of NumPy."""
+    kind, dtype = result
+    arrays = {name: np.asarray(values) for name, values in inputs.items()}
+    count = len(next(iter(arrays.values())))
+    kinds = {"f": "float", "d": "double", "i": "int", "u": "unsigned", "q": "long long",
+             "h": "half"}  # fmt: skip
+    parameters = ", ".join(f"const {kinds[name[0]]}* {name}_" for name in arrays)
+    body = "".join(f"  const {kinds[name[0]]} {name} = {name}_[t];\n" for name in arrays)
+    body += "".join(f"  out[{i} * {count} + t] = {call};\n" for i, call in enumerate(calls))
+    text = (f"{head}\n__global__ void kernel({parameters}, {kind}* out) {{\n"
+            f"  const int t = blockIdx.x * blockDim.x + threadIdx.x;\n{body}}}")  # fmt: skip
+    out = np.zeros((len(calls), count), dtype)
+    Module(text, ["kernel"]).launch("kernel", (count,), (1,), [*arrays.values(), out])
+    return dict(zip(calls, out, strict=True))

@@ -82,14 +82,7 @@ DIVERGENT_BARRIER = """
 __global__ void kernel(const float* x, float* out) {
   @if (threadIdx.x < 40)|@ __syncthreads();
   if (blockIdx.x == 0) out[threadIdx.x] = x[threadIdx.x];
-}"""
-
-EARLY_EXIT = """
-__global__ void kernel(const float* x, float* out) {
-  const int i = blockIdx.x * 64 + threadIdx.x;
-  @if (i >= 50) return;|@
   __syncthreads();
-  if (i < 50) out[i] = x[i];
 }"""
 
 DIVERGENT_SHUFFLE = """
@@ -272,7 +265,6 @@ FAULTS = {
     "two threads, one place": (SAME_PLACE, "race: two writes"),
     "+= across blocks": (ACROSS_BLOCKS, "race"),
     "barrier in a branch": (DIVERGENT_BARRIER, "divergent barrier"),
-    "exit before a barrier": (EARLY_EXIT, "divergent barrier"),
     "full shuffle in a branch": (DIVERGENT_SHUFFLE, "deadlock"),
     "shuffle from outside the mask": (LANE_OUTSIDE, "warp function"),
     "caller outside the mask": (CALLER_OUTSIDE, "warp function"),

@@ -252,7 +252,7 @@ __global__ void dynamic(int* x, int n) {
   for (int i = threadIdx.x; i < n; i += 32) x[i] = numbers[n - 1 - i];
 }
 __global__ void divergent(int* x) {
-  if (threadIdx.x < 16) __syncthreads();
+  if (threadIdx.x < 16) __syncwarp();
   x[threadIdx.x] = 1;
 }
 __global__ void unset(float* x) {
@@ -271,7 +271,7 @@ def faults():
 @pytest.mark.parametrize(
     ("kernel", "kind", "line"),
     [("copy", "out of bounds", 3), ("race", "race", 10), ("stray", "out of bounds", 12),
-     ("divergent", "divergent barrier", 20)],
+     ("divergent", "deadlock", 20)],
 )
 def test_the_emulator_watches_ptx_too(kernel, kind, line):
     """At the kernel's line, where it calls a wrapper of ptx.cuh."""

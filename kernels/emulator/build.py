@@ -12,8 +12,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import language
+
 HERE = Path(__file__).resolve().parent
-RUNTIME = ("threads.cpp", "memory.cpp")
+RUNTIME = ("signals.cpp", "threads.cpp", "memory.cpp")
 RUNTIME_OPTIONS = ["-O2", "-g", "-Wall"]
 
 COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{HERE}", f"-I{HERE.parent}")
@@ -96,29 +98,57 @@ def runtime() -> Path:
 
 
 def host_text(text: str, name: str, kernels: Sequence[str]) -> str:
-    """What the host's compiler gets: CUDA's language, the kernel's text, and its entry points.
-
-    Two things of CUDA cannot be said in C++ and are replaced, line by line: a shared array without
-    a size becomes a pointer, and constants get a function that tells their address.
-    """
-    dynamic = re.compile(
-        r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?([\w:]+(?:\s*<[^;]*>)?)\s+(\w+)"
-        r"\s*\[\s*\]\s*;"
-    )
-    text = dynamic.sub(
-        r"\1* const \2 = static_cast<\1*>(emulator::dynamic_shared_memory());", text
-    )
-    if re.search(r"extern\s+__shared__", text):
-        raise EmulatorError(f"{name}: dynamic shared memory must read: extern __shared__ T name[];")
+    """What the host's compiler gets: CUDA's language, the kernel's text, and its entry points."""
+    try:
+        made, variables = language.for_host(text, name)
+    except language.LanguageError as error:
+        raise EmulatorError(str(error)) from None
+    head = ["#define EMULATOR_HOST_HEADERS"] if language.includes_host_headers(text) else []
     entries = [f"EMULATOR_KERNEL({i}, {kernel})" for i, kernel in enumerate(kernels)]
-    entries += [f"EMULATOR_CONSTANT({i}, {constant})" for i, constant in enumerate(constants(text))]
-    return "\n".join(['#include "cuda_emulator.h"', f'#line 1 "{name}"', text,
+    entries += [f"EMULATOR_ADDRESS({i}, {variable.name})" for i, variable in enumerate(variables)]
+    return "\n".join([*head, '#include "cuda_emulator.h"', f'#line 1 "{name}"', made,
                       '#line 1 "entry points"', *entries, ""])  # fmt: skip
 
 
-def constants(text: str) -> list[str]:
-    """The names of the text's __constant__ variables."""
-    return re.findall(r"__constant__[^;={(]*?(\w+)\s*(?:\[[^;=]*\])?\s*[;={]", text)
+# {NVRTC's option: g++'s}; NVRTC also takes all of them with their value in the next string.
+_WITH_VALUE = {
+    "--define-macro": "-D", "--undefine-macro": "-U", "--include-path": "-I",
+    "--pre-include": "-include",
+    "-D": "-D", "-U": "-U", "-I": "-I", "-include": "-include",
+}  # fmt: skip
+_ARCHITECTURE = re.compile(r"--?(?:arch|gpu-architecture)=(?:sm|compute)_(\d+)[af]?")
+
+
+def host_options(options: Sequence[str]) -> list[str]:
+    """Those of NVRTC's options that change what a text means, as the host's compiler takes them.
+
+    Macros, folders and files to include; the standard, which is C++17 at least; and the
+    architecture, from which __CUDA_ARCH__ follows.
+
+    Raises:
+        EmulatorError: an option whose value is missing.
+    """
+    made: list[str] = []
+    left = iter(options)
+    for option in left:
+        name, equals, value = option.partition("=")
+        short = re.match(r"-(?:include|[DUI])", option)
+        if name in _WITH_VALUE and (name.startswith("--") or not short or equals):
+            value = value if equals else next(left, "")
+        elif short:
+            name, value = short[0], option[short.end() :].lstrip(" =") or next(left, "")
+        elif name in ("-std", "--std"):
+            made.append(f"-std={value if value in ('c++20', 'c++23') else 'c++17'}")
+            continue
+        elif number := _ARCHITECTURE.fullmatch(option):
+            made.append(f"-D__CUDA_ARCH__={number[1]}0")
+            continue
+        else:
+            continue
+        if not value:
+            raise EmulatorError(f"option {option!r} needs a value, and none follows")
+        made += [_WITH_VALUE[name], value]
+    return made
 
 
 def kernel_library(
@@ -132,7 +162,7 @@ def kernel_library(
     command = [*COMMON, *(CHECKED if checked else FAST)]
     if checked:
         command += CLANG_CHECKED if "clang" in _version() else GCC_CHECKED
-    command += [option for option in options if option.startswith(("-D", "-U", "-I"))]
+    command += host_options(options)
     return library_on_runtime(host_text(text, name, kernels), name, command)
 
 

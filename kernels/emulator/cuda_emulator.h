@@ -4,16 +4,20 @@
 // nothing is silently ignored but what cannot change a result (__restrict__, __launch_bounds__).
 #pragma once
 
+#include <cassert>
+#include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <type_traits>
 #include <utility>
 
-#include "cuda_integers.h"
-#include "cuda_math.h"
 #include "runtime.h"
 
 #define TINYGAN_EMULATOR 1
+#ifndef __CUDA_ARCH__
+#define __CUDA_ARCH__ 800
+#endif
 
 // Reads of the emulator's own memory are not the kernel's.
 #define EMULATOR_UNWATCHED __attribute__((no_sanitize("thread")))
@@ -29,12 +33,19 @@
 #define __noinline__ __attribute__((noinline))
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __grid_constant__
 // Shared variables become the library's variables without a value, of which the running block is
-// the only user. Constants lie in a section of their own, between the read-only ones.
+// the only user. Variables of the text (__device__, __constant__; language.py finds them) lie in a
+// section of their own, in order, with gaps between them, so that an index that runs out of one does
+// not land in the next.
+#define __constant__
+#define __managed__
+#define EMULATOR_VARIABLE(number)                                                          \
+  static EMULATOR_IN_VARIABLES char emulator_gap_##number[1024];                           \
+  static EMULATOR_IN_VARIABLES
+#define EMULATOR_IN_VARIABLES __attribute__((used, no_reorder, section("cuda_variables")))
 #define __shared__ static
-#define __constant__ static __attribute__((used, section("cuda_constant")))
 
 // ------------------------------------------------------------------------------ built-in variables
 
@@ -84,129 +95,33 @@ inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
   return emulator_whole<uint4>(x, y, z, w);
 }
 
-// -------------------------------------------------------------------------- barriers and the warp
+// ------------------------------------------------------------------------------------- the others
 
-inline void __syncthreads(EMULATOR_PLACE) { emulator::barrier(place); }
-inline void __threadfence() {}  // memory is written at once; see the limits in the README
-inline void __threadfence_block() {}
+#include "cuda_atomics.h"
+#include "cuda_integers.h"
+#include "cuda_memory.h"
+#include "cuda_rounding.h"
+#include "cuda_warp.h"
 
-inline void __syncwarp(unsigned mask = 0xffffffff, EMULATOR_PLACE) {
-  emulator::exchange(mask, &mask, 0, "__syncwarp", place);
+// ------------------------------------------------------------------------- ends and what is printed
+
+inline void __trap(EMULATOR_PLACE) { emulator::fail("trap", "__trap() was called", place); }
+inline void __brkpt(EMULATOR_PLACE) { emulator::fail("trap", "__brkpt() was called", place); }
+
+// These take the place of the host library's, whose assert calls the first.
+extern "C" void __assert_fail(const char* expression, const char* file, unsigned line,
+                              const char*) noexcept {
+  emulator::fail("assert", expression, {file, static_cast<int>(line)});
 }
-
-namespace emulator {
-
-// What the lane `source` of the warp has handed in.
-template <class T>
-EMULATOR_UNWATCHED T shuffle(unsigned mask, T value, int source, const char* function,
-                             Place place) {
-  static_assert(sizeof(T) <= slot_size && std::is_trivially_copyable_v<T>);
-  const char* slots = exchange(mask, &value, sizeof value, function, place);
-  if (!(mask >> source & 1)) {
-    fail("warp function", "a shuffle reads from a lane that is not in its mask", place);
-  }
-  T result;
-  memcpy(&result, slots + slot_size * source, sizeof result);
-  return result;
+extern "C" void abort() noexcept { emulator::fail("crash", "abort() was called", {"", 0}); }
+extern "C" EMULATOR_UNWATCHED int printf(const char* format, ...) {
+  va_list values;
+  va_start(values, format);
+  const int count = vprintf(format, values);
+  va_end(values);
+  emulator::leave_if_interrupted();
+  return count;
 }
-
-// A mask of the lanes whose predicate is not zero.
-EMULATOR_UNWATCHED inline unsigned vote(unsigned mask, int predicate, const char* function,
-                                        Place place) {
-  const char* slots = exchange(mask, &predicate, sizeof predicate, function, place);
-  unsigned result = 0;
-  for (int i = 0; i < warp_size; i++) {
-    int other;
-    memcpy(&other, slots + slot_size * i, sizeof other);
-    if ((mask >> i & 1) && other) result |= 1u << i;
-  }
-  return result;
-}
-
-// The first lane of the segment of `width` lanes that the running one belongs to.
-inline int segment(int width) { return lane() / width * width; }
-
-}  // namespace emulator
-
-template <class T>
-T __shfl_sync(unsigned mask, T value, int source, int width = 32, EMULATOR_PLACE) {
-  int from = emulator::segment(width) + source % width;
-  return emulator::shuffle(mask, value, from, "__shfl_sync", place);
-}
-template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, EMULATOR_PLACE) {
-  int from = emulator::lane() - static_cast<int>(delta);
-  if (from < emulator::segment(width)) from = emulator::lane();
-  return emulator::shuffle(mask, value, from, "__shfl_up_sync", place);
-}
-template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, EMULATOR_PLACE) {
-  int from = emulator::lane() + static_cast<int>(delta);
-  if (from >= emulator::segment(width) + width) from = emulator::lane();
-  return emulator::shuffle(mask, value, from, "__shfl_down_sync", place);
-}
-template <class T>
-T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32, EMULATOR_PLACE) {
-  int from = emulator::lane() ^ lane_mask;
-  if (from >= emulator::segment(width) + width) from = emulator::lane();
-  return emulator::shuffle(mask, value, from, "__shfl_xor_sync", place);
-}
-inline unsigned __ballot_sync(unsigned mask, int predicate, EMULATOR_PLACE) {
-  return emulator::vote(mask, predicate, "__ballot_sync", place);
-}
-inline int __any_sync(unsigned mask, int predicate, EMULATOR_PLACE) {
-  return emulator::vote(mask, predicate, "__any_sync", place) != 0;
-}
-inline int __all_sync(unsigned mask, int predicate, EMULATOR_PLACE) {
-  return emulator::vote(mask, !predicate, "__all_sync", place) == 0;
-}
-
-// ---------------------------------------------------------------------------------------- atomics
-
-// Threads only change at barriers and warp functions, so that what stands between begin and end
-// is not interrupted; they tell the race detector.
-#define EMULATOR_ATOMIC(name, result)                                       \
-  template <class T>                                                        \
-  EMULATOR_UNWATCHED T name(T* address, std::common_type_t<T> value) {      \
-    emulator::begin_atomic(address, sizeof(T));                             \
-    T old = *address;                                                       \
-    *address = static_cast<T>(result);                                      \
-    emulator::end_atomic();                                                 \
-    return old;                                                             \
-  }
-EMULATOR_ATOMIC(atomicAdd, old + value)
-EMULATOR_ATOMIC(atomicSub, old - value)
-EMULATOR_ATOMIC(atomicMin, old < value ? old : value)
-EMULATOR_ATOMIC(atomicMax, old > value ? old : value)
-EMULATOR_ATOMIC(atomicExch, value)
-EMULATOR_ATOMIC(atomicAnd, old & value)
-EMULATOR_ATOMIC(atomicOr, old | value)
-EMULATOR_ATOMIC(atomicXor, old ^ value)
-EMULATOR_ATOMIC(atomicInc, old >= value ? 0 : old + 1)
-EMULATOR_ATOMIC(atomicDec, old == 0 || old > value ? value : old - 1)
-
-template <class T>
-EMULATOR_UNWATCHED T atomicCAS(T* address, std::common_type_t<T> compare,
-                               std::common_type_t<T> value) {
-  emulator::begin_atomic(address, sizeof(T));
-  T old = *address;
-  if (old == compare) *address = value;
-  emulator::end_atomic();
-  return old;
-}
-
-// -------------------------------------------------------------------------------------- functions
-
-// Loads and stores that tell the caches something read and write all the same.
-#define EMULATOR_LOAD(name) \
-  template <class T>        \
-  inline T name(const T* address) { return *address; }
-#define EMULATOR_STORE(name) \
-  template <class T>         \
-  inline void name(T* address, std::common_type_t<T> value) { *address = value; }
-EMULATOR_LOAD(__ldg) EMULATOR_LOAD(__ldca) EMULATOR_LOAD(__ldcg) EMULATOR_LOAD(__ldcs)
-EMULATOR_LOAD(__ldlu) EMULATOR_LOAD(__ldcv)
-EMULATOR_STORE(__stwb) EMULATOR_STORE(__stcg) EMULATOR_STORE(__stcs) EMULATOR_STORE(__stwt)
 
 // ---------------------------------------------------------------------------------- entry points
 
@@ -230,22 +145,48 @@ EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes) {
 }  // namespace emulator
 
 #define EMULATOR_KERNEL(number, ...)                                                 \
-  extern "C" EMULATOR_UNWATCHED void emulator_kernel_##number(void** _arguments) {   \
-    emulator::call(&__VA_ARGS__, _arguments);                                        \
+  extern "C" EMULATOR_UNWATCHED void emulator_kernel_##number(void** arguments) {    \
+    emulator::call(&__VA_ARGS__, arguments);                                         \
   }                                                                                  \
-  extern "C" EMULATOR_UNWATCHED int emulator_parameters_##number(int* _sizes) {      \
-    return emulator::parameter_sizes(&__VA_ARGS__, _sizes);                          \
+  extern "C" EMULATOR_UNWATCHED int emulator_parameters_##number(int* sizes) {       \
+    return emulator::parameter_sizes(&__VA_ARGS__, sizes);                           \
   }
-#define EMULATOR_CONSTANT(number, name)                                              \
-  extern "C" EMULATOR_UNWATCHED void* emulator_constant_##number(size_t* bytes) {    \
+#define EMULATOR_ADDRESS(number, name)                                               \
+  extern "C" EMULATOR_UNWATCHED void* emulator_variable_##number(size_t* bytes) {    \
     *bytes = sizeof(name);                                                           \
     return const_cast<void*>(static_cast<const void*>(&name));                       \
   }
 
 // The library's own borders, from the linker.
 extern "C" char __ehdr_start[], __bss_start[], _end[];
+extern "C" __attribute__((weak, visibility("hidden"))) char __start_cuda_variables[],
+    __stop_cuda_variables[];
 extern "C" EMULATOR_UNWATCHED void emulator_library(char** borders) {
   borders[0] = __ehdr_start;
-  borders[1] = __bss_start;
-  borders[2] = _end;
+  borders[1] = __start_cuda_variables;
+  borders[2] = __stop_cuda_variables;
+  borders[3] = __bss_start;
+  borders[4] = _end;
 }
+
+// ----------------------------------------------------------- what NVRTC does not know by itself
+
+#ifndef EMULATOR_HOST_HEADERS  // which the kernel's text includes
+#undef INFINITY
+#undef NAN
+#undef HUGE_VAL
+#undef HUGE_VALF
+#undef M_E
+#undef M_LOG2E
+#undef M_LOG10E
+#undef M_LN2
+#undef M_LN10
+#undef M_PI
+#undef M_PI_2
+#undef M_PI_4
+#undef M_1_PI
+#undef M_2_PI
+#undef M_2_SQRTPI
+#undef M_SQRT2
+#undef M_SQRT1_2
+#endif

@@ -6,19 +6,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
-#include "threads.h"
+#include "ordering.h"
 
 namespace emulator {
 
 namespace {
-
-// One access of a location. Threads are numbered through the whole grid, from 1; 0 is none.
-struct Access {
-  uint32_t thread, barriers, clock;
-  const void* code;
-};
 
 // What is known of two bytes of memory (or of one, in arrays of bytes).
 struct Location {
@@ -31,9 +26,22 @@ struct Region {
   char* begin;
   char* end;
   bool shared, writable;
-  int number;  // of the parameter
-  int grain;   // bytes for each of:
+  int number;        // of the parameter
+  int item;          // bytes per element
+  const char* name;  // of a variable of the text
+  int grain;         // bytes for each of:
   std::vector<Location> locations;
+};
+
+// A write where another thread has written at the same time. It is a mistake unless both have
+// written the same, which shows only after it has happened: when something is next watched.
+struct UnsettledWrite {
+  const char* begin;
+  size_t bytes;
+  char other[16];  // what was written before
+  const char* kind;
+  std::string message;
+  const void* code;
 };
 
 // An access of one lane, until those of its warp at the same instruction can be put together.
@@ -58,38 +66,23 @@ std::map<std::pair<Instruction, unsigned>, unsigned> turns;  // by thread
 std::map<Instruction, Traffic> traffic;
 bool checking, counting;
 int atomic_depth;
+UnsettledWrite unsettled;
+bool is_unsettled;
+bool written_elsewhen;  // what is watched is not written just afterwards
+bool strict_writes;     // writes of the same value are a mistake, too
 
-uint32_t thread_number(const Thread& thread) {
-  return block_number * static_cast<uint32_t>(threads.size()) + thread.linear + 1;
-}
-
-Access access_now(const void* code) {
-  return {thread_number(*current), barriers_passed, current->known[current->lane], code};
-}
-
-// Whether an access surely came before what the running thread does now.
-bool ordered(const Access& other) {
-  const uint32_t me = thread_number(*current), count = static_cast<uint32_t>(threads.size());
-  if (other.thread == me) return true;
-  if ((other.thread - 1) / count != block_number) return false;  // blocks are never ordered
-  if (other.barriers < barriers_passed) return true;
-  const Thread& thread = threads[(other.thread - 1) % count];
-  return thread.warp == current->warp && other.clock < current->known[thread.lane];
-}
-
-std::string text_of(const char* format, const void* address, size_t bytes) {
-  char text[120];
-  snprintf(text, sizeof text, format, address, bytes);
-  return text;
-}
+std::string size_of(size_t bytes) { return " of " + std::to_string(bytes) + " bytes"; }
 
 std::string name_of(const Region& region, const char* address) {
-  char text[80];
-  long offset = address - region.begin;
+  char text[120];
+  const long offset = address - region.begin;
   if (region.shared) {
     snprintf(text, sizeof text, "shared memory, byte %ld", offset);
+  } else if (region.name) {
+    snprintf(text, sizeof text, "%s %s, byte %ld", region.writable ? "__device__" : "__constant__",
+             region.name, offset);
   } else if (region.number < 0) {
-    snprintf(text, sizeof text, "constant memory");
+    snprintf(text, sizeof text, "constants of the text");
   } else if (region.number >= 1000) {
     snprintf(text, sizeof text, "array %d of those pointed to, byte %ld", region.number - 1000,
              offset);
@@ -97,6 +90,35 @@ std::string name_of(const Region& region, const char* address) {
     snprintf(text, sizeof text, "parameter %d, byte %ld", region.number, offset);
   }
   return text;
+}
+
+// What was touched out of bounds: the nearest array, if one is near, and where that would be in it.
+std::string outside(const char* address, size_t bytes, bool write) {
+  constexpr long near_by = 1 << 14;
+  const Region* nearest = nullptr;
+  long distance = near_by;
+  for (const Region& region : regions) {
+    const long away = address < region.begin ? region.begin - address : address - region.end;
+    if (away < distance && (region.shared || region.name || region.number >= 0)) {
+      nearest = &region;
+      distance = away;
+    }
+  }
+  char text[160];
+  if (!nearest) {
+    snprintf(text, sizeof text, "%s at %p of %zu bytes, in no array", write ? "write" : "read",
+             static_cast<const void*>(address), bytes);
+    return text;
+  }
+  const std::string name = name_of(*nearest, address);
+  const long size = nearest->end - nearest->begin, offset = address - nearest->begin;
+  const bool before = offset < 0;
+  snprintf(text, sizeof text, "%s of %zu bytes, %ld bytes %s %s (%ld bytes)",
+           write ? "write" : "read", bytes, before ? -offset : offset - size,
+           before ? "before" : "past the end of", name.substr(0, name.find(", byte")).c_str(), size);
+  if (nearest->number < 0) return text;
+  const long index = (before ? offset - nearest->item + 1 : offset) / nearest->item;
+  return text + (", index " + std::to_string(index));
 }
 
 std::string describe(const Access& other) {
@@ -139,11 +161,13 @@ void remember_read(Location& location, const Access& now) {
   }
 }
 
+constexpr const char* two_writes = "race: two writes";
+
 // Whether two threads touch a location at once, one of them writing.
 const char* race_at(const Location& location, bool write, bool atomic, const Access** other) {
   if (location.write.thread && !ordered(location.write) && !(atomic && location.atomic)) {
     *other = &location.write;
-    return write ? "race: two writes" : "race: a read after a write";
+    return write ? two_writes : "race: a read after a write";
   }
   if (!write) return nullptr;
   for (const Access& read : location.reads) {
@@ -155,20 +179,33 @@ const char* race_at(const Location& location, bool write, bool atomic, const Acc
   return nullptr;
 }
 
-void check_locations(Region& region, char* begin, size_t bytes, bool write, const void* code) {
+// Two threads write to a location: whether they write the same shows only after the write.
+void settle_later(const char* begin, size_t bytes, const std::string& message, const void* code) {
+  is_unsettled = true;
+  unsettled = {begin, bytes, {}, two_writes, message + ", " + who(*current), code};
+  memcpy(unsettled.other, begin, bytes);
+}
+
+void check_locations(Region& region, char* begin, size_t bytes, bool write, const void* code,
+                     bool reads) {
   const bool atomic = atomic_depth > 0;
   const Access now = access_now(code);
+  if (write && !region.shared) current->has_written = true;
   for (char* p = begin; p < begin + bytes; p += region.grain) {
     Location& location = region.locations[(p - region.begin) / region.grain];
     if (location.pending) {
       stop_at("cp.async", name_of(region, p) + " is used before its copy was waited for", code);
     }
-    if (region.shared && !write && !location.initialised) {
+    if (region.shared && reads && !location.initialised) {
       stop_at("uninitialised", name_of(region, p) + " is read and was never written", code);
     }
     const Access* other = nullptr;
     if (const char* race = race_at(location, write, atomic, &other)) {
-      stop_at(race, name_of(region, p) + describe(*other), code);
+      const std::string message = name_of(region, p) + describe(*other);
+      if (race != two_writes || atomic || written_elsewhen || strict_writes) {
+        stop_at(race, message, code);
+      }
+      if (!is_unsettled) settle_later(begin, bytes, message, code);
     }
     if (write) {
       location.write = now;
@@ -183,24 +220,29 @@ void check_locations(Region& region, char* begin, size_t bytes, bool write, cons
 
 }  // namespace
 
-void access(const void* address, size_t bytes, bool write, const void* code) {
-  if (!checking || !current || stopped) return;
+void settle_writes() {
+  if (!is_unsettled) return;
+  is_unsettled = false;
+  if (stopped || !memcmp(unsettled.begin, unsettled.other, unsettled.bytes)) return;
+  add_report(unsettled.kind, unsettled.message, unsettled.code, {"", 0});
+  stopped = true;
+}
+
+void access(const void* address, size_t bytes, bool write, const void* code, bool reads) {
+  if (!checking || !current) return;
+  if (is_unsettled) settle_writes();
+  if (stopped) stop();
   char* begin = static_cast<char*>(const_cast<void*>(address));
   if (begin >= current->stack && begin < current->stack + stack_size) return;  // a local variable
   Region* region = find(begin);
+  if (!region) stop_at("out of bounds", outside(begin, bytes, write), code);
   const char* verb = write ? "write" : "read";
-  if (!region) {
-    stop_at("out of bounds", std::string(verb) + text_of(" at %p of %zu bytes, in no array",
-                                                         address, bytes), code);
-  }
   if (begin + bytes > region->end) {
-    stop_at("out of bounds", std::string(verb) + text_of(" at %p of %zu bytes beyond the end of ",
-                                                         address, bytes) +
+    stop_at("out of bounds", std::string(verb) + size_of(bytes) + " beyond the end of " +
                                  name_of(*region, begin), code);
   }
   if (reinterpret_cast<uint64_t>(begin) % bytes) {
-    stop_at("misaligned", std::string(verb) + text_of(" at %p of %zu bytes, ", address, bytes) +
-                              name_of(*region, begin), code);
+    stop_at("misaligned", std::string(verb) + size_of(bytes) + ", " + name_of(*region, begin), code);
   }
   if (write && !region->writable) {
     stop_at("constant memory", "a write to " + name_of(*region, begin), code);
@@ -211,7 +253,13 @@ void access(const void* address, size_t bytes, bool write, const void* code) {
                              reinterpret_cast<uint64_t>(begin), static_cast<unsigned>(bytes),
                              region->shared, write});
   }
-  if (region->writable) check_locations(*region, begin, bytes, write, code);
+  if (region->writable) check_locations(*region, begin, bytes, write, code, reads || !write);
+}
+
+void access_by_copy(void* shared, size_t bytes, const void* code) {
+  written_elsewhen = true;
+  access(shared, bytes, true, code);
+  written_elsewhen = false;
 }
 
 void check_read(const void* address, size_t bytes) {
@@ -222,12 +270,24 @@ void check_write(void* address, size_t bytes) {
   access(address, bytes, true, __builtin_return_address(0));
 }
 
-void begin_atomic(void* address, size_t bytes) {
+void begin_atomic(void* address, size_t bytes, bool reads) {
+  const void* code = __builtin_return_address(0);
   atomic_depth++;
-  access(address, bytes, true, __builtin_return_address(0));
+  access(address, bytes, true, code, reads);
+  if (checking) release_and_acquire(address);
 }
 
-void end_atomic() { atomic_depth--; }
+void end_atomic(bool changed) {
+  atomic_depth--;
+  atomic_was_done(changed, __builtin_return_address(0));
+}
+
+void fence() {
+  current->fence_barriers = barriers_passed;
+  current->fence_clock = ++current->known[current->lane];
+  current->has_written = false;
+  leave_if_interrupted();
+}
 
 static void set_pending(void* shared, size_t bytes, bool value) {
   Region* region = checking ? find(static_cast<char*>(shared)) : nullptr;
@@ -242,34 +302,44 @@ void arrived(void* shared, size_t bytes, const void* code) {
   set_pending(shared, bytes, false);
   const bool was_counting = counting;
   counting = false;  // it was counted when it began
-  access(shared, bytes, true, code);
+  access_by_copy(shared, bytes, code);
   counting = was_counting;
 }
 
 // --------------------------------------------------------------------------- around the blocks
 
-static void add_region(char* begin, size_t bytes, bool shared, bool writable, int number,
-                       int grain) {
-  if (bytes) regions.push_back({begin, begin + bytes, shared, writable, number, grain, {}});
+static Region& add_region(char* begin, char* end, bool shared, bool writable) {
+  regions.push_back({begin, end, shared, writable, -1, 1, nullptr, 2, {}});
+  return regions.back();
 }
 
 void watch(const Array* arrays, int count, const Library& library, char* dynamic_shared,
-           size_t dynamic_bytes, bool check, bool count_traffic) {
+           size_t dynamic_bytes, bool check, bool strict, bool count_traffic) {
   regions.clear();
   traffic.clear();
+  released.clear();
   checking = check;
+  strict_writes = strict;
   counting = check && count_traffic;
   atomic_depth = 0;
+  is_unsettled = written_elsewhen = false;
   if (!check) return;
-  add_region(library.shared, library.end - library.shared, true, true, -1, 2);
-  add_region(library.begin, library.shared - library.begin, false, false, -1, 2);
-  add_region(dynamic_shared, dynamic_bytes, true, true, -1, 2);
+  if (library.shared < library.end) add_region(library.shared, library.end, true, true);
+  if (dynamic_bytes) add_region(dynamic_shared, dynamic_shared + dynamic_bytes, true, true);
   for (int i = 0; i < count; i++) {
     const Array& array = arrays[i];
     if (!array.bytes) continue;
-    add_region(array.begin, array.bytes, false, true, array.parameter, array.item == 1 ? 1 : 2);
-    regions.back().locations.resize(array.bytes / regions.back().grain + 1);
+    const bool writable = array.parameter != constant_variable;
+    Region& region = add_region(array.begin, array.begin + array.bytes, false, writable);
+    region.number = array.parameter;
+    region.item = array.item;
+    region.name = array.name;
+    region.grain = array.item == 1 ? 1 : 2;
+    if (writable) region.locations.resize(array.bytes / region.grain + 1);
   }
+  // Constants that the compiler keeps beside the code: text in quotes, constexpr tables.
+  add_region(library.begin, library.variables ? library.variables : library.shared, false, false);
+  if (library.variables) add_region(library.variables_end, library.shared, false, false);
 }
 
 void forget_shared_memory() {
@@ -367,9 +437,11 @@ WATCH_SIZES(volatile_read, false)
 WATCH_SIZES(volatile_write, true)
 
 static void watch_range(void* address, long bytes, bool write, const void* code) {
+  emulator::written_elsewhen = true;
   for (long i = 0; i < bytes; i += 4) {
     emulator::access(static_cast<char*>(address) + i, std::min(4l, bytes - i), write, code);
   }
+  emulator::written_elsewhen = false;
 }
 extern "C" void __tsan_read_range(void* address, long bytes) {
   watch_range(address, bytes, false, __builtin_return_address(0));

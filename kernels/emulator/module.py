@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import build
+from . import build, language
 from .symbols import Symbols
 
 ORDERS = ("forward", "backward", "random")
 MAX_SHARED = 227 * 1024  # bytes of a block, from compute capability 9.0 on
+
+# Whether it is a race, too, when several threads write the same to one place at once. It does no
+# harm and is common; but it shows that something was not guarded, which the mutants are about.
+same_writes_are_races = False
 
 _one_at_a_time = threading.Lock()  # the runtime knows one launch
 
@@ -24,8 +30,8 @@ class KernelFault(RuntimeError):
 
     Attributes:
         kind: "out of bounds", "misaligned", "uninitialised", "race: ...", "divergent barrier",
-            "deadlock", "warp function", "cp.async", "constant memory", "crash",
-            "cudaErrorIllegalAddress".
+            "deadlock", "warp function", "cp.async", "constant memory", "assert", "trap", "crash",
+            "stack overflow", "cudaErrorIllegalAddress".
         message: what happened, to which thread.
         place: "file:line" of the kernel's text, or "" where none is known.
     """
@@ -59,7 +65,12 @@ class Traffic(NamedTuple):
 
 class _Array(ctypes.Structure):
     _fields_ = (("begin", ctypes.c_void_p), ("bytes", ctypes.c_size_t),
-                ("item", ctypes.c_int), ("parameter", ctypes.c_int))  # fmt: skip
+                ("item", ctypes.c_int), ("parameter", ctypes.c_int),
+                ("name", ctypes.c_char_p))  # fmt: skip
+
+
+# Of variables of the text, in the place of a parameter's number.
+_CONSTANT, _DEVICE = -1, -2
 
 
 class Module:
@@ -69,7 +80,7 @@ class Module:
         text: the .cu file's, with everything that it includes by quotes put in.
         kernels: their names, with template arguments where they have some: "sums<128>".
         name: of the file, for messages.
-        options: of the compiler; those that define or undefine macros are used.
+        options: of NVRTC, as `build.host_options` understands them.
         checked: whether all accesses of memory are watched, at a twentieth of the speed.
 
     Raises:
@@ -82,13 +93,14 @@ class Module:
     ):  # fmt: skip
         self.kernels, self.checked = list(kernels), checked
         path = self._build(text, name, options)
-        self._library = ctypes.CDLL(str(path))
+        variables = language.for_host(text, name)[1]
+        self._library = _load(path, private=bool(variables))
         self._runtime = ctypes.CDLL(str(build.runtime()))
         self._runtime.emulator_report.restype = ctypes.c_char_p
         self._symbols = Symbols(path, self._library.emulator_library)
-        self._borders = (ctypes.c_void_p * 3)()
+        self._borders = (ctypes.c_void_p * 5)()
         self._library.emulator_library(self._borders)
-        self._constants = {name: i for i, name in enumerate(build.constants(text))}
+        self._variables = self._find_variables(variables)
         self.traffic: list[Traffic] = []
 
     def _build(self, text: str, name: str, options: Sequence[str]) -> Path:
@@ -105,13 +117,28 @@ class Module:
         describe = getattr(self._library, f"emulator_parameters_{self.kernels.index(kernel)}")
         return list(sizes[: describe(sizes)])
 
+    def _find_variables(self, variables: Sequence[language.Variable]) -> dict[str, _Array]:
+        found = {}
+        for i, variable in enumerate(variables):
+            size = ctypes.c_size_t()
+            tell = getattr(self._library, f"emulator_variable_{i}")
+            tell.restype = ctypes.c_void_p
+            address = tell(ctypes.byref(size))
+            kind = _CONSTANT if variable.constant else _DEVICE
+            row = _Array(address, size.value, 1, kind, variable.name.encode())
+            found[variable.name] = row
+        return found
+
     def constant(self, name: str) -> np.ndarray:
-        """The bytes of a __constant__ variable, uint8, to be read and written by the host."""
-        size = ctypes.c_size_t()
-        tell = getattr(self._library, f"emulator_constant_{self._constants[name]}")
-        tell.restype = ctypes.c_void_p
-        address = tell(ctypes.byref(size))
-        return np.ctypeslib.as_array((ctypes.c_uint8 * size.value).from_address(address))
+        """The bytes of a __constant__ or __device__ variable, uint8, to be read and written by the
+        host.
+
+        Raises:
+            KeyError: the text has no such variable.
+        """
+        variable = self._variables[name]
+        memory = ctypes.c_uint8 * variable.bytes
+        return np.ctypeslib.as_array(memory.from_address(variable.begin))
 
     def launch(
         self, kernel: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], *,
@@ -136,6 +163,7 @@ class Module:
             ValueError: grid, block or shared memory that no GPU takes, or an unknown order.
             TypeError: arguments that do not fit the parameters.
             KernelFault: the kernel made a mistake; arrays may be half-written.
+            KeyboardInterrupt: Ctrl-C; so, too.
         """
         grid, block = [*map(int, grid), 1, 1][:3], [*map(int, block), 1, 1][:3]
         _check_launch(kernel, grid, block, shared_bytes)
@@ -149,20 +177,23 @@ class Module:
         guarded = _Guarded(arrays) if self.checked else None
         if guarded is not None:
             guarded.redirect(values, pointed)
-            table = guarded.table()
+            rows = [*guarded.rows(), *self._variables.values()]
         else:
-            table = (_Array * 1)()
+            rows = []
+        table = (_Array * max(1, len(rows)))(*rows)
         entry = getattr(self._library, f"emulator_kernel_{self.kernels.index(kernel)}")
         with _one_at_a_time:
             faults = self._runtime.emulator_launch(
                 entry, pointers, (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block),
                 ctypes.c_size_t(shared_bytes), ORDERS.index(order), ctypes.c_uint64(seed),
-                table, len(arrays) if self.checked else 0, int(self.checked), int(traffic),
+                table, len(rows), int(self.checked), int(same_writes_are_races), int(traffic),
                 self._borders,
             )  # fmt: skip
             report = self._runtime.emulator_report().decode()
             if traffic:
                 self.traffic = self._read_traffic()
+        if faults < 0:
+            raise KeyboardInterrupt  # unless Python's own handler, which has been told, has done so
         if guarded is not None:
             guarded.copy_back()
         if faults:
@@ -209,6 +240,14 @@ class Module:
             for j, value in enumerate(counts):
                 row[j] += value
         return [Traffic(*key, *row) for key, row in sorted(merged.items())]
+
+
+def _load(path: Path, private: bool) -> ctypes.CDLL:
+    """A library; where it has variables, each module has its own ones, and needs its own file."""
+    if not private:
+        return ctypes.CDLL(str(path))
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        return ctypes.CDLL(shutil.copy(path, folder))
 
 
 def empty(shape: tuple[int, ...] | int, dtype: Any) -> np.ndarray:
@@ -315,10 +354,9 @@ class _Guarded:
                 for i in np.flatnonzero(inside.any(1)):
                     words[i] = self._address(int(words[i]))
 
-    def table(self):
-        rows = [_Array(self._address(array.ctypes.data), array.nbytes, array.itemsize, number)
+    def rows(self) -> list[_Array]:
+        return [_Array(self._address(array.ctypes.data), array.nbytes, array.itemsize, number)
                 for number, array in self._arrays]  # fmt: skip
-        return (_Array * max(1, len(rows)))(*rows)
 
     def copy_back(self) -> None:
         writable = [array for _, array in self._arrays if array.flags.writeable]

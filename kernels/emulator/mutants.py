@@ -7,8 +7,9 @@ A mutant is a kernel's text with one `__syncthreads();` or `__syncwarp();` remov
 `min(a, b)` made `a`, or with one comparison (outside the head of a loop) made always true or, where
 it guards a return, always false. Each is run on the test cases of the rungs that launch it, every
 access checked, until one fails as it would in the tests: a fault, a value that is not finite, or an
-error above the bound. Those that survive are printed; the exit status is 1 when one of them is not
-among EQUIVALENT, where it says why they compute the same.
+error above the bound. Several threads that write the same to one place are a fault here. Those that
+survive are printed; the exit status is 1 when one of them is not among EQUIVALENT, where it says
+why they compute the same.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import NamedTuple
 
 from ..cpu.threads import get_num_threads
 from ..cuda import source as cuda
-from . import EmulatorError, KernelFault, cases, fake_cupy
+from . import EmulatorError, KernelFault, cases, fake_cupy, module
 
 # {(file, the line without its indentation, what is put in): why nothing changes}
 EQUIVALENT: dict[tuple[str, str, str], str] = {
@@ -168,6 +169,7 @@ def _cache_in(folder: str) -> None:
 
 
 def _killer(mutant: Mutant) -> str | None:
+    module.same_writes_are_races = True
     with fake_cupy.installed(checked=True):
         return first_killer(_cached_mutants()[mutant])
 

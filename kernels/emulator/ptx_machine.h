@@ -51,12 +51,12 @@ alignas(128) static char shared_variables[PTX_SHARED_BYTES];
 
 PTX_INLINE char* shared(uint32_t address) {
   if (address < dynamic_begin) return shared_variables + address;
-  return static_cast<char*>(emulator::dynamic_shared_memory()) + (address - dynamic_begin);
+  return emulator_dynamic_shared + (address - dynamic_begin);
 }
 PTX_INLINE uint64_t to_shared(uint64_t generic) {
   const uint64_t offset = generic - reinterpret_cast<uint64_t>(shared_variables);
   if (offset < sizeof shared_variables) return offset;
-  return generic - reinterpret_cast<uint64_t>(emulator::dynamic_shared_memory()) + dynamic_begin;
+  return generic - reinterpret_cast<uint64_t>(emulator_dynamic_shared) + dynamic_begin;
 }
 
 template <class T, int count>
@@ -313,10 +313,11 @@ PTX_INLINE void copy(uint32_t to, uint64_t from, uint32_t valid, emulator::Place
 
 }  // namespace ptx
 
-// The library's own borders, from the linker.
+// The library's own borders, from the linker; there are no variables but shared ones.
 extern "C" char __ehdr_start[], __bss_start[], _end[];
 extern "C" void emulator_library(char** borders) {
   borders[0] = __ehdr_start;
-  borders[1] = __bss_start;
-  borders[2] = _end;
+  borders[1] = borders[2] = nullptr;
+  borders[3] = __bss_start;
+  borders[4] = _end;
 }

@@ -16,6 +16,9 @@ struct dim3 {
   constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
+// Where the dynamic shared memory of the running block lies.
+extern "C" char emulator_dynamic_shared[];
+
 namespace emulator {
 
 constexpr int warp_size = 32;
@@ -35,22 +38,36 @@ __attribute__((const)) dim3 block_size();
 __attribute__((const)) dim3 grid_size();
 __attribute__((const)) int lane();
 
-// Waits until every thread of the block has come to the same barrier.
-void barrier(Place place);
+// Waits until every thread of the block that has not exited has come to the same barrier; returns
+// how many of them have said `yes`.
+int barrier(bool yes, const char* function, Place place);
 
 // Hands `bytes` bytes to the lanes of `mask` and waits until all of them have done so, by the same
 // function. Lane i's bytes are at result + slot_size * i, until the lane's next exchange but one.
 const char* exchange(uint32_t mask, const void* value, size_t bytes, const char* function,
                      Place place);
 
+// The running thread's lanes: those that its warp has at all, and those that are at `place` when all
+// have run as far as they can.
+uint32_t existing_lanes();
+uint32_t active_lanes(Place place);
+
+// What the running thread has written counts as written before its next atomic operation.
+void fence();
+
+// The running thread goes on later.
+void let_others_run();
+
 // Reports a mistake of the kernel and ends the launch.
 [[noreturn]] void fail(const char* kind, const char* message, Place place);
 
-void* dynamic_shared_memory();
+// Ends the launch when the user wants it.
+void leave_if_interrupted();
 
-// Between the two, reads and writes of the running thread are one atomic operation.
-void begin_atomic(void* address, size_t bytes);
-void end_atomic();
+// Between the two, reads and writes of the running thread are one atomic operation. `reads`: the
+// kernel sees what was there before; `changed`: the memory is not as before.
+void begin_atomic(void* address, size_t bytes, bool reads);
+void end_atomic(bool changed);
 
 // cp.async: copies `valid` bytes and fills up with zeros to `bytes`, at the latest when the group
 // that the next commit closes is waited for; until then the destination must not be used.

@@ -1,4 +1,4 @@
-// float to 16 bits and back, rounded to the nearest, ties to even, for any host compiler.
+// Numbers of 16 bits and tf32: from float, rounded to the nearest, ties to even, and back.
 #pragma once
 
 #include "cuda_emulator.h"
@@ -44,68 +44,3 @@ inline uint32_t to_tf32(float x) {
 inline float from_tf32(uint32_t x) { return bits_as<float>(x & ~0x1fffu); }
 
 }  // namespace emulator
-
-// A type of 16 bits that computes in float, and its pair; for cuda_fp16.h and cuda_bf16.h.
-#define EMULATOR_SMALL_FLOAT(T, T2, to, from)                                                   \
-  struct T {                                                                                    \
-    uint16_t bits;                                                                              \
-    T() = default;                                                                              \
-    T(float x) : bits(emulator::to(x)) {}                                                       \
-    operator float() const { return emulator::from(bits); }                                     \
-    T& operator+=(T other) { return *this = T(float(*this) + float(other)); }                   \
-    T& operator-=(T other) { return *this = T(float(*this) - float(other)); }                   \
-    T& operator*=(T other) { return *this = T(float(*this) * float(other)); }                   \
-    T& operator/=(T other) { return *this = T(float(*this) / float(other)); }                   \
-  };                                                                                            \
-  inline T operator+(T a, T b) { return T(float(a) + float(b)); }                               \
-  inline T operator-(T a, T b) { return T(float(a) - float(b)); }                               \
-  inline T operator*(T a, T b) { return T(float(a) * float(b)); }                               \
-  inline T operator/(T a, T b) { return T(float(a) / float(b)); }                               \
-  inline T operator-(T a) { return T(-float(a)); }                                              \
-  inline bool operator<(T a, T b) { return float(a) < float(b); }                               \
-  inline bool operator>(T a, T b) { return float(a) > float(b); }                               \
-  inline bool operator<=(T a, T b) { return float(a) <= float(b); }                             \
-  inline bool operator>=(T a, T b) { return float(a) >= float(b); }                             \
-  inline bool operator==(T a, T b) { return float(a) == float(b); }                             \
-  inline bool operator!=(T a, T b) { return float(a) != float(b); }                             \
-  struct alignas(4) T2 { T x, y; };                                                             \
-  inline T __hadd(T a, T b) { return a + b; }                                                   \
-  inline T __hsub(T a, T b) { return a - b; }                                                   \
-  inline T __hmul(T a, T b) { return a * b; }                                                   \
-  inline T __hfma(T a, T b, T c) { return T(fmaf(a, b, c)); }                                   \
-  inline T2 __hadd2(T2 a, T2 b) { return {a.x + b.x, a.y + b.y}; }                              \
-  inline T2 __hmul2(T2 a, T2 b) { return {a.x * b.x, a.y * b.y}; }                              \
-  inline T __hdiv(T a, T b) { return a / b; }                                                   \
-  inline T __hneg(T a) { return -a; }                                                           \
-  inline T __habs(T a) { return T(fabsf(float(a))); }                                           \
-  inline T __hmax(T a, T b) { return T(fmaxf(float(a), float(b))); }                            \
-  inline T __hmin(T a, T b) { return T(fminf(float(a), float(b))); }                            \
-  inline bool __heq(T a, T b) { return a == b; }                                                \
-  inline bool __hne(T a, T b) { return a < b || a > b; } /* false where one is NaN */           \
-  inline bool __hlt(T a, T b) { return a < b; }                                                 \
-  inline bool __hle(T a, T b) { return a <= b; }                                                \
-  inline bool __hgt(T a, T b) { return a > b; }                                                 \
-  inline bool __hge(T a, T b) { return a >= b; }                                                \
-  inline bool __hisnan(T a) { return isnan(float(a)); }                                         \
-  inline int __hisinf(T a) { return isinf(float(a)) ? (float(a) > 0 ? 1 : -1) : 0; }            \
-  inline T hexp(T a) { return T(expf(float(a))); }                                              \
-  inline T hexp2(T a) { return T(exp2f(float(a))); }                                            \
-  inline T hexp10(T a) { return T(exp10f(float(a))); }                                          \
-  inline T hlog(T a) { return T(logf(float(a))); }                                              \
-  inline T hlog2(T a) { return T(log2f(float(a))); }                                            \
-  inline T hlog10(T a) { return T(log10f(float(a))); }                                          \
-  inline T hsqrt(T a) { return T(sqrtf(float(a))); }                                            \
-  inline T hrsqrt(T a) { return T(rsqrtf(float(a))); }                                          \
-  inline T hrcp(T a) { return T(1.0f / float(a)); }                                             \
-  inline T hsin(T a) { return T(sinf(float(a))); }                                              \
-  inline T hcos(T a) { return T(cosf(float(a))); }                                              \
-  inline T hfloor(T a) { return T(floorf(float(a))); }                                          \
-  inline T hceil(T a) { return T(ceilf(float(a))); }                                            \
-  inline T htrunc(T a) { return T(truncf(float(a))); }                                          \
-  inline T hrint(T a) { return T(rintf(float(a))); }                                            \
-  inline T2 __hsub2(T2 a, T2 b) { return {a.x - b.x, a.y - b.y}; }                              \
-  inline T2 __hneg2(T2 a) { return {-a.x, -a.y}; }                                              \
-  inline T2 __habs2(T2 a) { return {__habs(a.x), __habs(a.y)}; }                                \
-  inline T2 __hmax2(T2 a, T2 b) { return {__hmax(a.x, b.x), __hmax(a.y, b.y)}; }                \
-  inline T2 __hmin2(T2 a, T2 b) { return {__hmin(a.x, b.x), __hmin(a.y, b.y)}; }                \
-  inline T2 __hfma2(T2 a, T2 b, T2 c) { return {__hfma(a.x, b.x, c.x), __hfma(a.y, b.y, c.y)}; }

@@ -9,16 +9,15 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-_OWN = {
-    "cuda_emulator.h", "ptx.h", "ptx_machine.h", "runtime.h", "cuda_fp16.h", "cuda_bf16.h",
-}  # fmt: skip
+# The emulator's own headers: where a kernel calls what stands there is the kernel's line.
+_OWN = {path.name for path in Path(__file__).parent.glob("*.h")}
 
 
 class Symbols:
     """Looks up lines with addr2line or llvm-symbolizer; without either, places are addresses."""
 
     def __init__(self, path: Path, tell_borders: Callable):
-        borders = (ctypes.c_void_p * 3)()
+        borders = (ctypes.c_void_p * 5)()
         tell_borders(borders)
         self._path, self._base = path, borders[0] or 0
         self._known: dict[int, str] = {}

@@ -16,13 +16,21 @@
 #include <cstring>
 #include <map>
 
+#include "ordering.h"
+#include "signals.h"
+
+// Room for the dynamic shared memory of the running block: always in one place, which the text of a
+// kernel names. It is larger than that of any GPU.
+alignas(1024) char emulator_dynamic_shared[1 << 20];
+
 namespace emulator {
 
 Thread* current;
 std::vector<Thread> threads;
 unsigned block_number;
 uint32_t barriers_passed;
-bool stopped;
+volatile bool stopped;
+volatile bool interrupted;
 
 namespace {
 
@@ -33,8 +41,10 @@ void (*entry)(void**);
 void** entry_arguments;
 std::string report;
 int reports;
-char* dynamic_shared;
 uint64_t random_state;
+int barrier_votes;     // how many threads have said yes at the last barrier
+int idle_atomics;      // of the running thread, that have changed nothing since it was switched to
+int idle_turns;        // turns that threads gave up so, since any thread did something else
 
 struct Warp {
   char slots[2][warp_size * slot_size];
@@ -44,6 +54,10 @@ std::vector<Warp> warps;
 constexpr Place nowhere{"", 0};
 
 }  // namespace
+
+static bool same_place(const Thread& a, const Thread& b) {
+  return a.place.line == b.place.line && !strcmp(a.place.file, b.place.file);
+}
 
 // ------------------------------------------------------------------------------ switching stacks
 
@@ -114,15 +128,14 @@ static void run_kernel() {
 static char* stack_of(size_t number) {
   static std::vector<char*> stacks;
   while (stacks.size() <= number) {
-    constexpr size_t guard = 4096;  // below each stack, so that an overflow is no silent damage
-    void* memory = mmap(nullptr, stack_size + guard, PROT_READ | PROT_WRITE,
+    void* memory = mmap(nullptr, stack_size + stack_guard, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
       perror("emulator: no memory for the stacks of threads");
       abort();
     }
-    mprotect(memory, guard, PROT_NONE);
-    stacks.push_back(static_cast<char*>(memory) + guard);
+    mprotect(memory, stack_guard, PROT_NONE);
+    stacks.push_back(static_cast<char*>(memory) + stack_guard);
   }
   return stacks[number];
 }
@@ -133,7 +146,11 @@ void add_report(const char* kind, const std::string& message, const void* code, 
   if (reports++ >= 20) return;
   char numbers[64];
   snprintf(numbers, sizeof numbers, "%p\t%d", code, place.line);
-  report += std::string(kind) + "\t" + message + "\t" + place.file + "\t" + numbers + "\n";
+  std::string line = message;
+  for (char& c : line) {
+    if (c == '\t' || c == '\n') c = ' ';
+  }
+  report += std::string(kind) + "\t" + line + "\t" + place.file + "\t" + numbers + "\n";
 }
 
 void stop() {
@@ -153,45 +170,6 @@ void fail(const char* kind, const char* message, Place place) {
   add_report(kind, std::string(message) + ", " + who(*current), nullptr, place);
   stop();
 }
-
-// A signal that a kernel's instruction has raised ends the launch as any other mistake.
-class Signals {
- public:
-  Signals() {
-    struct sigaction action {};
-    action.sa_sigaction = caught;
-    action.sa_flags = SA_SIGINFO | SA_NODEFER;  // the handler never returns
-    for (int i = 0; i < 3; i++) sigaction(numbers[i], &action, &before[i]);
-  }
-  ~Signals() {
-    for (int i = 0; i < 3; i++) sigaction(numbers[i], &before[i], nullptr);
-  }
-
- private:
-  static constexpr int numbers[3] = {SIGFPE, SIGSEGV, SIGBUS};
-  struct sigaction before[3];
-
-  static void caught(int number, siginfo_t* info, void* context) {
-    if (!current) {  // not a kernel's: as without the emulator
-      signal(number, SIG_DFL);
-      return;
-    }
-    const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext;
-#if defined(__x86_64__)
-    const char* code = reinterpret_cast<char*>(registers.gregs[REG_RIP]);
-#else
-    const char* code = reinterpret_cast<char*>(registers.pc);
-#endif
-    char text[80];
-    if (number == SIGFPE) {
-      snprintf(text, sizeof text, "integer division by zero, ");
-    } else {
-      snprintf(text, sizeof text, "no memory at %p, ", info->si_addr);
-    }
-    add_report("crash", text + who(*current), code + 1, nowhere);  // as a return address
-    stop();
-  }
-};
 
 static std::string place_text(Place place) {
   return std::string(place.file) + ":" + std::to_string(place.line);
@@ -233,13 +211,58 @@ uint3 block_index() { return index_of_block; }
 dim3 block_size() { return size_of_block; }
 dim3 grid_size() { return size_of_grid; }
 int lane() { return static_cast<int>(current->lane); }
-void* dynamic_shared_memory() { return dynamic_shared; }
 
-void barrier(Place place) {
-  current->state = State::at_barrier;
+// Lets the scheduler run, until it finds that the running thread can go on.
+static void wait(State state, const char* function, Place place) {
+  current->state = state;
   current->place = place;
-  current->function = "__syncthreads";
+  current->function = function;
+  idle_turns = 0;
   switch_to_scheduler();
+}
+
+int barrier(bool yes, const char* function, Place place) {
+  current->yes = yes;
+  wait(State::at_barrier, function, place);
+  return barrier_votes;
+}
+
+uint32_t existing_lanes() {
+  const size_t first = current->linear - current->lane;
+  const size_t count = std::min<size_t>(warp_size, threads.size() - first);
+  return count == warp_size ? ~0u : (1u << count) - 1;
+}
+
+uint32_t active_lanes(Place place) {
+  wait(State::looking_around, "__activemask", place);
+  return current->mask;
+}
+
+void let_others_run() {
+  leave_if_interrupted();
+  switch_to_scheduler();
+}
+
+void leave_if_interrupted() {
+  if (interrupted) stop();
+}
+
+// A thread that waits for another in a loop of atomic operations must let that one run. Where all
+// do nothing else for this many turns, nothing will ever change.
+constexpr int idle_atomics_of_a_turn = 16, most_idle_turns = 1 << 20;
+
+void atomic_was_done(bool changed, const void* code) {
+  leave_if_interrupted();
+  if (changed) {
+    idle_atomics = idle_turns = 0;
+  } else if (++idle_atomics == idle_atomics_of_a_turn) {
+    if (++idle_turns == most_idle_turns) {
+      add_report("deadlock", "threads wait in loops of atomic operations for what does not come, " +
+                 who(*current), code, nowhere);
+      stop();
+    }
+    switch_to_scheduler();
+  }
 }
 
 const char* exchange(uint32_t mask, const void* value, size_t bytes, const char* function,
@@ -249,18 +272,15 @@ const char* exchange(uint32_t mask, const void* value, size_t bytes, const char*
   }
   char* slots = warps[current->warp].slots[current->meetings++ & 1];
   memcpy(slots + slot_size * current->lane, value, bytes);
-  current->state = State::in_warp;
   current->mask = mask;
-  current->place = place;
-  current->function = function;
-  switch_to_scheduler();
+  wait(State::in_warp, function, place);
   return slots;
 }
 
 void async_copy(void* shared, const void* global, size_t bytes, size_t valid) {
   const void* code = __builtin_return_address(0);
   if (valid) access(global, valid, false, code);
-  access(shared, bytes, true, code);
+  access_by_copy(shared, bytes, code);
   pending(static_cast<char*>(shared), bytes);
   memset(shared, 0xff, bytes);
   current->open.push_back({static_cast<char*>(shared), static_cast<const char*>(global), bytes,
@@ -310,18 +330,44 @@ static void learn(Thread* lanes, uint32_t mask, int count) {
   }
 }
 
+// Tells lanes that have asked who is at the same place.
+static bool answer_lanes(Thread* lanes, int count) {
+  bool answered = false;
+  for (int i = 0; i < count; i++) {
+    if (lanes[i].state != State::looking_around) continue;
+    uint32_t mask = 0;
+    for (int j = 0; j < count; j++) {
+      const bool same = lanes[j].state == State::looking_around && same_place(lanes[i], lanes[j]);
+      if (same) mask |= 1u << j;
+    }
+    for (int j = i; j < count; j++) {
+      if (!(mask >> j & 1)) continue;
+      lanes[j].mask = mask;
+      lanes[j].state = State::ready;
+    }
+    answered = true;
+  }
+  return answered;
+}
+
 // Lets those lanes go on whose whole mask has come to a warp function.
 static bool release_warp(size_t first) {
   int count = static_cast<int>(std::min<size_t>(warp_size, threads.size() - first));
   Thread* lanes = &threads[first];
   uint32_t existing = count == warp_size ? ~0u : (1u << count) - 1;
-  bool released = false;
+  bool released = answer_lanes(lanes, count);
   for (int i = 0; i < count; i++) {
     if (lanes[i].state != State::in_warp) continue;
     uint32_t mask = lanes[i].mask & existing;
+    // Nobody misses those that have exited where no values are handed over.
+    const bool only_waits = !strcmp(lanes[i].function, "__syncwarp");
     bool complete = true, same = true;
     for (int j = 0; j < count; j++) {
       if (!(mask >> j & 1)) continue;
+      if (only_waits && lanes[j].state == State::done) {
+        mask &= ~(1u << j);
+        continue;
+      }
       complete &= lanes[j].state == State::in_warp && lanes[j].mask == lanes[i].mask;
       same &= lanes[j].state != State::in_warp || !strcmp(lanes[j].function, lanes[i].function);
     }
@@ -342,18 +388,22 @@ static bool release_warp(size_t first) {
   return released;
 }
 
-// Lets the block pass a barrier when all threads are at the same one. CUDA leaves undefined what
-// happens when some have exited or wait at another; here that is a mistake.
+// Lets the block pass a barrier when all threads that have not exited are at the same one. Waiting
+// at different ones is a mistake: CUDA leaves undefined what happens.
 static bool release_barrier() {
-  const Place place = threads[0].place;
+  const Thread* first = nullptr;
+  barrier_votes = 0;
   for (const Thread& thread : threads) {
-    if (thread.state != State::at_barrier || thread.place.line != place.line ||
-        strcmp(thread.place.file, place.file)) {
-      return false;
-    }
+    if (thread.state == State::done) continue;
+    if (!first) first = &thread;
+    if (thread.state != State::at_barrier || !same_place(thread, *first)) return false;
+    barrier_votes += thread.yes;
   }
   barriers_passed++;
-  for (Thread& thread : threads) thread.state = State::ready;
+  order_at_barrier();
+  for (Thread& thread : threads) {
+    if (thread.state == State::at_barrier) thread.state = State::ready;
+  }
   return true;
 }
 
@@ -372,9 +422,14 @@ static void run_block(int order) {
     thread.open.clear();
     thread.groups.clear();
     std::fill(thread.known, thread.known + warp_size, 0u);
+    thread.fence_barriers = thread.fence_clock = 0;
+    thread.has_written = false;
+    thread.acquired.clear();
     prepare(thread, run_kernel);
   }
-  barriers_passed = 0;
+  barriers_passed = fenced_barriers = 0;
+  acquired_by_block.clear();
+  idle_turns = 0;
   for (;;) {
     bool progress = false;
     if (order == random_order) shuffle(turn);
@@ -382,7 +437,9 @@ static void run_block(int order) {
       if (threads[i].state != State::ready) continue;
       progress = true;
       current = &threads[i];
+      idle_atomics = 0;
       switch_to_thread();
+      settle_writes();
       if (stopped) return;
     }
     for (int first = 0; first < count; first += warp_size) {
@@ -411,19 +468,19 @@ static void run_block(int order) {
 
 using namespace emulator;
 
-// Runs a kernel; returns the number of reports.
+// Runs a kernel; returns the number of reports, or -1 when the user has interrupted it.
 //
 // entry: calls the kernel with arguments[i], pointers to its parameters. arrays: what it may
-// access, besides shared memory and constants. order: of enum Order.
+// access, besides shared memory. order: of enum Order.
 extern "C" int emulator_launch(void (*kernel)(void**), void** arguments, const unsigned* grid,
                                const unsigned* block, size_t dynamic_bytes, int order,
                                uint64_t seed, const Array* arrays, int array_count, int check,
-                               int count_traffic, const Library* library) {
+                               int strict, int count_traffic, const Library* library) {
   entry = kernel;
   entry_arguments = arguments;
   report.clear();
   reports = 0;
-  stopped = false;
+  stopped = interrupted = false;
   random_state = seed * 2654435761u + 88172645463325252ull;
   size_of_grid = dim3(grid[0], grid[1], grid[2]);
   size_of_block = dim3(block[0], block[1], block[2]);
@@ -438,29 +495,29 @@ extern "C" int emulator_launch(void (*kernel)(void**), void** arguments, const u
     thread.index = {i % block[0], i / block[0] % block[1], i / (block[0] * block[1])};
     thread.stack = stack_of(i);
   }
-  dynamic_shared = static_cast<char*>(aligned_alloc(128, (dynamic_bytes / 128 + 1) * 128));
-  watch(arrays, array_count, *library, dynamic_shared, dynamic_bytes, check, count_traffic);
+  watch(arrays, array_count, *library, emulator_dynamic_shared, dynamic_bytes, check,
+        strict, count_traffic);
   const unsigned blocks = grid[0] * grid[1] * grid[2];
   std::vector<int> turn(blocks);
   for (unsigned i = 0; i < blocks; i++) {
     turn[i] = static_cast<int>(order == backward ? blocks - 1 - i : i);
   }
   if (order == random_order) shuffle(turn);
-  Signals signals;
+  Signals signals(*library);
   for (int number : turn) {
     unsigned i = static_cast<unsigned>(number);
     block_number = i;
     index_of_block = {i % grid[0], i / grid[0] % grid[1], i / (grid[0] * grid[1])};
     memset(library->shared, 0xff, library->end - library->shared);  // NaN: shows if not written
-    memset(dynamic_shared, 0xff, dynamic_bytes);
+    memset(emulator_dynamic_shared, 0xff, dynamic_bytes);
     forget_shared_memory();
     run_block(order);
     if (stopped) break;
     traffic_of_block();
   }
   current = nullptr;
-  free(dynamic_shared);
-  return reports;
+  fflush(stdout);  // what kernels have printed
+  return interrupted ? -1 : reports;
 }
 
 extern "C" const char* emulator_report() { return report.c_str(); }

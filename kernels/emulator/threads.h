@@ -1,6 +1,8 @@
 // The running launch, as threads.cpp (order, barriers) and memory.cpp (checks) see it.
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,7 +10,7 @@
 
 namespace emulator {
 
-enum class State { ready, at_barrier, in_warp, done };
+enum class State { ready, at_barrier, in_warp, looking_around, done };
 
 struct AsyncCopy {
   char* to;
@@ -17,12 +19,16 @@ struct AsyncCopy {
   const void* code;
 };
 
+// What a thread knows of atomic operations: how many on a place came before its own.
+using Acquired = std::map<const void*, uint32_t>;
+
 struct Thread {
   uint3 index;
   unsigned linear, lane, warp;
   State state;
   Place place;           // where it waits
-  uint32_t mask;         // with whom, in a warp function
+  uint32_t mask;         // with whom, in a warp function; and who else looks around
+  bool yes;              // what it says at a barrier
   const char* function;  // which
   unsigned meetings;     // of warp functions so far, for the two halves of the exchange buffer
   void* stack_pointer;
@@ -32,37 +38,48 @@ struct Thread {
   // Which accesses of its warp's lanes a thread has surely seen: those before time known[lane] of
   // that lane's own clock. A clock advances when its thread meets others in a warp function.
   uint32_t known[warp_size];
+  uint32_t fence_barriers, fence_clock;  // when its last fence was
+  bool has_written;                      // to global memory, since then
+  Acquired acquired;                     // since the last barrier
 };
 
 constexpr size_t stack_size = 256 << 10;
+constexpr size_t stack_guard = 64 << 10;  // below each stack, so that an overflow is no silent damage
 
 extern Thread* current;              // null outside a launch
 extern std::vector<Thread> threads;  // of the running block
 extern unsigned block_number;        // linear
 extern uint32_t barriers_passed;     // by the running block
-extern bool stopped;                 // by a mistake
+extern volatile bool stopped;        // by a mistake, or by the user
+extern volatile bool interrupted;    // by the user: the running thread must call stop()
 
 void add_report(const char* kind, const std::string& message, const void* code, Place place);
 [[noreturn]] void stop();            // ends the launch, from within a thread
 std::string who(const Thread& thread);
 
 // memory.cpp
+constexpr int constant_variable = -1, device_variable = -2;
 struct Array {
   char* begin;
   size_t bytes;
-  int item;       // bytes per element
-  int parameter;  // which of the kernel's
+  int item;          // bytes per element
+  int parameter;     // which of the kernel's, or one of these:
+  const char* name;  // of a variable of the text, which is no parameter
 };
-// A kernel's library in memory: [begin, shared) is code and constants, [shared, end) its variables
-// that start without a value, which are the __shared__ ones.
+// A kernel's library in memory: [begin, shared) is code and what belongs to it, with the text's own
+// variables in [variables, variables_end); [shared, end) are those that start without a value, which
+// are the __shared__ ones.
 struct Library {
-  char *begin, *shared, *end;
+  char *begin, *variables, *variables_end, *shared, *end;
 };
 void watch(const Array* arrays, int count, const Library& library, char* dynamic_shared,
-           size_t dynamic_bytes, bool check, bool count_traffic);
+           size_t dynamic_bytes, bool check, bool strict, bool count_traffic);
 void forget_shared_memory();         // at the start of a block
+void settle_writes();                // after each turn of a thread
+void atomic_was_done(bool changed, const void* code);
 void traffic_of_block();             // at its end
-void access(const void* address, size_t bytes, bool write, const void* code);
+void access(const void* address, size_t bytes, bool write, const void* code, bool reads = false);
+void access_by_copy(void* shared, size_t bytes, const void* code);  // written at any time
 void pending(void* shared, size_t bytes);                    // cp.async has been issued
 void arrived(void* shared, size_t bytes, const void* code);  // and was waited for
 

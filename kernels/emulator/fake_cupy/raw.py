@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import build
 from ..module import KernelFault, Module
 from . import device, streams
 from .arrays import SCALARS, array_at, ndarray
@@ -351,12 +350,13 @@ class RawModule:
         return kernel
 
     def get_global(self, name: str) -> MemoryPointer:
-        """The address of a ``__constant__`` variable.
+        """The address of a ``__constant__`` or ``__device__`` variable.
 
         Raises:
             CUDADriverError: CUDA_ERROR_NOT_FOUND, there is no such variable.
         """
-        if name not in build.constants(self.code):
-            raise CUDADriverError(500, f"there is no __constant__ {name}")
-        content = self._load().module().constant(name)
+        try:
+            content = self._load().module().constant(name)
+        except KeyError:
+            raise CUDADriverError(500, f"there is no variable {name}") from None
         return MemoryPointer(UnownedMemory(content.ctypes.data, content.size, content), 0)
