@@ -182,7 +182,7 @@ def test_constant_memory_is_found_by_its_name(cupy):
     y = cupy.zeros(4, "f4")
     module.get_function("constants")((1,), (4,), (y,))
     assert y.tolist() == [1, 2, 3, 4]
-    with pytest.raises(cupy.cuda.driver.CUDADriverError, match="there is no __constant__ tables"):
+    with pytest.raises(cupy.cuda.driver.CUDADriverError, match="there is no variable tables"):
         module.get_global("tables")
 
 
