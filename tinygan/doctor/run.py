@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import getpass
 import json
 import os
-import platform
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -15,86 +13,147 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tinygan.device import check_device, on_device
 from tinygan.doctor import workers
+from tinygan.doctor.names import without_names
 from tinygan.doctor.page import page
-from tinygan.doctor.plan import Plan
+from tinygan.doctor.plan import Plan, Section, result
 
 NAME = "tinygan-cuda-report"
-# In the order of importance: what there is no time for is said not to have been run. With the most
-# seconds that each may take of the 110.
+SECONDS = 110.0
+# In the order of importance, with the share of the time that is kept for each. What one does not
+# need is the next ones'.
 SECTIONS = {
-    "machine": 15, "compile": 30, "rungs": 45, "steps": 40, "memory": 30, "graphs": 30,
-    "roofline": 30,
+    "machine": 0.05, "compile": 0.20, "rungs": 0.22, "steps": 0.20, "memory": 0.10,
+    "graphs": 0.12, "roofline": 0.11,
 }  # fmt: skip
 LEAST_SECONDS = 5.0  # with less left, a section is not begun
+# A section begins nothing after its time, but may take a little longer for what it has begun.
+GRACE_SECONDS = 12.0
 
 
-def section(name: str) -> workers.Section:
-    """The function of a section; imported here, since only workers compute anything."""
-    from tinygan.doctor import kernels, machine, steps
+def section(name: str) -> Section:
+    """The pieces of a section; imported here, since only workers compute anything."""
+    from tinygan.doctor import compiling, graphs, machine, rungs, steps
 
     return {
-        "machine": machine.machine, "compile": kernels.compile_all, "rungs": kernels.rungs,
-        "steps": steps.steps, "memory": steps.memory, "graphs": steps.graphs,
+        "machine": machine.machine, "compile": compiling.compile_all, "rungs": rungs.rungs,
+        "steps": steps.steps, "memory": steps.memory, "graphs": graphs.graphs,
         "roofline": machine.roofline,
     }[name]  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: all is right; 1: something is wrong, and the report says what; 2: nothing was run."""
+    """0: all is right; 1: something is wrong, and the report says what; 2: nothing was run.
+
+    This process does not touch the GPU: whatever happens there, it writes the report.
+    """
     options = _parser().parse_args(arguments)
+    if options.section:
+        return work(options.section, options.device, options.until, options.first)
     try:
-        device = check_device(options.device)
-        if device == "cpu":
+        if not re.fullmatch(r"cuda(:\d+)?", options.device):
             raise ValueError(f"--device must be 'cuda' or 'cuda:<index>', got {options.device!r}")
-        if not options.seconds >= LEAST_SECONDS:
-            raise ValueError(f"--seconds must be at least {LEAST_SECONDS:.0f}, got "
-                             f"{options.seconds}")  # fmt: skip
-        if options.section:
-            plan = Plan(device, time.monotonic() + options.seconds)
-            with on_device(device):
-                workers.work(section(options.section), plan)
-            return 0
+        if not LEAST_SECONDS <= options.seconds < float("inf"):
+            raise ValueError(
+                f"--seconds must be at least {LEAST_SECONDS:.0f}, got {options.seconds}"
+            )
         out = _place(Path(options.out), options.force)
-    except (RuntimeError, ValueError, OSError) as error:
+        sections = examine(options.device, options.seconds)
+    except (workers.CannotRun, ValueError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
-    report = examine(device, options.seconds)
-    for path, text in (
-        (out.with_suffix(".json"), json.dumps(report, indent=1, allow_nan=False) + "\n"),
-        (out.with_suffix(".md"), page(report)),
-    ):
-        _write(path, without_names(text))
-        print(f"written: {path}")
-    wrong = [name for name, found in report["sections"].items() if found["problems"]]
-    print("all is right" if not wrong else f"something is wrong in: {', '.join(wrong)}")
-    return 1 if wrong else 0
+    report = {
+        "name": out.name, "date": time.strftime("%Y-%m-%d"), "tinygan": _version(),
+        "device": options.device, "seconds": options.seconds, "verdict": verdict(sections),
+        "sections": sections,
+    }  # fmt: skip
+    report = without_names(report)
+    text = page(report)
+    try:
+        _write(out.with_suffix(".json"), json.dumps(report, indent=1, allow_nan=False) + "\n")
+        _write(out.with_suffix(".md"), text)
+    except OSError as error:  # the disk is full, say: what was found must not be lost
+        print(text)
+        print(f"doctor: the report cannot be written: {error}", file=sys.stderr)
+        return 1
+    print(f"Written: {out.with_suffix('.json')} and {out.with_suffix('.md')}\n{report['verdict']}")
+    return 1 if any(found["problems"] for found in sections.values()) else 0
+
+
+def work(name: str, device: str, until: float, first: int) -> int:
+    """What a worker process does; see `workers.work`."""
+    from tinygan import cuda
+    from tinygan.device import check_device, on_device
+
+    try:
+        device = check_device(device)
+    except RuntimeError as error:
+        workers.say({"cannot": str(error)})
+        return 0
+    plan = Plan(device, time.monotonic() + until - time.time())
+    with on_device(device):
+        import cupy
+
+        workers.say({"fact": "emulated", "value": cupy.__version__ == "emulated"})
+        status = workers.work(
+            section(name), plan, workers.say, lambda: cuda.synchronize(device), first
+        )
+        if status:  # nothing that is given back to a broken GPU ends well
+            os._exit(status)
+    return 0
 
 
 def examine(device: str, seconds: float) -> dict[str, Any]:
-    """Runs the sections one after the other, and prints a line about each."""
+    """Runs the sections one after the other, and prints a line about each.
+
+    Raises:
+        CannotRun: the first worker has found no GPU.
+    """
     end = time.monotonic() + seconds
     found: dict[str, Any] = {}
-    for name, most in SECTIONS.items():
+    shares = list(SECTIONS.values())
+    for number, name in enumerate(SECTIONS):
         left = end - time.monotonic()
-        if left < LEAST_SECONDS:
-            found[name] = {"problems": [], "rows": {}, "not_run": ["all of it: no time was left"]}
-        else:
-            # A section stops by itself a little before it is stopped.
-            limit = min(left, float(most))
-            command = workers.command(name, device, max(LEAST_SECONDS, 0.8 * limit))
-            found[name] = workers.run(command, limit)
+        own = left - seconds * sum(shares[number + 1 :])
+        try:
+            if left < LEAST_SECONDS:
+                found[name] = {**result(), "not_run": ["all of it: no time was left"]}
+            else:
+                own = min(max(own, LEAST_SECONDS), max(left - LEAST_SECONDS, left / 2))
+                found[name] = _section(name, device, own, min(own + GRACE_SECONDS, left))
+        except workers.CannotRun as error:
+            if number == 0:
+                raise
+            found[name] = {**result(), "problems": [f"there is no GPU any more: {error}"]}
+        except KeyboardInterrupt:
+            found[name] = {**result(), "not_run": ["all of it: it was interrupted"]}
+            end = time.monotonic()  # so that what there is gets written
         each = found[name]
         each["verdict"] = ("wrong" if each["problems"] else "incomplete" if each["not_run"]
                            else "right")  # fmt: skip
-        print(f"{name:10} {each['verdict']:11}{each.get('seconds', 0.0):7.1f} s")
+        print(f"{name:10} {each['verdict']:11}{each.get('seconds', 0.0):7.1f} s", flush=True)
         for problem in each["problems"][:5]:
-            print(f"  {problem}")
-    return {
-        "date": time.strftime("%Y-%m-%d"), "tinygan": _version(), "device": device,
-        "seconds": seconds, "sections": found,
-    }  # fmt: skip
+            print(f"  {problem}", flush=True)
+    return found
+
+
+def _section(name: str, device: str, own: float, most: float) -> dict[str, Any]:
+    """A section that begins nothing after its own seconds and ends within the most."""
+    stop = time.monotonic() + own
+    return workers.run(
+        lambda first: workers.command(name, device, stop - time.monotonic(), first), most,
+        LEAST_SECONDS,
+    )
+
+
+def verdict(sections: dict[str, Any]) -> str:
+    """In a sentence."""
+    wrong = [name for name, found in sections.items() if found["problems"]]
+    left = [name for name, found in sections.items() if found["not_run"]]
+    said = f"something is wrong in: {', '.join(wrong)}" if wrong else "all that was run is right"
+    return f"{said}; not all was run of: {', '.join(left)}" if left else (
+        said if wrong else "all is right"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,39 +162,42 @@ def _parser() -> argparse.ArgumentParser:
         description="Tries tinygan on an NVIDIA GPU and writes a report to send in: "
         f"{NAME}.json and {NAME}.md. Example: python -m tinygan.cuda --out reports",
     )
-    parser.add_argument("--device", default="cuda", help="cuda or cuda:<index> (default: cuda)")
-    parser.add_argument("--out", default=".", help="folder for the report (default: this one)")
-    parser.add_argument("--seconds", type=float, default=110.0, help="in all (default: 110)")
-    parser.add_argument("--force", action="store_true", help="replace a report that is there")
-    parser.add_argument("--section", choices=SECTIONS, help=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("--device", default="cuda", help="cuda or cuda:<index> (default: cuda)")
+    add("--out", default=".", metavar="FOLDER", help="where the report goes (default: here)")
+    add("--seconds", type=float, default=SECONDS, help=f"in all (default: {SECONDS:.0f})")
+    add("--force", action="store_true", help="replace a report that is there")
+    for hidden, kind in (("--section", str), ("--until", float), ("--first", int)):
+        add(hidden, type=kind, default=kind(), help=argparse.SUPPRESS)  # of a worker
     return parser
 
 
 def _place(folder: Path, force: bool) -> Path:
-    """Where the report goes, without its ending: beside one that is there, unless forced."""
+    """Where the report goes, without its ending: beside one that is there, unless forced.
+
+    Raises:
+        OSError: nothing can be written there, which is better known before than after.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1000):
-        path = folder / (NAME if number == 1 else f"{NAME}-{number}")
-        if force or not any(path.with_suffix(end).exists() for end in (".json", ".md")):
-            return path
-    raise ValueError(f"--out: {folder} is full of reports")
+    number = 1
+    path = folder / NAME
+    while not force and any(path.with_suffix(end).exists() for end in (".json", ".md")):
+        number += 1
+        path = folder / f"{NAME}-{number}"
+    trial = _unfinished(path)
+    trial.write_text("")
+    trial.unlink()
+    return path
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
 
 
 def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(path.name + ".part")
+    unfinished = _unfinished(path)
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, path)
-
-
-def without_names(text: str) -> str:
-    """The text without the names of the user, the machine and the home folder."""
-    hidden = {str(Path.home()): "~", platform.node(): "<machine>"}
-    with contextlib.suppress(OSError, KeyError, ImportError):
-        hidden[getpass.getuser()] = "<user>"
-    for name, instead in hidden.items():
-        if len(name) > 3:  # "root" may stay, and a short name is part of other words
-            text = text.replace(name, instead)
-    return text
 
 
 def _version() -> str:

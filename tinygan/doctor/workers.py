@@ -1,42 +1,72 @@
 """Each section runs in a process of its own: a kernel that touches memory which is not there ends
-all CUDA of its process, and one that never ends can only be killed from outside."""
+all CUDA of its process, and one that never ends can only be killed from outside.
+
+A worker prints a line of JSON for whatever it does or finds. If it dies, another one goes on with
+what comes after.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygan.doctor.plan import Note, Plan, Result
+from tinygan.doctor.plan import Findings, Plan, Result, Say, Section, result, told
 
-Section = Callable[[Plan, Note], Result]
-STEP, RESULT = "step: ", "result: "  # the beginnings of a worker's lines
+MARK = "tinygan-doctor "  # begins a worker's lines; what else is printed is not read
+BROKEN = 3  # the status of a worker whose GPU does nothing more for it, which it has told
+MOST_WORKERS = 8  # for a section, if they die
+KILL_SECONDS = 5.0  # a process that hangs in the driver may outlive even being killed
 
 
-def work(section: Section, plan: Plan) -> None:
-    """What a worker does: prints each step before it is done, then the result."""
+# The worker's side
 
-    def say(kind: str, text: str) -> None:
-        print(kind + " ".join(text.split()), flush=True)
 
+def say(line: dict[str, Any]) -> None:
+    print(MARK + json.dumps(plain(line), allow_nan=False), flush=True)
+
+
+def work(
+    section: Section, plan: Plan, say: Say, wait: Callable[[], object], first: int = 0
+) -> int:
+    """What a worker does; returns its status.
+
+    Args:
+        wait: waits until the GPU has done all that was asked of it, and raises what went wrong.
+        first: the piece to begin with; others have been tried by a worker that died.
+    """
+    found = Findings(say)
     try:
-        found = section(plan, lambda text: say(STEP, text))
+        items = list(section(plan))
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        found = {
-            "problems": [f"{type(error).__name__}: {error} ({place.name}, line {place.lineno} of "
-                         f"{place.filename})"],
-            "rows": {}, "not_run": [],
-        }  # fmt: skip
-    print(RESULT + json.dumps(plain(found), allow_nan=False), flush=True)
+        found.problem(told(error))
+        found.say(end=True)
+        return 0
+    found.say(items=[name for name, _ in items])
+    for number, (name, piece) in enumerate(items[first:], first):
+        if plan.late():
+            found.not_run(name)
+            continue
+        found.say(begin=number)
+        try:
+            piece(found)
+            wait()
+        except Exception as error:  # whatever it is, the other pieces are tried
+            found.problem(f"{name}: {told(error)}")
+            try:
+                wait()
+            except Exception:
+                return BROKEN
+    found.say(end=True)
+    return 0
 
 
 def plain(value: Any) -> Any:
@@ -54,40 +84,144 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def run(command: Sequence[str], seconds: float) -> Result:
-    """The result of a worker, with how long it took; what is known of one that dies or hangs."""
-    start = time.monotonic()
-    with tempfile.TemporaryFile("w+", errors="replace") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"
-        )
-        ended = True
+# The parent's side
+
+
+class Ended(NamedTuple):
+    """How a worker ended; status None: it was killed, for it took too long."""
+
+    status: int | None
+    lines: list[dict[str, Any]]
+    complaints: list[str]  # the last lines of stderr
+
+
+class CannotRun(RuntimeError):
+    """There is no GPU to work on; the message says what is missing."""
+
+
+def run(command: Callable[[int], Sequence[str]], seconds: float, least: float) -> Result:
+    """What a section has found, by as many workers as it takes.
+
+    Args:
+        command: makes the command of a worker that begins with the piece of this number.
+        seconds: after which a worker is killed.
+        least: with fewer seconds left, no other worker takes the place of one that has died.
+
+    Raises:
+        CannotRun: the worker says that there is no GPU.
+    """
+    start, first, found = time.monotonic(), 0, result()
+    for _ in range(MOST_WORKERS):
+        ended = _run_one(command(first), seconds - (time.monotonic() - start))
+        names, begun, last, whole = _read(ended.lines, found)
+        if whole:
+            if ended.status != 0:
+                found["problems"].append(f"the worker, done, ended {_how(ended, seconds)}")
+            break
+        if ended.status != BROKEN or begun is None:
+            found["problems"].append(f"the worker ended {_how(ended, seconds)}; it was at: {last}")
+        found["complaints"] = ended.complaints
+        left = seconds - (time.monotonic() - start)
+        if begun is None or ended.status is None or left < least:
+            first = len(names) if begun is None else begun + 1
+            found["not_run"] += names[first:] if begun is not None else ["all of it"]
+            break
+        first = begun + 1
+        if first == len(names):
+            break
+    else:
+        found["not_run"] += names[first:]
+    found["seconds"] = time.monotonic() - start
+    return found
+
+
+def _how(ended: Ended, seconds: float) -> str:
+    if ended.status is None:
+        return f"by being killed after {seconds:.0f} s"
+    return f"with status {ended.status}"
+
+
+def _read(
+    lines: list[dict[str, Any]], found: Result
+) -> tuple[list[str], int | None, str, bool]:
+    """Adds what a worker has said to what was found. Returns the names of all pieces, the number
+    of the last one that was begun, what was done last, and whether the worker has come to its end.
+
+    Raises:
+        CannotRun: the worker has said so.
+    """
+    names: list[str] = []
+    begun, last, whole = None, "start", False
+    for line in lines:
+        with contextlib.suppress(KeyError, TypeError, IndexError):
+            if "cannot" in line:
+                raise CannotRun(str(line["cannot"]))
+            if "items" in line:
+                names = [str(name) for name in line["items"]]
+            elif "begin" in line:
+                last, begun = names[line["begin"]], line["begin"]
+            elif "step" in line:
+                last = str(line["step"])
+            elif "problem" in line:
+                found["problems"].append(str(line["problem"]))
+            elif "remark" in line:
+                found["remarks"].append(str(line["remark"]))
+            elif "not_run" in line:
+                found["not_run"].append(str(line["not_run"]))
+            elif "fact" in line:
+                found["facts"][line["fact"]] = line["value"]
+            elif "table" in line:
+                found["rows"].setdefault(line["table"], []).append(dict(line["row"]))
+            whole = whole or "end" in line
+    return names, begun, last, whole
+
+
+def _run_one(command: Sequence[str], seconds: float) -> Ended:
+    """Runs a worker to its end, which is brought about after so many seconds.
+
+    Its output goes to files: who reads from a pipe waits for all that hold it, also for a process
+    that hangs in the driver and cannot be killed.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL)
+        status: int | None = None
         try:
-            output, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            ended = False
-            process.kill()
-            output, _ = process.communicate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = process.wait(max(0.0, seconds))
+        finally:  # also when the user has had enough
+            if process.poll() is None:
+                process.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(KILL_SECONDS)
+        output.seek(0)
         errors.seek(0)
-        complaints = errors.read().strip().splitlines()[-8:]
-    took = time.monotonic() - start
-    lines = output.splitlines()
-    for line in reversed(lines):
-        if line.startswith(RESULT) and ended:
-            try:
-                return {**json.loads(line[len(RESULT) :]), "seconds": took}
-            except ValueError:
-                break
-    last = next((line[len(STEP) :] for line in reversed(lines) if line.startswith(STEP)), "start")
-    how = (f"ended with status {process.returncode}" if ended
-           else f"did not end within {seconds:.0f} s")  # fmt: skip
-    problem = f"the worker {how}; it was at: {last}"
-    return {
-        "problems": [problem], "rows": {}, "not_run": [f"what would come after: {last}"],
-        "complaints": complaints, "seconds": took,
-    }  # fmt: skip
+        lines = [_parsed(line) for line in _text(output.read()).splitlines()]
+        complaints = _text(errors.read()).strip().splitlines()[-8:]
+        return Ended(status, [line for line in lines if line], complaints)
 
 
-def command(section: str, device: str, seconds: float) -> list[str]:
-    return [sys.executable, "-m", "tinygan.doctor.run", "--section", section, "--device", device,
-            "--seconds", str(seconds)]  # fmt: skip
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A worker's line; nothing for what a worker does not print."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    if not line.startswith(MARK):
+        return {}
+    try:
+        found = json.loads(line[len(MARK) :], parse_constant=refuse)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def command(section: str, device: str, seconds: float, first: int) -> list[str]:
+    """Of a worker that begins nothing after so many seconds."""
+    return [
+        sys.executable, "-m", "tinygan.doctor.run", "--section", section, "--device", device,
+        "--until", str(time.time() + seconds), "--first", str(first),
+    ]  # fmt: skip
