@@ -49,6 +49,9 @@ def for_host(text: str, name: str) -> tuple[str, list[Variable]]:
     Raises:
         LanguageError: dynamic shared memory in a form that is not understood.
     """
+    # C++ wants one `static`, which __shared__ becomes, and alignas in front.
+    text = re.sub(r"\bstatic(\s+__shared__)\b", r"\1", text)
+    text = re.sub(r"\b__shared__(\s+)(alignas\s*\([^()]*\))", r"\2\1__shared__", text)
     code = _HIDDEN.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     edits: list[tuple[int, int, str]] = []
     found: list[Variable] = []
