@@ -71,6 +71,73 @@ def test_votes():
         assert (out[64:][part] == all(x[i] >= 0 for i in lanes)).all()
 
 
+def test_lanes_that_match_and_sums_of_a_warp(rng):
+    text = """
+    __global__ void kernel(const int* x, unsigned* out, int* sums) {
+      const unsigned mask = threadIdx.x < 20 ? 0xfffffu : 0xfff00000u;
+      const int t = threadIdx.x, v = x[t];
+      int same = 5;
+      out[t] = __match_any_sync(mask, v);
+      out[32 + t] = __match_any_sync(mask, 0.5 * v);
+      out[64 + t] = __match_all_sync(mask, v / 100, &same);
+      out[96 + t] = same;
+      out[128 + t] = __reduce_max_sync(mask, static_cast<unsigned>(v));
+      out[160 + t] = __reduce_xor_sync(mask, static_cast<unsigned>(v));
+      out[192 + t] = __uni_sync(mask, v > 2);
+      sums[t] = __reduce_add_sync(mask, v - 3);
+      sums[32 + t] = __reduce_min_sync(mask, v - 3);
+    }"""
+    x = rng.integers(0, 6, 32).astype(np.int32)
+    x[25] = 300
+    _, out, sums = run(text, [x, np.zeros(224, np.uint32), np.zeros(64, np.int32)])
+    for lanes in (range(20), range(20, 32)):
+        values = [int(x[i]) for i in lanes]
+        for i in lanes:
+            same = sum(1 << j for j in lanes if x[j] == x[i])
+            one = len({v // 100 for v in values}) == 1
+            everyone = sum(1 << j for j in lanes) if one else 0
+            xor = 0
+            for v in values:
+                xor ^= v
+            uniform = len({v > 2 for v in values}) == 1
+            assert list(out[i::32]) == [same, same, everyone, one, max(values), xor, uniform]
+            assert list(sums[i::32]) == [sum(values) - 3 * len(values), min(values) - 3]
+
+
+def test_who_is_here_in_a_branch():
+    text = """
+    __global__ void kernel(unsigned* out) {
+      out[threadIdx.x] = __activemask();
+      unsigned mask;
+      if (threadIdx.x % 3 == 0) mask = __activemask();
+      else mask = __activemask();
+      out[20 + threadIdx.x] = mask;
+      out[40 + threadIdx.x] = __ballot_sync(~0u, 1);
+    }"""
+    (out,) = run(text, [np.zeros(60, np.uint32)], block=(20,))
+    thirds = sum(1 << i for i in range(0, 20, 3))
+    np.testing.assert_array_equal(out[:20], 2**20 - 1)
+    others = [thirds if i % 3 == 0 else 2**20 - 1 - thirds for i in range(20)]
+    np.testing.assert_array_equal(out[20:40], others)
+    np.testing.assert_array_equal(out[40:], 2**20 - 1)  # lanes that are not there say nothing
+
+
+def test_barriers_that_count(rng):
+    text = """
+    __global__ void kernel(const int* x, int* out) {
+      const int t = threadIdx.x;
+      out[t] = __syncthreads_count(x[t]);
+      out[48 + t] = __syncthreads_and(x[t]);
+      out[96 + t] = __syncthreads_or(x[t]);
+      out[144 + t] = __syncthreads_and(t < 48);
+      out[192 + t] = __syncthreads_or(t > 48);
+    }"""
+    x = rng.integers(0, 3, 48).astype(np.int32)
+    _, out = run(text, [x, np.zeros(240, np.int32)], block=(48,))
+    expected = [np.count_nonzero(x), 0, 1, 1, 0]
+    np.testing.assert_array_equal(out.reshape(5, 48), np.repeat(expected, 48).reshape(5, 48))
+
+
 def test_atomics(rng):
     x = rng.integers(0, 1000, 256).astype(np.uint32)
     text = """

@@ -255,6 +255,26 @@ __global__ void kernel(const float* x, float* out) {
   if (blockIdx.x == 0) out[i] = x[i / divisor];
 }"""
 
+COUNTER_UNSET = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ int count;
+  if (threadIdx.x == 0) @|count = 0@;
+  __syncthreads();
+  atomicAdd(&count, 1);
+  __syncthreads();
+  if (blockIdx.x == 0) out[threadIdx.x] = count;
+}"""
+
+MAXIMUM_UNSET = """
+__global__ void kernel(const float* x, float* out) {
+  __shared__ unsigned most[2];
+  if (threadIdx.x < @1|2@) atomicExch(&most[threadIdx.x], 0u);
+  __syncthreads();
+  atomicMax(&most[threadIdx.x % 2], static_cast<unsigned>(x[threadIdx.x]));
+  __syncthreads();
+  if (blockIdx.x == 0) out[threadIdx.x] = most[threadIdx.x % 2];
+}"""
+
 FAULTS = {
     "missing barrier": (REVERSE, "uninitialised|race"),
     "missing second barrier": (TWO_ROUNDS, "race"),
@@ -280,6 +300,8 @@ FAULTS = {
     "copy out of bounds": (COPY_OUT_OF_BOUNDS, "out of bounds"),
     "beyond dynamic shared memory": (BEYOND_DYNAMIC, "out of bounds"),
     "write to a constant": (CONSTANT_WRITTEN, "constant memory"),
+    "atomics on what nobody set": (COUNTER_UNSET, "uninitialised"),
+    "maximum of what nobody set": (MAXIMUM_UNSET, "uninitialised"),
     "division by zero": (DIVISION, "crash"),
     "ldmatrix of an unwritten row": (MATRIX_ROW_UNWRITTEN, "uninitialised"),
 }
@@ -347,3 +369,21 @@ def test_an_address_without_memory_is_a_fault_even_where_nothing_is_watched():
     }"""
     with pytest.raises(KernelFault, match=r"crash at null\.cu:3: no memory at 0x10"):
         launch(Module(text, ["kernel"], name="null.cu"), "forward")
+
+
+def test_faults_in_functions_of_the_emulator_are_at_the_kernel_s_line():
+    """Atomic operations, cached reads and results through pointers, also from a function."""
+    text = """
+    __device__ void inner(float* p) {
+      CALL;
+    }
+    __global__ void kernel(const float* x, float* out) {
+      inner(out + 64 + threadIdx.x);
+    }"""
+    for call in ("atomicAdd(p, 1.0f)", "atomicExch_block(p, 1.0f)", "atomicAnd((int*) p, 1)",
+                 "atomicCAS((unsigned*) p, 1u, 2u)", "p[-64] = __ldcs(p)", "__stcg(p, 2.0f)",
+                 "sincosf(1.0f, p, p)", "p[-64] = modff(2.5f, p)",
+                 "__match_all_sync(~0u, 1, (int*) p)"):  # fmt: skip
+        module = Module(text.replace("CALL", call), ["kernel"], name="line.cu", checked=True)
+        with pytest.raises(KernelFault, match=r"^kernel: out of bounds at line\.cu:3: "):
+            launch(module, "forward")

@@ -1,4 +1,4 @@
-"""What is no race: equal values, atomic operations with fences, locks; and what is one still."""
+"""What orders the accesses of threads in the checked emulator, in a block and between blocks."""
 
 from __future__ import annotations
 
@@ -6,167 +6,181 @@ import needs
 import numpy as np
 import pytest
 
-from tinygan.kernels.emulator import KernelFault, Module
+from tinygan.kernels.emulator import KernelFault, Module, module
 
 needs.cpp_compiler()
 
-TEXT = """
-// Several threads and blocks write one value; `differs` is what the last one adds to it.
-__global__ void same(float* out, float* bytes, int differs) {
-  out[0] = 1.0f + (threadIdx.x == 63 && differs);
-  bytes[threadIdx.x % 16] = differs ? blockIdx.x : 7;
-}
-__global__ void same_and_read(float* out, int reads) {
-  __shared__ int found;
-  if (threadIdx.x != 1) found = 3;
-  else if (reads) out[0] = found;
-  __syncthreads();
-  out[threadIdx.x + 64 * blockIdx.x] = found;
-}
-__global__ void same_in_shared_memory(float* out, int last) {
-  __shared__ float many[64];
-  if (threadIdx.x < 63) many[threadIdx.x / 9] = 2.0f;
-  else many[6] = last;
-  __syncthreads();
-  out[threadIdx.x + 64 * blockIdx.x] = many[threadIdx.x % 7];
-}
-
-// The last block adds the sums of all blocks, as in NVIDIA's sample threadFenceReduction.
-enum Mistake { none, no_fence, block_fence, fence_too_early, no_atomic, other_address };
-__device__ unsigned done(unsigned* counters, int mistake) {
-  if (mistake == no_atomic) return counters[0]++;
-  return atomicInc(&counters[mistake == other_address ? 1 + blockIdx.x : 0], gridDim.x);
-}
-template <int every>  // thread that writes for itself
-__global__ void last_block(const float* x, float* sums, unsigned* counters, float* out,
-                           int mistake) {
-  __shared__ bool last;
-  const int i = threadIdx.x, at = blockIdx.x * blockDim.x + i;
-  if (mistake == fence_too_early) __threadfence();
-  if (i % every == 0) sums[at] = x[at];
-  if (every == 1) __syncthreads();
-  if (mistake == block_fence) __threadfence_block();
-  if (i == 0) {
-    if (mistake == none || mistake >= no_atomic) __threadfence();
-    const unsigned ticket = done(counters, mistake);
-    last = ticket == gridDim.x - 1 || (mistake == other_address && blockIdx.x == 3);
-  }
-  __syncthreads();
-  if (!last) return;
-  float sum = 0.0f;
-  for (int j = i; j < gridDim.x * blockDim.x; j += blockDim.x) {
-    if (j % every == 0) sum += sums[j];
-  }
-  atomicAdd(out, sum);
-  if (i == 0) counters[0] = 0;
-}
-
-// Threads of a block, and blocks, that hold one lock after the other.
-__global__ void locked(int* lock, int* count, int fence) {
-  for (bool held = false; !held;) {
-    held = atomicCAS(lock, 0, 1) == 0;
-    if (!held) continue;
-    *count += 1;
-    if (fence) __threadfence();
-    atomicExch(lock, 0);
-  }
-}
-__global__ void waits_for_another(int* flag, int* out) {
-  if (threadIdx.x == 0) {
-    while (atomicAdd(flag, 0) == 0) {}
-    out[0] = 1;
-  }
-  if (threadIdx.x == 40) atomicExch(flag, 1);
-}
-__global__ void waits_for_nobody(int* flag) {
-  if (threadIdx.x == 0) while (atomicAdd(flag, 0) == 0) {}
-}
-__global__ void tries(int* flag, int* out) {
-  int tried = 0;
-  while (tried < 10000 && atomicCAS(flag, 1, 2) != 1) tried++;
-  out[threadIdx.x] = tried;
-}
-"""
-KERNELS = [
-    "same", "same_and_read", "same_in_shared_memory", "last_block<1>", "last_block<64>",
-    "locked", "waits_for_another", "waits_for_nobody", "tries",
-]  # fmt: skip
 ORDERS = ("forward", "backward", "random")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["fast", "checked"])
-def module(request) -> Module:
-    return Module(TEXT, KERNELS, name="order.cu", checked=request.param)
+def faults(text, make, grid=(8,), block=(32,)):
+    """What is wrong in each order; `make` gives new arguments, and the last's first number back
+    where nothing is."""
+    found = []
+    for order in ORDERS:
+        kernel, arguments = Module(text, ["kernel"], checked=True), make()
+        try:
+            kernel.launch("kernel", grid, block, arguments, order=order, seed=7)
+            found.append(float(arguments[-1].flat[0]))
+        except KernelFault as fault:
+            found.append(fault.kind)
+    return found
 
 
-def fault(module: Module, kernel: str, args: list, order: str, grid: int = 4) -> str:
-    """The kind of the fault and its place."""
-    with pytest.raises(KernelFault) as caught:
-        module.launch(kernel, (grid,), (64,), args, order=order, seed=1)
-    return f"{caught.value.kind} at {caught.value.place}"
+def test_threads_that_have_exited_do_not_count_at_barriers():
+    text = """
+    __global__ void kernel(const float* x, float* out) {
+      __shared__ float tile[64];
+      if (threadIdx.x >= 50) return;
+      tile[threadIdx.x] = x[threadIdx.x];
+      __syncthreads();
+      out[threadIdx.x] = tile[49 - threadIdx.x];
+      if (threadIdx.x >= 32) return;
+      out[50 + threadIdx.x] = __syncthreads_count(threadIdx.x % 4 == 0);
+      __syncwarp();
+    }"""
+    x = np.arange(1, 65, dtype=np.float32)
+    for order in ORDERS:
+        out = np.zeros(82, np.float32)
+        Module(text, ["kernel"], checked=True).launch("kernel", (1,), (64,), [x, out], order=order)
+        np.testing.assert_array_equal(out, [*range(50, 0, -1), *[8] * 32])
+    wrong = text.replace("if (threadIdx.x >= 50) return;", "if (threadIdx.x % 2) __syncthreads();")
+    assert (
+        faults(wrong, lambda: [x, np.zeros(82, np.float32)], (1,), (50,))
+        == ["divergent barrier"] * 3
+    )
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_value_that_several_threads_write_is_a_race_if_it_differs(module, order):
-    out, bits = np.zeros(256, np.float32), np.zeros(16, np.float32)
-    module.launch("same", (4,), (64,), [out, bits, np.int32(0)], order=order, seed=1)
-    assert out[0] == 1 and (bits == 7).all()
-    module.launch("same_and_read", (4,), (64,), [out, np.int32(0)], order=order, seed=1)
-    assert (out == 3).all()
-    module.launch("same_in_shared_memory", (4,), (64,), [out, np.int32(2)], order=order, seed=1)
-    assert (out == 2).all()
-    if not module.checked:
-        return
-    found = fault(module, "same", [out, bits, np.int32(1)], order)
-    assert found in ("race: two writes at order.cu:4", "race: two writes at order.cu:5")
-    found = fault(module, "same_and_read", [out, np.int32(1)], order)
-    assert found in ("race: a read after a write at order.cu:10",
-                     "race: a write after a read at order.cu:9")  # fmt: skip
-    found = fault(module, "same_in_shared_memory", [out, np.int32(3)], order)
-    assert found in ("race: two writes at order.cu:16", "race: two writes at order.cu:17")
+def test_writes_of_the_same_value_are_no_race(monkeypatch):
+    text = """
+    __global__ void kernel(const float* x, float* out) {
+      __shared__ float top[2];
+      top[threadIdx.x % 2] = WRITTEN;
+      __syncthreads();
+      out[0] = top[0] + top[1];
+    }"""
+
+    def arguments():
+        return [np.ones(32, np.float32) + (np.arange(32) == 30), np.zeros(1, np.float32)]
+
+    same = text.replace("WRITTEN", "3.0f")
+    assert faults(same, arguments) == [6.0] * 3
+    # One of 256 threads has another value: whichever comes first, it is one of two that differ.
+    assert faults(text.replace("WRITTEN", "x[threadIdx.x]"), arguments) == ["race: two writes"] * 3
+    # A reader between two writers of the same sees them at any time.
+    read = same.replace("= 3.0f;", "= 3.0f; if (threadIdx.x == 0) out[0] = top[1];")
+    assert all(str(kind).startswith(("race", "uninitialised")) for kind in faults(read, arguments))
+    monkeypatch.setattr(module, "same_writes_are_races", True)
+    assert faults(same, arguments) == ["race: two writes"] * 3
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("every", [1, 64])
-def test_the_last_block_may_read_what_fences_and_an_atomic_hand_over(module, order, every, rng):
-    x = rng.integers(-9, 10, 256).astype(np.float32)
-    out, counters = np.zeros(1, np.float32), np.zeros(8, np.uint32)
-
-    def args(mistake: int) -> list:
-        counters[:] = 0
-        return [x, np.zeros(256, np.float32), counters, out, np.int32(mistake)]
-
-    module.launch(f"last_block<{every}>", (4,), (64,), args(0), order=order, seed=1)
-    assert out[0] == x[::every].sum() and counters[0] == 0
-    if not module.checked:
-        return
-    for mistake in range(1, 6):
-        if mistake == 5 and order != "forward":
-            continue  # the block that takes itself for the last one is not
-        if mistake == 2:
-            continue  # a fence for the block alone counts as one for all here
-        found = fault(module, f"last_block<{every}>", args(mistake), order)
-        assert found.startswith("race: a "), mistake
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_threads_that_spin_let_others_run(module, order):
-    lock, count = np.zeros(1, np.int32), np.zeros(1, np.int32)
-    module.launch("locked", (4,), (64,), [lock, count, np.int32(1)], order=order, seed=1)
-    assert (lock[0], count[0]) == (0, 256)
-    out = np.zeros(64, np.int32)
-    module.launch("waits_for_another", (1,), (64,), [lock, out], order=order, seed=1)
-    assert out[0] == 1
-    lock[0] = 0
-    module.launch("tries", (1,), (64,), [lock, out], order=order, seed=1)
-    assert (out == 10000).all()
-    if module.checked:
-        found = fault(module, "locked", [lock, count, np.int32(0)], order)
-        assert found == "race: a read after a write at order.cu:57"
+LAST_BLOCK = """
+__device__ unsigned finished = 0;
+__global__ void kernel(const float* x, float* parts, float* out) {
+  __shared__ bool last;
+  if (threadIdx.x == 0) {
+    parts[blockIdx.x] = x[blockIdx.x];
+    FENCE
+    last = COUNT == gridDim.x - 1;
+  }
+  __syncthreads();
+  if (last && threadIdx.x < 8) atomicAdd(out, parts[threadIdx.x]);
+  if (last && threadIdx.x == 0) finished = 0;
+}"""
+ALL_THREADS = """
+__device__ unsigned finished = 0;
+__global__ void kernel(const float* x, float* parts, float* out) {
+  __shared__ bool last;
+  parts[32 * blockIdx.x + threadIdx.x] = x[blockIdx.x];
+  FENCE
+  BARRIER
+  if (threadIdx.x == 0) last = COUNT == gridDim.x - 1;
+  __syncthreads();
+  if (last) {
+    float sum = 0.0f;
+    for (int i = 0; i < gridDim.x; i++) sum += parts[32 * i + threadIdx.x] / 32;
+    atomicAdd(out, sum);
+  }
+}"""
 
 
-def test_threads_that_spin_for_ever_are_a_deadlock(module):
-    flag = np.zeros(1, np.int32)
-    said = "threads wait in loops of atomic operations for what does not come"
-    with pytest.raises(KernelFault, match=said):
-        module.launch("waits_for_nobody", (1,), (64,), [flag])
+@pytest.mark.parametrize("text", [LAST_BLOCK, ALL_THREADS], ids=["one writes", "all write"])
+def test_the_last_block_sees_what_the_others_have_written(text):
+    def arguments():
+        return [np.ones(8, np.float32), np.zeros(256, np.float32), np.zeros(1, np.float32)]
+
+    def with_parts(fence="__threadfence();", barrier="__syncthreads();",
+                   count="atomicInc(&finished, gridDim.x)"):  # fmt: skip
+        made = text.replace("FENCE", fence).replace("BARRIER", barrier).replace("COUNT", count)
+        return faults(made, arguments)
+
+    assert with_parts() == [8.0] * 3
+    for wrong in (with_parts(fence=""), with_parts(count="finished++"),
+                  with_parts(fence="if (blockIdx.x != 3) __threadfence();")):  # fmt: skip
+        assert all(str(kind).startswith("race") for kind in wrong), wrong
+    if text is ALL_THREADS:
+        assert all(str(kind).startswith("race") for kind in with_parts(barrier=""))
+        one_less = with_parts(fence="if (threadIdx.x != 5) __threadfence();")
+        assert all(str(kind).startswith("race") for kind in one_less)
+
+
+LOCK = """
+__device__ int lock = 0;
+__global__ void kernel(float* out) {
+  __shared__ int one;
+  if (threadIdx.x == 0) one = 1;
+  __syncthreads();
+  while (TAKE != 0) {}
+  __threadfence();
+  out[0] += one;
+  FENCE
+  atomicExch(&lock, 0);
+}"""
+
+
+def test_a_lock_orders_what_it_guards():
+    def arguments():
+        return [np.zeros(1, np.float32)]
+
+    for take in ("atomicCAS(&lock, 0, 1)", "atomicExch(&lock, 1)"):
+        right = LOCK.replace("TAKE", take).replace("FENCE", "__threadfence();")
+        assert faults(right, arguments, (3,), (40,)) == [120.0] * 3
+        unfenced = faults(LOCK.replace("TAKE", take).replace("FENCE", ""), arguments, (3,), (40,))
+        assert all(str(kind).startswith("race") for kind in unfenced)
+    without = faults(right.replace(f"while ({take} != 0) {{}}", ""), arguments)
+    assert all(str(kind).startswith("race") for kind in without)
+
+
+def test_a_thread_that_spins_lets_others_run():
+    """Whoever comes first, the one that is waited for comes to its turn."""
+    text = """
+    __global__ void kernel(int* flag, float* out) {
+      if (threadIdx.x == AT) {
+        out[0] = 5.0f;
+        __threadfence();
+        atomicExch(flag, 1);
+      } else {
+        while (atomicAdd(flag, 0) == 0) {WAIT}
+        out[threadIdx.x + 1] = out[0];
+      }
+    }"""
+    for at in ("0", "63"):
+        for wait in ("", " __nanosleep(100); "):
+            made = text.replace("AT", at).replace("WAIT", wait)
+            for checked in (False, True):
+                out = np.zeros(65, np.float32)
+                kernel = Module(made, ["kernel"], checked=checked)
+                kernel.launch("kernel", (1,), (64,), [np.zeros(1, np.int32), out])
+                assert out.sum() == 5 * 64
+
+
+def test_blocks_that_wait_for_each_other_are_a_deadlock():
+    text = """
+    __global__ void kernel(int* arrived, float* out) {
+      atomicAdd(arrived, 1);
+      while (atomicAdd(arrived, 0) < gridDim.x) {}
+    }"""
+    for checked in (False, True):
+        kernel = Module(text, ["kernel"], name="grid.cu", checked=checked)
+        with pytest.raises(KernelFault, match=r"deadlock at grid\.cu:4: .*atomic operations"):
+            kernel.launch("kernel", (2,), (1,), [np.zeros(1, np.int32), np.zeros(1, np.float32)])

@@ -154,7 +154,7 @@ EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes) {
 #define EMULATOR_ADDRESS(number, name)                                               \
   extern "C" EMULATOR_UNWATCHED void* emulator_variable_##number(size_t* bytes) {    \
     *bytes = sizeof(name);                                                           \
-    return const_cast<void*>(static_cast<const void*>(&name));                       \
+    return const_cast<void*>(static_cast<const volatile void*>(&name));              \
   }
 
 // The library's own borders, from the linker.

@@ -108,11 +108,10 @@ inline int segment(int width) { return lane() / width * width; }
   inline unsigned __match_any_sync(unsigned mask, T value, EMULATOR_PLACE) {                   \
     return emulator::matches(mask, value, "__match_any_sync", place);                          \
   }                                                                                            \
-  EMULATOR_UNWATCHED inline unsigned __match_all_sync(unsigned mask, T value, int* predicate,  \
-                                                      EMULATOR_PLACE) {                        \
+  inline __attribute__((always_inline)) unsigned __match_all_sync(                             \
+      unsigned mask, T value, int* predicate, EMULATOR_PLACE) {                                \
     const unsigned all = mask & emulator::existing_lanes();                                    \
     const bool same = emulator::matches(mask, value, "__match_all_sync", place) == all;        \
-    emulator::check_write(predicate, sizeof *predicate);                                       \
     *predicate = same;                                                                         \
     return same ? all : 0;                                                                     \
   }

@@ -2,11 +2,9 @@
 
 #include "signals.h"
 
-#include <link.h>
 #include <pthread.h>
 #include <ucontext.h>
 
-#include <cmath>
 #include <cstdio>
 
 namespace emulator {
@@ -15,14 +13,16 @@ namespace {
 
 constexpr int mistakes[] = {SIGFPE, SIGSEGV, SIGBUS, SIGILL, SIGABRT};
 constexpr int mistakes_count = sizeof mistakes / sizeof *mistakes;
-struct sigaction before[mistakes_count], before_interrupt;
+struct sigaction before[mistakes_count], before_interrupt, before_step;
 pthread_t launching;
 volatile bool forwarded;  // the launching thread is told of a SIGINT that another one has handled
-struct Code {
-  const char *begin, *end;
-} kernel_code, mathematics;
+Library kernel;
 // A thread whose stack is full needs another for the handler.
 alignas(16) char stack_of_handlers[64 << 10];
+
+#if defined(__x86_64__)
+constexpr long long single_step = 0x100;  // the processor's trap flag
+#endif
 
 const char* program_counter(void* context) {
   const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext;
@@ -33,23 +33,13 @@ const char* program_counter(void* context) {
 #endif
 }
 
-bool within(const char* address, const Code& code) {
-  return address >= code.begin && address < code.end;
-}
-
-// Where the library with the mathematical functions lies.
-int find_mathematics(dl_phdr_info* info, size_t, void*) {
-  const auto inside = reinterpret_cast<const char*>(static_cast<double (*)(double)>(&::cos));
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const auto& part = info->dlpi_phdr[i];
-    const char* begin = reinterpret_cast<const char*>(info->dlpi_addr + part.p_vaddr);
-    const Code code = {begin, begin + part.p_memsz};
-    if (part.p_type == PT_LOAD && within(inside, code)) {
-      mathematics = code;
-      return 1;
-    }
-  }
-  return 0;
+const char* stack_pointer(void* context) {
+  const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+  return reinterpret_cast<char*>(registers.gregs[REG_RSP]);
+#else
+  return reinterpret_cast<char*>(registers.sp);
+#endif
 }
 
 void on_mistake(int number, siginfo_t* info, void* context) {
@@ -81,9 +71,22 @@ void on_mistake(int number, siginfo_t* info, void* context) {
   stop();
 }
 
-// The kernel is left at once where its own code or a mathematical function is interrupted. Anywhere
-// else something may be half done, such as an allocation: the runtime leaves it, when it is next
-// called.
+// The user wants the launch to end. A kernel is left where its own code runs. Anywhere else something
+// may be half done, such as an allocation: there it goes on, instruction by instruction, until it is
+// back in its own code. (On other processors the runtime leaves it, when it is next called.)
+void leave(void* context) {
+  if (!current) return;
+  const char *stack = stack_pointer(context), *code = program_counter(context);
+  const bool on_fiber = stack >= current->stack && stack < current->stack + stack_size;
+  if (on_fiber && code >= kernel.begin && code < kernel.shared) stop();
+#if defined(__x86_64__)
+  auto& flags = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL];
+  flags = on_fiber ? flags | single_step : flags & ~single_step;  // the scheduler stops by itself
+#endif
+}
+
+void on_step(int, siginfo_t*, void* context) { leave(context); }
+
 void on_interrupt(int number, siginfo_t* info, void* context) {
   if (forwarded) {
     forwarded = false;
@@ -102,8 +105,7 @@ void on_interrupt(int number, siginfo_t* info, void* context) {
     pthread_kill(launching, number);
     return;
   }
-  const char* code = program_counter(context);
-  if (current && (within(code, kernel_code) || within(code, mathematics))) stop();
+  leave(context);
 }
 
 void handle(int number, void (*handler)(int, siginfo_t*, void*), struct sigaction* old) {
@@ -115,16 +117,16 @@ void handle(int number, void (*handler)(int, siginfo_t*, void*), struct sigactio
 
 }  // namespace
 
-Signals::Signals(const Library& kernel) {
+Signals::Signals(const Library& library) {
   launching = pthread_self();
   forwarded = false;
-  kernel_code = {kernel.begin, kernel.shared};
-  if (!mathematics.begin) dl_iterate_phdr(find_mathematics, nullptr);
+  kernel = library;
   stack_t stack{};
   stack.ss_sp = stack_of_handlers;
   stack.ss_size = sizeof stack_of_handlers;
   sigaltstack(&stack, &stack_before);
   for (int i = 0; i < mistakes_count; i++) handle(mistakes[i], on_mistake, &before[i]);
+  handle(SIGTRAP, on_step, &before_step);
   handle(SIGINT, on_interrupt, &before_interrupt);
   if (!(before_interrupt.sa_flags & SA_SIGINFO) && before_interrupt.sa_handler == SIG_IGN) {
     sigaction(SIGINT, &before_interrupt, nullptr);  // it stays ignored
@@ -133,6 +135,7 @@ Signals::Signals(const Library& kernel) {
 
 Signals::~Signals() {
   sigaction(SIGINT, &before_interrupt, nullptr);
+  sigaction(SIGTRAP, &before_step, nullptr);
   for (int i = 0; i < mistakes_count; i++) sigaction(mistakes[i], &before[i], nullptr);
   sigaltstack(&stack_before, nullptr);
 }

@@ -11,7 +11,7 @@ namespace emulator {
 // SIGINT ends it, too, after whoever handled it before has been told.
 class Signals {
  public:
-  explicit Signals(const Library& kernel);
+  explicit Signals(const Library& library);
   ~Signals();
 
  private:
