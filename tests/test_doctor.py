@@ -224,6 +224,30 @@ def test_memory_that_is_kept_is_found(small, monkeypatch):
     assert found["facts"]["out_of_memory"].startswith("the GPU is out of memory: an array of ")
 
 
+class Short(Plan):
+    """Has time to begin each piece, and none to end it."""
+
+    asked: list[int] = []  # noqa: RUF012
+
+    def late(self) -> bool:
+        self.asked.append(1)
+        return len(self.asked) % 2 == 0
+
+
+@pytest.mark.parametrize(("section", "left"), [
+    (graphs.graphs, ["mnist, float32"]),
+    (steps.memory, ["2 steps, called: 0 were done", "2 steps, captured: 0 were done"]),
+])  # fmt: skip
+def test_a_long_piece_ends_early_where_time_is_short(section, left, small, monkeypatch):
+    """Killed, it would count as a fault."""
+    def pieces(plan):
+        return (each for each in section(plan) if "steps" in each[0] or "mnist" in each[0])
+
+    monkeypatch.setattr(Short, "asked", [])
+    found = examined(pieces, Short(**vars(SMALL)))
+    assert (found["not_run"], found["rows"]) == (left, {})
+
+
 def test_a_lack_of_memory_that_is_not_explained_is_found(small, monkeypatch):
     def lacking(*size, **options):
         raise MemoryError("no")
@@ -488,6 +512,14 @@ def test_something_wrong_is_status_1(emulated, monkeypatch, capsys):
     assert "something is wrong in: machine" in capsys.readouterr().out
 
 
+def test_names_are_hidden_in_both_files(emulated, monkeypatch, tmp_path):
+    answers(monkeypatch, problems=[f"a fault in {ROOT}/kernels"], complaints=[f"{ROOT}/x"])
+    assert emulated() == 1
+    for path in tmp_path.iterdir():
+        text = path.read_text()
+        assert "a fault in <tinygan>/kernels" in text and str(ROOT) not in text
+
+
 def test_a_run_that_is_interrupted_leaves_a_report(emulated, monkeypatch, tmp_path, capsys):
     def interrupted(command, most, least):
         raise KeyboardInterrupt
@@ -533,9 +565,11 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_run(
     emulated, monkeypatch, tmp_path, capsys
 ):
     (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / ".tinygan-cuda-report.part").mkdir(parents=True)  # is in the way
     monkeypatch.setattr(workers, "run", None)
-    assert emulated("--out", str(tmp_path / "file")) == 2
-    assert capsys.readouterr().err.startswith("doctor: [Errno ")
+    for name in ("file", "folder"):
+        assert emulated("--out", str(tmp_path / name)) == 2
+        assert capsys.readouterr().err.startswith("doctor: [Errno ")
 
 
 def test_without_a_gpu_it_says_what_is_missing(tmp_path):
@@ -578,9 +612,10 @@ def test_a_report_names_no_user_and_no_machine(user, monkeypatch):
     monkeypatch.setattr("platform.node", lambda: "box7.lab.org")
     monkeypatch.setattr("getpass.getuser", lambda: user)
     try:
-        given = {"machine": [f"{home}/x on box7, box7.lab.org; /data/{user}/y, also, boxes"]}
-        assert names.without_names(given) == {
-            "machine": ["~/x on <machine>, <machine>; /data/<user>/y, also, boxes"]
+        given = [f"{home}/x on box7, box7.lab.org; /data/{user}/y, also, boxes, {user}"]
+        word = "al" if user == "al" else "<user>"  # which may be a word of a sentence
+        assert names.without_names({"machine": given}) == {
+            "machine": [f"~/x on <machine>, <machine>; /data/<user>/y, also, boxes, {word}"]
         }
     finally:
         for function in (names._folders, names._names):
