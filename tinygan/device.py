@@ -63,9 +63,11 @@ _used: set[int] = set()  # the GPUs that were named
 
 def settle() -> None:
     """Waits for all that GPUs are still doing, so that a clock can be read."""
-    for index in _used if "cupy" in sys.modules else ():
-        import cupy
+    if not _used or "cupy" not in sys.modules:
+        return
+    import cupy
 
+    for index in _used.intersection(range(cupy.cuda.runtime.getDeviceCount())):
         cupy.cuda.Device(index).synchronize()
 
 
