@@ -6,15 +6,15 @@
 
 #include "runtime.h"
 
-inline void __syncthreads(EMULATOR_PLACE) { emulator::barrier(0, "__syncthreads", place); }
+inline void __syncthreads(EMULATOR_PLACE) { emulator::barrier(place); }
 inline int __syncthreads_count(int predicate, EMULATOR_PLACE) {
-  return emulator::barrier(predicate != 0, "__syncthreads_count", place);
+  return emulator::voting_barrier(predicate != 0, "__syncthreads_count", place);
 }
 inline int __syncthreads_and(int predicate, EMULATOR_PLACE) {
-  return emulator::barrier(predicate == 0, "__syncthreads_and", place) == 0;
+  return emulator::voting_barrier(predicate == 0, "__syncthreads_and", place) == 0;
 }
 inline int __syncthreads_or(int predicate, EMULATOR_PLACE) {
-  return emulator::barrier(predicate != 0, "__syncthreads_or", place) != 0;
+  return emulator::voting_barrier(predicate != 0, "__syncthreads_or", place) != 0;
 }
 
 // Memory is written at once and in order; that there is a fence is what the race detector needs.

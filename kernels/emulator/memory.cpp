@@ -13,6 +13,8 @@
 
 namespace emulator {
 
+bool checking, is_unsettled;
+
 namespace {
 
 // What is known of two bytes of memory (or of one, in arrays of bytes).
@@ -64,10 +66,9 @@ std::vector<LaneAccess> lane_accesses;
 using Instruction = std::pair<const void*, bool>;
 std::map<std::pair<Instruction, unsigned>, unsigned> turns;  // by thread
 std::map<Instruction, Traffic> traffic;
-bool checking, counting;
+bool counting;
 int atomic_depth;
 UnsettledWrite unsettled;
-bool is_unsettled;
 bool written_elsewhen;  // what is watched is not written just afterwards
 bool strict_writes;     // writes of the same value are a mistake, too
 

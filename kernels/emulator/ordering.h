@@ -34,13 +34,12 @@ inline std::unordered_map<const void*, Releases> released;  // by address
 inline Acquired acquired_by_block;
 inline uint32_t fenced_barriers;  // a fence has followed all writes before this one
 
-inline uint32_t thread_number(const Thread& thread) {
-  return block_number * static_cast<uint32_t>(threads.size()) + thread.linear + 1;
-}
+inline uint32_t block_threads;    // how many a block has
+inline uint32_t first_of_block;   // the number of the running block's first thread
 
-inline uint32_t block_of(uint32_t thread) {
-  return (thread - 1) / static_cast<uint32_t>(threads.size());
-}
+inline uint32_t thread_number(const Thread& thread) { return first_of_block + thread.linear; }
+
+inline uint32_t block_of(uint32_t thread) { return (thread - 1) / block_threads; }
 
 inline Access access_now(const void* code) {
   return {thread_number(*current), barriers_passed, current->known[current->lane], code};
@@ -62,12 +61,14 @@ inline bool is_acquired(const Access& other, const Acquired& acquired) {
 
 // Whether an access surely came before what the running thread does now.
 inline bool ordered(const Access& other) {
-  if (other.thread == thread_number(*current)) return true;
-  if (block_of(other.thread) == block_number) {
+  const uint32_t place = other.thread - first_of_block;  // in the block, if less than its threads
+  if (place == current->linear) return true;
+  if (place < block_threads) {
     if (other.barriers < barriers_passed) return true;
-    const Thread& thread = threads[(other.thread - 1) % threads.size()];
+    const Thread& thread = threads[place];
     if (thread.warp == current->warp && other.clock < current->known[thread.lane]) return true;
   }
+  if (current->acquired.empty() && acquired_by_block.empty()) return false;
   return is_acquired(other, current->acquired) || is_acquired(other, acquired_by_block);
 }
 
@@ -82,6 +83,7 @@ inline void release_and_acquire(const void* address) {
                        mine.back().barriers == now.barriers && mine.back().clock == now.clock;
     if (!known) mine.push_back({me, now.barriers, now.clock, releases.count++});
   }
+  if (released.empty()) return;
   const auto found = released.find(address);
   if (found != released.end()) current->acquired[address] = found->second.count;
 }

@@ -38,9 +38,10 @@ __attribute__((const)) dim3 block_size();
 __attribute__((const)) dim3 grid_size();
 __attribute__((const)) int lane();
 
-// Waits until every thread of the block that has not exited has come to the same barrier; returns
-// how many of them have said `yes`.
-int barrier(bool yes, const char* function, Place place);
+// Waits until every thread of the block that has not exited has come to the same barrier; the second
+// returns how many of them have said `yes`.
+void barrier(Place place);
+int voting_barrier(bool yes, const char* function, Place place);
 
 // Hands `bytes` bytes to the lanes of `mask` and waits until all of them have done so, by the same
 // function. Lane i's bytes are at result + slot_size * i, until the lane's next exchange but one.

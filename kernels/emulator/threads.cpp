@@ -56,7 +56,8 @@ constexpr Place nowhere{"", 0};
 }  // namespace
 
 static bool same_place(const Thread& a, const Thread& b) {
-  return a.place.line == b.place.line && !strcmp(a.place.file, b.place.file);
+  return a.place.line == b.place.line &&
+         (a.place.file == b.place.file || !strcmp(a.place.file, b.place.file));
 }
 
 // ------------------------------------------------------------------------------ switching stacks
@@ -213,15 +214,18 @@ dim3 grid_size() { return size_of_grid; }
 int lane() { return static_cast<int>(current->lane); }
 
 // Lets the scheduler run, until it finds that the running thread can go on.
-static void wait(State state, const char* function, Place place) {
-  current->state = state;
-  current->place = place;
-  current->function = function;
+static inline void wait(State state, const char* function, Place place) {
+  Thread& thread = *current;
+  thread.state = state;
+  thread.place = place;
+  thread.function = function;
   idle_turns = 0;
   switch_to_scheduler();
 }
 
-int barrier(bool yes, const char* function, Place place) {
+void barrier(Place place) { wait(State::at_barrier, "__syncthreads", place); }
+
+int voting_barrier(bool yes, const char* function, Place place) {
   current->yes = yes;
   wait(State::at_barrier, function, place);
   return barrier_votes;
@@ -400,7 +404,7 @@ static bool release_barrier() {
     barrier_votes += thread.yes;
   }
   barriers_passed++;
-  order_at_barrier();
+  if (checking) order_at_barrier();
   for (Thread& thread : threads) {
     if (thread.state == State::at_barrier) thread.state = State::ready;
   }
@@ -439,7 +443,7 @@ static void run_block(int order) {
       current = &threads[i];
       idle_atomics = 0;
       switch_to_thread();
-      settle_writes();
+      if (is_unsettled) settle_writes();
       if (stopped) return;
     }
     for (int first = 0; first < count; first += warp_size) {
@@ -486,6 +490,7 @@ extern "C" int emulator_launch(void (*kernel)(void**), void** arguments, const u
   size_of_block = dim3(block[0], block[1], block[2]);
   const unsigned count = block[0] * block[1] * block[2];
   threads.resize(count);
+  block_threads = count;
   warps.resize((count + warp_size - 1) / warp_size);
   for (unsigned i = 0; i < count; i++) {
     Thread& thread = threads[i];
@@ -507,6 +512,7 @@ extern "C" int emulator_launch(void (*kernel)(void**), void** arguments, const u
   for (int number : turn) {
     unsigned i = static_cast<unsigned>(number);
     block_number = i;
+    first_of_block = i * count + 1;
     index_of_block = {i % grid[0], i / grid[0] % grid[1], i / (grid[0] * grid[1])};
     memset(library->shared, 0xff, library->end - library->shared);  // NaN: shows if not written
     memset(emulator_dynamic_shared, 0xff, dynamic_bytes);

@@ -22,17 +22,19 @@ struct AsyncCopy {
 // What a thread knows of atomic operations: how many on a place came before its own.
 using Acquired = std::map<const void*, uint32_t>;
 
-struct Thread {
-  uint3 index;
-  unsigned linear, lane, warp;
+// The scheduler goes through all threads at each barrier: what it looks at comes first.
+struct alignas(64) Thread {
   State state;
-  Place place;           // where it waits
-  uint32_t mask;         // with whom, in a warp function; and who else looks around
   bool yes;              // what it says at a barrier
-  const char* function;  // which
-  unsigned meetings;     // of warp functions so far, for the two halves of the exchange buffer
+  uint32_t mask;         // with whom, in a warp function; and who else looks around
+  unsigned lane;
+  Place place;           // where it waits
+  const char* function;  // in which function
   void* stack_pointer;
   char* stack;
+  unsigned linear, warp;
+  uint3 index;
+  unsigned meetings;     // of warp functions so far, for the two halves of the exchange buffer
   std::vector<AsyncCopy> open;                 // since the last commit
   std::vector<std::vector<AsyncCopy>> groups;  // committed, oldest first
   // Which accesses of its warp's lanes a thread has surely seen: those before time known[lane] of
@@ -44,7 +46,9 @@ struct Thread {
 };
 
 constexpr size_t stack_size = 256 << 10;
-constexpr size_t stack_guard = 64 << 10;  // below each stack, so that an overflow is no silent damage
+// Below each stack, so that an overflow is no silent damage. With it a stack takes an odd number of
+// pages: the tops of all stacks must not fall into the same sets of the caches.
+constexpr size_t stack_guard = 68 << 10;
 
 extern Thread* current;              // null outside a launch
 extern std::vector<Thread> threads;  // of the running block
@@ -58,6 +62,7 @@ void add_report(const char* kind, const std::string& message, const void* code, 
 std::string who(const Thread& thread);
 
 // memory.cpp
+extern bool checking, is_unsettled;  // whether accesses are watched, and a write waits to be judged
 constexpr int constant_variable = -1, device_variable = -2;
 struct Array {
   char* begin;
