@@ -61,6 +61,17 @@ def test_types_are_those_of_nvrtc():
     in_both(types_text(table.accepted(), table.refused(), table.VARIABLES))
 
 
+def test_each_call_that_nvrtc_refuses_is_an_error_here():
+    """On its line. (g++ only warns of some ambiguous calls, and not where it asks for a type.)"""
+    calls = table.refused()
+    lines = [f"{kind} {name};" for name, kind in table.VARIABLES.items()]
+    text = "\n".join(["__global__ void kernel() {", " ".join(lines), *(f"{c};" for c in calls), "}"])
+    with pytest.raises(build.EmulatorError) as caught:
+        Module(text, ["kernel"], name="refused.cu")
+    found = set(re.findall(r"refused\.cu:(\d+):\d+: error", str(caught.value)))
+    assert [call for i, call in enumerate(calls) if str(i + 3) not in found] == []
+
+
 def test_a_wrong_type_is_seen():
     for row in ({"abs(f)": "double"}, {"exp(f)": "double"}):
         with pytest.raises(build.EmulatorError, match=r"static assertion failed: \w+\(f\): double"):

@@ -254,10 +254,9 @@ def test_arithmetic_of_small_floats(name, rng):
     x = [rng.permutation(small_values(name, rng, 200)) for _ in range(3)]
     keep = np.isfinite(x[0]) & np.isfinite(x[1]) & np.isfinite(x[2]) & (x[1] != 0)
     x = [v[keep] for v in x]
-    # A fused sum that float64 would round twice: half a unit more than a tie, far below it.
-    digits = FORMATS[name][0]
-    one_more = 1 + 2.0 ** (1 - digits)
-    x[0][0], x[1][0], x[2][0] = one_more, one_more, one_more - 1
+    # The product lies in the middle of two numbers; float64 loses what the sum is below it by.
+    digits, lowest, _ = FORMATS[name]
+    x[0][0], x[1][0], x[2][0] = 1 + 2.0 ** (1 - digits), 1.5, -(2.0 ** (lowest + 20))
     a, b, c = (f"{T}(f{i})" for i in range(3))
     references = {
         f"{a} + {b}": lambda x, y, z: x + y, f"__hsub({a}, {b})": lambda x, y, z: x - y,

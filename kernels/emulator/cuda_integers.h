@@ -103,7 +103,7 @@ inline unsigned __urhadd(unsigned x, unsigned y) noexcept {
 }
 
 inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned shift) noexcept {
-  return shift & 31 ? emulator::funnel(low, high, 32 - (shift & 31)) : high;
+  return emulator::funnel(low, high, 32 - (shift & 31));
 }
 inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shift) noexcept {
   return emulator::funnel(low, high, shift & 31);
