@@ -64,8 +64,9 @@ def test_types_are_those_of_nvrtc():
 def test_each_call_that_nvrtc_refuses_is_an_error_here():
     """On its line. (g++ only warns of some ambiguous calls, and not where it asks for a type.)"""
     calls = table.refused()
-    lines = [f"{kind} {name};" for name, kind in table.VARIABLES.items()]
-    text = "\n".join(["__global__ void kernel() {", " ".join(lines), *(f"{c};" for c in calls), "}"])
+    variables = " ".join(f"{kind} {name};" for name, kind in table.VARIABLES.items())
+    lines = ["__global__ void kernel() {", variables, *(f"{call};" for call in calls), "}"]
+    text = "\n".join(lines)
     with pytest.raises(build.EmulatorError) as caught:
         Module(text, ["kernel"], name="refused.cu")
     found = set(re.findall(r"refused\.cu:(\d+):\d+: error", str(caught.value)))
