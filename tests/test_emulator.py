@@ -111,9 +111,10 @@ def test_who_is_here_in_a_branch():
       unsigned mask;
       if (threadIdx.x % 3 == 0) mask = __activemask();
       else mask = __activemask();
-      out[20 + threadIdx.x] = mask;
-      out[40 + threadIdx.x] = __ballot_sync(~0u, 1);
+      out[blockDim.x + threadIdx.x] = mask;
+      out[2 * blockDim.x + threadIdx.x] = __ballot_sync(~0u, 1);
     }"""
+    run(text, [np.zeros(96, np.uint32)])  # leaves what 32 lanes have said
     (out,) = run(text, [np.zeros(60, np.uint32)], block=(20,))
     thirds = sum(1 << i for i in range(0, 20, 3))
     np.testing.assert_array_equal(out[:20], 2**20 - 1)
