@@ -131,7 +131,7 @@ def _barrier(operands: Operands, found: re.Match) -> str:
     operands.count(1)
     if operands.number(operands.texts[0]) != 0:
         raise operands.error("only barrier 0 is known")
-    return 'emulator::barrier(true, "__syncthreads", PTX_PLACE);'
+    return 'emulator::barrier(PTX_PLACE);'
 
 
 # --------------------------------------------------------------------------------------- the warp
