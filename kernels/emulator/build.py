@@ -163,10 +163,10 @@ def kernel_library(
     if checked:
         command += CLANG_CHECKED if "clang" in _version() else GCC_CHECKED
     command += host_options(options)
-    return library_on_runtime(host_text(text, name, kernels), name, command)
+    return linked_library(host_text(text, name, kernels), name, command)
 
 
-def library_on_runtime(made: str, name: str, command: Sequence[str]) -> Path:
+def linked_library(made: str, name: str, command: Sequence[str]) -> Path:
     """The library that `command` makes of a text in C++, linked with the runtime.
 
     Raises:

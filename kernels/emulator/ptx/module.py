@@ -33,7 +33,7 @@ class PtxModule(Module):
         made = translate(self.ptx.text, [self.ptx.symbols[kernel] for kernel in self.kernels])
         # Each access of the PTX calls the runtime itself, without the compiler's help.
         command = [*build.COMMON, "-O1", "-g1", "-w", "-ffp-contract=off"]
-        return build.library_on_runtime(made, name, command + ["-DPTX_CHECKED"] * self.checked)
+        return build.linked_library(made, name, command + ["-DPTX_CHECKED"] * self.checked)
 
     def _is_pointer(self, size: int, arg: Any) -> bool:
         return size == 8 and isinstance(arg, np.ndarray) and arg.ndim > 0
