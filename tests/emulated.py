@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from tinygan.kernels.emulator import Module
@@ -38,3 +40,19 @@ def evaluate(calls, inputs, result, head=""):
     out = np.zeros((len(calls), count), dtype)
     Module(text, ["kernel"]).launch("kernel", (count,), (1,), [*arrays.values(), out])
     return dict(zip(calls, out, strict=True))
+
+
+def in_thread(call):
+    """What `call` returns, or the error that it raises, in another thread."""
+    found = []
+
+    def run():
+        try:
+            found.append(call())
+        except BaseException as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
