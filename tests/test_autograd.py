@@ -355,3 +355,11 @@ def test_recording_is_per_thread():
         thread.join()
         seen["this"] = tinygan.is_grad_enabled()
     assert seen == {"other": True, "this": False}
+
+
+def test_an_op_may_have_no_inputs():
+    class Two(Function):
+        def forward(self):
+            return np.full(3, 2.0)
+
+    assert Two()().tolist() == [2, 2, 2]

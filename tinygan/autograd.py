@@ -138,7 +138,7 @@ class Function:
         # Known before forward runs, so that it can skip what only backward would read.
         self.needs_input_grad = tuple(recorded and x.requires_grad for x in inputs)
         arrays = [x.data for x in inputs]
-        with beside(arrays[0]):
+        with beside(arrays[0] if arrays else None):
             output = Tensor(self.forward(*arrays) if hook is None else hook(self.forward, *arrays))
         for x in inputs:
             if _owner(output.data) is _owner(x.data):

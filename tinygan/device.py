@@ -101,8 +101,9 @@ _here = contextlib.nullcontext()
 
 def beside(array: Array) -> contextlib.AbstractContextManager:
     """Inside the block, CuPy's functions and kernels work where `array` lies: its GPU is the
-    current one of this thread. An array of the CPU asks for nothing."""
-    return _here if isinstance(array, (np.ndarray, np.generic)) else array.device
+    current one of this thread. An array of the CPU, or none at all, asks for nothing."""
+    here = array is None or isinstance(array, (np.ndarray, np.generic))
+    return _here if here else array.device
 
 
 def on_device(device: str) -> contextlib.AbstractContextManager:
