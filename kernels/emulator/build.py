@@ -15,7 +15,7 @@ from pathlib import Path
 from . import language
 
 HERE = Path(__file__).resolve().parent
-RUNTIME = ("signals.cpp", "threads.cpp", "memory.cpp")
+RUNTIME = ("signals.cpp", "stacks.cpp", "threads.cpp", "traffic.cpp", "memory.cpp")
 RUNTIME_OPTIONS = ["-O2", "-g", "-Wall"]
 
 COMMON = ("-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{HERE}", f"-I{HERE.parent}")

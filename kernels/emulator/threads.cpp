@@ -7,8 +7,6 @@
 #include "threads.h"
 
 #include <signal.h>
-#include <sys/mman.h>
-#include <ucontext.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -36,9 +34,6 @@ namespace {
 
 dim3 size_of_block, size_of_grid;
 uint3 index_of_block;
-void* scheduler_stack;
-void (*entry)(void**);
-void** entry_arguments;
 std::string report;
 int reports;
 uint64_t random_state;
@@ -58,87 +53,6 @@ constexpr Place nowhere{"", 0};
 static bool same_place(const Thread& a, const Thread& b) {
   return a.place.line == b.place.line &&
          (a.place.file == b.place.file || !strcmp(a.place.file, b.place.file));
-}
-
-// ------------------------------------------------------------------------------ switching stacks
-
-#if defined(__x86_64__) && !defined(TINYGAN_UCONTEXT)
-
-// Saves the registers that a function must preserve, and the stack pointer; the rest is dead at a
-// call. The new stack looks as this one does.
-extern "C" void emulator_switch(void** save, void* to);
-asm(R"(
-.text
-.globl emulator_switch
-.hidden emulator_switch
-emulator_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-)");
-
-static void prepare(Thread& thread, void (*function)()) {
-  void** top = reinterpret_cast<void**>(thread.stack + stack_size);
-  *--top = nullptr;  // as if called: a return address, at which the stack is aligned
-  *--top = reinterpret_cast<void*>(function);
-  for (int i = 0; i < 6; i++) *--top = nullptr;
-  thread.stack_pointer = top;
-}
-
-static void switch_to_scheduler() { emulator_switch(&current->stack_pointer, scheduler_stack); }
-static void switch_to_thread() { emulator_switch(&scheduler_stack, current->stack_pointer); }
-
-#else  // other processors: POSIX, which also saves the signal mask with a system call each time
-
-static ucontext_t scheduler_context;
-static std::vector<ucontext_t> contexts(1024);
-
-static void prepare(Thread& thread, void (*function)()) {
-  ucontext_t& context = contexts[thread.linear];
-  getcontext(&context);
-  context.uc_stack.ss_sp = thread.stack;
-  context.uc_stack.ss_size = stack_size;
-  context.uc_link = nullptr;
-  makecontext(&context, function, 0);
-}
-
-static void switch_to_scheduler() { swapcontext(&contexts[current->linear], &scheduler_context); }
-static void switch_to_thread() { swapcontext(&scheduler_context, &contexts[current->linear]); }
-
-#endif
-
-static void run_kernel() {
-  entry(entry_arguments);
-  current->state = State::done;
-  switch_to_scheduler();
-  abort();  // a thread that is done is never resumed
-}
-
-static char* stack_of(size_t number) {
-  static std::vector<char*> stacks;
-  while (stacks.size() <= number) {
-    void* memory = mmap(nullptr, stack_size + stack_guard, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
-      perror("emulator: no memory for the stacks of threads");
-      abort();
-    }
-    mprotect(memory, stack_guard, PROT_NONE);
-    stacks.push_back(static_cast<char*>(memory) + stack_guard);
-  }
-  return stacks[number];
 }
 
 // ------------------------------------------------------------------------------------- reporting

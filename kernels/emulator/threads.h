@@ -61,6 +61,15 @@ void add_report(const char* kind, const std::string& message, const void* code, 
 [[noreturn]] void stop();            // ends the launch, from within a thread
 std::string who(const Thread& thread);
 
+// stacks.cpp
+extern void (*entry)(void**);        // the kernel, with what its parameters point to
+extern void** entry_arguments;
+char* stack_of(size_t number);       // made when first asked for
+void prepare(Thread& thread, void (*function)());
+void run_kernel();                   // a thread's function
+void switch_to_scheduler();
+void switch_to_thread();             // to the current one
+
 // memory.cpp
 extern bool checking, is_unsettled;  // whether accesses are watched, and a write waits to be judged
 constexpr int constant_variable = -1, device_variable = -2;
@@ -82,10 +91,15 @@ void watch(const Array* arrays, int count, const Library& library, char* dynamic
 void forget_shared_memory();         // at the start of a block
 void settle_writes();                // after each turn of a thread
 void atomic_was_done(bool changed, const void* code);
-void traffic_of_block();             // at its end
 void access(const void* address, size_t bytes, bool write, const void* code, bool reads = false);
 void access_by_copy(void* shared, size_t bytes, const void* code);  // written at any time
 void pending(void* shared, size_t bytes);                    // cp.async has been issued
 void arrived(void* shared, size_t bytes, const void* code);  // and was waited for
+
+
+// traffic.cpp
+void forget_traffic();               // at the start of a launch
+void count_access(const char* address, unsigned bytes, bool write, bool shared, const void* code);
+void traffic_of_block();             // at the end of a block
 
 }  // namespace emulator
