@@ -2,6 +2,7 @@
 
     python -m tinygan.kernels.cuda.nvrtc            compiles every .cu for every architecture
     python -m tinygan.kernels.cuda.nvrtc --write    and records registers and shared memory
+    python -m tinygan.kernels.cuda.nvrtc --write matmul conv2d/6        of these files only
     python -m tinygan.kernels.cuda.nvrtc --first-step
                                             how long the first step of a training would wait
 
@@ -210,12 +211,15 @@ def instructions(compiled: Compiled) -> dict[str, Counter[str]]:
     return {kernel: counts[symbol] for kernel, symbol in compiled.symbols.items()}
 
 
-def compile_all() -> dict[str, dict[str, dict[str, Resources]]]:
-    """{file: {kernel: {architecture: resources}}} of every source."""
+def compile_all(*names: str) -> dict[str, dict[str, dict[str, Resources]]]:
+    """{file: {kernel: {architecture: resources}}} of every source whose name begins with one of
+    `names`, or of all."""
     from .source import sources
 
     table: dict[str, dict[str, dict[str, Resources]]] = {}
     for source in sources():
+        if not source.name.startswith(names or ""):
+            continue
         for architecture in ARCHITECTURES:
             compiled = compile_text(
                 source.text, source.kernels, architecture, name=source.name,
@@ -252,13 +256,16 @@ def first_step(cores: int = 16, architecture: str = "sm_90") -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="beginnings of names of files; all without")
     parser.add_argument("--write", action="store_true", help=f"record them in {RECORD.name}")
     parser.add_argument("--first-step", action="store_true", help="only how long one would wait")
     options = parser.parse_args()
     if options.first_step:
         print(first_step())
         return 0
-    table, bad = compile_all(), 0
+    table, bad = compile_all(*options.names), 0
+    if not table:
+        parser.error(f"no CUDA source has a name that begins with {' or '.join(options.names)}")
     print(f"{'kernel':60}" + "".join(f"{a:>16}" for a in ARCHITECTURES))
     for name, kernels in table.items():
         for kernel, by_architecture in kernels.items():
@@ -268,7 +275,8 @@ def main() -> int:
             print(f"{name + ': ' + kernel:60}" + "".join(f"{cell:>16}" for cell in cells)
                   + ("  SPILLS" if spills else ""))  # fmt: skip
     if options.write:
-        RECORD.write_text(json.dumps(table, indent=1) + "\n")
+        known = json.loads(RECORD.read_text()) if options.names else {}  # without, a new record
+        RECORD.write_text(json.dumps({**known, **table}, indent=1) + "\n")
         print(f"recorded in {RECORD}")
     return 1 if bad else 0
 
