@@ -49,7 +49,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         self.generator, self.discriminator = self.model.generator, self.model.discriminator
-        z = self.model.latent(self.many + self.few, Generator(self.seed + 3)).data
+        z = self.model.latent(self.many + self.few, Generator(self.seed + 3)).array
         self.z, self.fresh = z[: self.many], z[self.many :]
         self.images = explore.outputs(self.generator, self.z)
         self.real, self.real_labels = _first(self.train, self.many)

@@ -74,7 +74,7 @@ def mlp(scale_in: float = 1.0, scale_out: float = 1.0) -> nn.Sequential:
 def probability(d: nn.Module, x: np.ndarray) -> np.ndarray:
     """D(x) = sigmoid(logit): (n, 1) -> (n,)."""
     logits = sample(d, tinygan.tensor(x.astype(np.float32)), batch_size=5_000)
-    return F.sigmoid(tinygan.tensor(logits)).data[:, 0]
+    return F.sigmoid(tinygan.tensor(logits)).array[:, 0]
 
 
 class FourPanels:

@@ -76,9 +76,9 @@ def test_a_lack_of_memory_says_how_much_was_wanted_and_is_free():
 
 def test_arrays_stay_where_they_are(device):
     x = tinygan.ones(3, device=device)
-    assert device_of(x.data) == x.device == check_device(device)
-    assert to_device(x.data, device) is x.data
-    assert array_module(x.data).__name__ == ("numpy" if device == "cpu" else "cupy")
+    assert device_of(x.array) == x.device == check_device(device)
+    assert to_device(x.array, device) is x.array
+    assert array_module(x.array).__name__ == ("numpy" if device == "cpu" else "cupy")
     assert isinstance(x.cpu().numpy(), np.ndarray)
 
 
@@ -102,10 +102,10 @@ def test_manual_seed_repeats_the_stream():
 
 def test_the_stream_is_the_same_on_every_device(device):
     """The uniform one bit for bit; logarithms and cosines may differ in the last bits."""
-    on_device = tinygan.rand(7, device=device).cpu().tolist(), randn(7, device=device).cpu().data
+    on_device = tinygan.rand(7, device=device).cpu().tolist(), randn(7, device=device).cpu().array
     tinygan.manual_seed(0)
     assert tinygan.rand(7).tolist() == on_device[0]
-    np.testing.assert_allclose(randn(7).data, on_device[1], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(randn(7).array, on_device[1], rtol=0, atol=2e-6)
 
 
 def test_the_stream_is_that_of_numpys_philox():

@@ -163,11 +163,11 @@ def planted():
     for extra in range(2, 6):
         bars[extra, extra] = 1
     linear = nn.Linear(8, 6 * 64, bias=False)
-    linear.weight.data[...] = bars.reshape(8, -1).T
+    linear.weight.array[...] = bars.reshape(8, -1).T
     convolution = nn.Conv2d(6, 6, 1, bias=False)
-    convolution.weight.data[...] = np.eye(6)[:, :, None, None]
+    convolution.weight.array[...] = np.eye(6)[:, :, None, None]
     last = nn.Conv2d(6, 6, 1, bias=False)
-    last.weight.data[...] = np.eye(6)[:, :, None, None]
+    last.weight.array[...] = np.eye(6)[:, :, None, None]
     return nn.Sequential(
         linear, nn.Unflatten(1, (6, 8, 8)), convolution, nn.ReLU(), last, nn.Sequential(Pixels())
     )
@@ -222,7 +222,7 @@ def test_dropping_no_map_changes_nothing_and_dropping_all_leaves_the_bias(model,
     z = rng.uniform(-1, 1, (5, 6)).astype(np.float32)
     images = explore.outputs(model.generator, z)
     assert np.array_equal(explore.without_maps(model.generator, z, [], batch_size=2), images)
-    model.generator[10].bias.data[...] = 0.5
+    model.generator[10].bias.array[...] = 0.5
     blank = explore.without_maps(model.generator, z, range(4))
     assert blank == pytest.approx(np.full((5, 1, 28, 28), np.tanh(0.5)), abs=1e-6)
     assert model.generator.training

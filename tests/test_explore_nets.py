@@ -57,7 +57,7 @@ def test_outputs_are_those_of_evaluation_mode_whatever_the_batch(model, rng):
     assert state_of(net) == before
     net.eval()
     with tinygan.no_grad():
-        expected = net(tinygan.tensor(z.astype(np.float32))).data
+        expected = net(tinygan.tensor(z.astype(np.float32))).array
     assert images.dtype == np.float32
     assert np.array_equal(images, expected)
     assert np.array_equal(explore.outputs(net, z, batch_size=1), images)
@@ -113,22 +113,22 @@ def test_nets_without_layers_to_look_at(model):
 
 def test_an_untrained_twin_has_fresh_weights_and_statistics_of_the_images(model, rng):
     net = model.discriminator
-    net[3].running_mean.data[...] = 5.0
+    net[3].running_mean.array[...] = 5.0
     images = rng.uniform(-1, 1, (60, 1, 28, 28)).astype(np.float32)
     before = state_of(net)
     twin = explore.untrained(net, images, seed=1, batch_size=30)
     assert state_of(net) == before
-    assert not np.array_equal(twin[2].weight.data, net[2].weight.data)
-    assert twin[2].weight.data.std() == pytest.approx((2 / (4 * 4 * 4)) ** 0.5, rel=0.1)
-    assert (twin[0].bias.data == 0).all()
-    assert (twin[3].weight.data == 1).all()
+    assert not np.array_equal(twin[2].weight.array, net[2].weight.array)
+    assert twin[2].weight.array.std() == pytest.approx((2 / (4 * 4 * 4)) ** 0.5, rel=0.1)
+    assert (twin[0].bias.array == 0).all()
+    assert (twin[3].weight.array == 1).all()
     # The mean over both batches of what enters the batch norm, without a trace of the 5.
     entering = explore.outputs(nn.Sequential(*list(twin)[:3]), images)
-    assert twin[3].running_mean.data == pytest.approx(entering.mean((0, 2, 3)), abs=1e-6)
+    assert twin[3].running_mean.array == pytest.approx(entering.mean((0, 2, 3)), abs=1e-6)
     assert twin[3].momentum == net[3].momentum
     again, other = (explore.untrained(net, images, seed=seed) for seed in (1, 2))
-    assert np.array_equal(again[0].weight.data, twin[0].weight.data)
-    assert not np.array_equal(other[0].weight.data, twin[0].weight.data)
+    assert np.array_equal(again[0].weight.array, twin[0].weight.array)
+    assert not np.array_equal(other[0].weight.array, twin[0].weight.array)
 
 
 # Guided backpropagation
@@ -137,9 +137,9 @@ def test_an_untrained_twin_has_fresh_weights_and_statistics_of_the_images(model,
 def test_the_guided_activation_passes_positive_gradients_only():
     x = tinygan.tensor([-1.0, -1.0, 2.0, 3.0], requires_grad=True)
     y = GuidedActivation(0.2)(x)
-    assert np.array_equal(y.data, np.array([-0.2, -0.2, 2, 3], np.float32))
+    assert np.array_equal(y.array, np.array([-0.2, -0.2, 2, 3], np.float32))
     (grad,) = tinygan.grad(y, x, tinygan.tensor([1.0, -1.0, -1.0, 2.0]))
-    assert np.array_equal(grad.data, np.array([0.2, 0, 0, 2], np.float32))
+    assert np.array_equal(grad.array, np.array([0.2, 0, 0, 2], np.float32))
 
 
 def test_what_a_rival_suppresses_is_not_subtracted():
@@ -147,8 +147,8 @@ def test_what_a_rival_suppresses_is_not_subtracted():
     net = nn.Sequential(
         nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Conv2d(2, 1, 1, bias=False), nn.ReLU()
     )
-    net[0].weight.data[:, 0, 0, 0] = [1, 0.5]
-    net[2].weight.data[0, :, 0, 0] = [2, -1]
+    net[0].weight.array[:, 0, 0, 0] = [1, 0.5]
+    net[2].weight.array[0, :, 0, 0] = [2, -1]
     images = np.full((1, 1, 1, 1), 3.0)
     responses = explore.strongest(net, images, layer=1)
     assert responses.strength == pytest.approx([4.5])
@@ -157,7 +157,7 @@ def test_what_a_rival_suppresses_is_not_subtracted():
 
 def test_the_strongest_response_is_the_most_positive():
     net = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.LeakyReLU(0.5))
-    net[0].weight.data[...] = 1
+    net[0].weight.array[...] = 1
     images = np.array([1.0, -20.0, 2.0]).reshape(3, 1, 1, 1)
     responses = explore.strongest(net, images, layer=0)
     assert (responses.image.tolist(), responses.strength.tolist()) == ([2], [2])
@@ -167,14 +167,14 @@ def test_the_strongest_response_of_a_single_filter_is_its_template(rng):
     net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.LeakyReLU(0.2))
     images = 0.1 * rng.uniform(-1, 1, (5, 1, 9, 9)).astype(np.float32)
     templates = rng.choice([-1.0, 1.0], (2, 1, 3, 3))
-    net[0].weight.data[...] = templates
+    net[0].weight.array[...] = templates
     images[3, :, 2:5, 4:7] = templates[0]
     images[1, :, 5:8, 0:3] = templates[1]
     before = state_of(net)
     responses = explore.strongest(net, images, layer=0)
     assert state_of(net) == before
     assert responses.image.tolist() == [3, 1]
-    assert responses.strength == pytest.approx(9 + net[0].bias.data, rel=1e-5)
+    assert responses.strength == pytest.approx(9 + net[0].bias.array, rel=1e-5)
     assert np.array_equal(responses.pixels, images[[3, 1]])
     expected = np.zeros((2, 1, 9, 9))
     expected[0, :, 2:5, 4:7], expected[1, :, 5:8, 0:3] = templates
@@ -188,7 +188,7 @@ def test_guided_forward_computes_what_the_net_computes(model, rng):
     images = rng.uniform(-1, 1, (2, 1, 28, 28)).astype(np.float32)
     net = model.discriminator.eval()
     expected = explore.outputs(cut(net, 1)[0], images)
-    assert explore.guided_forward(net, tinygan.tensor(images), 1).data == pytest.approx(
+    assert explore.guided_forward(net, tinygan.tensor(images), 1).array == pytest.approx(
         expected, abs=1e-6
     )
 

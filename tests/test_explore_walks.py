@@ -13,44 +13,44 @@ from tinygan.explore import lerp, slerp, smoothness, walk
 
 def test_lerp_is_the_straight_line():
     line = lerp(np.array([0.0, 2.0]), np.array([4.0, 0.0]), 5)
-    assert line.data.tolist() == [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]]
+    assert line.array.tolist() == [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]]
     assert lerp(tinygan.tensor([0.0, 1.0]), tinygan.tensor([1.0, 1.0]), 2).dtype == np.float32
-    assert lerp(np.array([0, 2]), np.array([1, 1]), 3).data.tolist() == [[0, 2], [0.5, 1.5], [1, 1]]
+    assert lerp(np.array([0, 2]), np.array([1, 1]), 3).tolist() == [[0, 2], [0.5, 1.5], [1, 1]]
 
 
 def test_slerp_walks_at_even_angles_and_mixes_lengths():
-    arc = slerp(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 4).data
+    arc = slerp(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 4).array
     angles = np.arange(4) * np.pi / 6
     assert np.allclose(arc, 2 * np.stack([np.cos(angles), np.sin(angles)], 1), rtol=0, atol=1e-15)
     # Shoemake's weights on vectors as they are: at t = 1/2 both get sin(W / 2) / sin(W).
-    middle = slerp(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 3).data[1]
+    middle = slerp(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 3).array[1]
     assert middle == pytest.approx([0.5**0.5, 3 * 0.5**0.5], abs=1e-15)
 
 
 def test_slerp_keeps_the_length_of_normal_vectors_and_lerp_does_not(rng):
     a, b = rng.standard_normal((2, 10_000))
-    assert np.linalg.norm(slerp(a, b, 3).data[1]) == pytest.approx(100, rel=0.03)
-    assert np.linalg.norm(lerp(a, b, 3).data[1]) == pytest.approx(50**0.5 * 10, rel=0.03)
+    assert np.linalg.norm(slerp(a, b, 3).array[1]) == pytest.approx(100, rel=0.03)
+    assert np.linalg.norm(lerp(a, b, 3).array[1]) == pytest.approx(50**0.5 * 10, rel=0.03)
 
 
 @pytest.mark.parametrize("b", [[3.0, 6.0], [-1.0, -2.0], [0.0, 0.0], [1.0, 2.0 + 1e-9]])
 def test_slerp_of_parallel_opposite_and_zero_vectors_is_the_line(b):
     a, b = np.array([1.0, 2.0]), np.array(b)
-    assert np.array_equal(slerp(a, b, 7).data, lerp(a, b, 7).data)
+    assert np.array_equal(slerp(a, b, 7).array, lerp(a, b, 7).array)
 
 
 def test_slerp_of_a_small_angle_is_accurate():
     angle = 1e-4
-    arc = slerp(np.array([1.0, 0.0]), np.array([np.cos(angle), np.sin(angle)]), 3).data
+    arc = slerp(np.array([1.0, 0.0]), np.array([np.cos(angle), np.sin(angle)]), 3).array
     assert arc[1] == pytest.approx([np.cos(angle / 2), np.sin(angle / 2)], rel=1e-10)
 
 
 def test_walks_meet_every_point_once():
     points = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 4.0]])
     path = walk(tinygan.tensor(points), 3)
-    assert path.data.tolist() == [[0, 0], [1, 0], [2, 0], [2, 2], [2, 4]]
+    assert path.array.tolist() == [[0, 0], [1, 0], [2, 0], [2, 2], [2, 4]]
     assert walk(points + 1, 5, slerp).shape == (9, 2)
-    assert np.array_equal(walk(points + 1, 5, slerp).data[[0, 4, 8]], points + 1)
+    assert np.array_equal(walk(points + 1, 5, slerp).array[[0, 4, 8]], points + 1)
 
 
 def test_smoothness_is_the_largest_step_over_the_mean_step():

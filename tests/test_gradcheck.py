@@ -37,13 +37,13 @@ class Cube(Function):
 
 
 def one_element(g: Tensor) -> Tensor:
-    array = g.data.copy()
+    array = g.array.copy()
     array[2, 1] *= 1.5
     return Tensor(array)
 
 
 def one_nan(g: Tensor) -> Tensor:
-    array = g.data.copy()
+    array = g.array.copy()
     array[2, 1] = np.nan
     return Tensor(array)
 
@@ -70,7 +70,7 @@ FAULTS = {
     "nan": lambda g: g * float("nan"),
     "one nan": one_nan,
     "inf": lambda g: g + float("inf"),
-    "shifted": lambda g: Tensor(np.roll(g.data, 1)),
+    "shifted": lambda g: Tensor(np.roll(g.array, 1)),
     "right in sum": lambda g: g.mean().expand(g.shape),
     "one element": one_element,
     "a constant added": lambda g: g + 1e-3,
@@ -140,7 +140,7 @@ def test_the_message_names_the_worst_element_of_a_jacobian(rng):
     )
     assert found, caught.value
     assert found.groups()[:3] == (str(2 * 4 + 1), "2", "1")
-    slope = 3 * x.data[2, 1] ** 2
+    slope = 3 * x.array[2, 1] ** 2
     # Differences with a step of 1e-6 are good to nine digits or so.
     np.testing.assert_allclose([*map(float, found.groups()[3:])], [slope, 1.5 * slope], rtol=1e-7)
 
@@ -182,7 +182,7 @@ KINKS = {"relu": F.relu, "abs": abs, "clip": lambda x: x.clip(0.0, 9.0)}
 @pytest.mark.parametrize("distance", [0.0, 1e-7, -1e-7])
 def test_kinks_near_the_point_are_found(function, distance, rng):
     x = away_from_zero(rng, SMALL)
-    x.data[1, 3] = distance
+    x.array[1, 3] = distance
     message = r"output 0 has a kink within 1e-06 of the inputs, at element \(1, 3\)"
     with pytest.raises(GradcheckError, match=message):
         gradcheck(KINKS[function], x)
@@ -192,7 +192,7 @@ def test_kinks_near_the_point_are_found(function, distance, rng):
 def test_kinks_are_found_along_directions(function, rng):
     """Only those at the point itself: a step along a direction moves one element by little."""
     x = away_from_zero(rng, LARGE)
-    x.data[1, 3] = 0
+    x.array[1, 3] = 0
     with pytest.raises(GradcheckError, match=r"output 0 has a kink .* at element \(1, 3\)"):
         gradcheck(KINKS[function], x)
 
@@ -278,7 +278,7 @@ class UnrecordedTanh(ConstantOutputTanh):
 
     def backward(self, grad_output):
         y = self.output
-        return (Tensor(grad_output.data) * (1.0 - y * y),)
+        return (Tensor(grad_output.array) * (1.0 - y * y),)
 
 
 class WrongSecondDerivative(Function):

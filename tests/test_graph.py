@@ -39,20 +39,20 @@ def test_saved_arrays_are_dropped_as_soon_as_a_node_has_been_walked():
     x = leaf(*range(1000))
     early = Watch(lambda: seen.append(saved() is None))(x)
     late = early + 1.0
-    saved = weakref.ref(late.data)
+    saved = weakref.ref(late.array)
     loss = (late * late).sum()  # this product holds `late`
     del early, late
     assert saved() is not None
     loss.backward()
     assert seen == [True]  # freed already before the walk reached `early`
     assert loss.grad_fn.released
-    np.testing.assert_array_equal(x.grad.data, 2 * (np.arange(1000) + 1))
+    np.testing.assert_array_equal(x.grad.array, 2 * (np.arange(1000) + 1))
 
 
 def test_saved_outputs_are_dropped_too():
     x = leaf(0.5)
     y = x.tanh()
-    saved = weakref.ref(y.data)
+    saved = weakref.ref(y.array)
     loss = (y * 2.0).sum()
     del y
     assert saved() is not None
@@ -119,11 +119,11 @@ def test_accumulation_never_writes_into_a_shared_array():
     x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
     start = tensor([1.0, 1.0], "float64")
     (x + y).backward(start)  # both gradients may be one array: the start itself
-    first = y.grad.data
+    first = y.grad.array
     (x * 10.0).sum().backward()
     (x * 10.0).sum().backward()
     assert x.grad.tolist() == [21, 21]
-    assert y.grad.tolist() == [1, 1] and y.grad.data is first
+    assert y.grad.tolist() == [1, 1] and y.grad.array is first
     assert start.tolist() == [1, 1]
 
 

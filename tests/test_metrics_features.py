@@ -45,17 +45,17 @@ def test_random_features_are_he_distributed_and_always_the_same():
     for weight in weights:
         fan_in = np.prod(weight.shape[1:])
         # The variance of a uniform distribution; 2,400 weights or more: 3 % is three deviations.
-        assert weight.data.var() * fan_in * 1.04 / 2 == pytest.approx(1, rel=0.05)
-        assert abs(weight.data).max() <= np.sqrt(6 / (1.04 * fan_in))
+        assert weight.array.var() * fan_in * 1.04 / 2 == pytest.approx(1, rel=0.05)
+        assert abs(weight.array).max() <= np.sqrt(6 / (1.04 * fan_in))
     # The bits of the first weights, wherever this runs.
-    first = [w.data.ravel()[:2].view(np.uint32).tolist() for w in weights[:2]]
+    first = [w.array.ravel()[:2].view(np.uint32).tolist() for w in weights[:2]]
     assert first == FIRST_BITS
     tinygan.manual_seed(77)
     before = tinygan.device.generator.get_state()
     again = RandomFeatures(3)
     assert tinygan.device.generator.get_state() == before
     for a, b in zip(weights, again.parameters(), strict=True):
-        np.testing.assert_array_equal(a.data, b.data)
+        np.testing.assert_array_equal(a.array, b.array)
 
 
 def test_random_features_are_means_and_maxima_of_four_layers(rng):
@@ -66,7 +66,7 @@ def test_random_features_are_means_and_maxima_of_four_layers(rng):
     # The first layer in float64, with a window at each second pixel: 28 pads 1 before, 2 behind.
     padded = np.pad(images.astype(np.float64), ((0, 0), (0, 0), (1, 2), (1, 2)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), (2, 3))[:, :, ::2, ::2]
-    maps = np.einsum("ncyxij,kcij->nkyx", windows, next(net.parameters()).data)
+    maps = np.einsum("ncyxij,kcij->nkyx", windows, next(net.parameters()).array)
     maps = np.where(maps > 0, maps, 0.2 * maps)
     np.testing.assert_allclose(features[:, :32], maps.mean((2, 3)), atol=1e-5)
     np.testing.assert_allclose(features[:, 32:64], maps.max((2, 3)), atol=1e-5)

@@ -119,7 +119,7 @@ def learns(name, device):
     """D tells half-white images from a fixed batch of G's;
     then G learns to please that D."""
     model, real = make(name, device), tinygan.ones(16, 1, 28, 28, device=device)
-    real.data[:, :, :, 14:] = -1
+    real.array[:, :, :, 14:] = -1
     latent, *labels = with_labels(model, model.latent(16).to(device))
     loss = F.gan_loss("non-saturating")
     with tinygan.no_grad():

@@ -89,7 +89,7 @@ def test_every_parameter_gets_a_gradient(device):
 
 def test_categories_begin_the_latent_vectors():
     model = DCGAN(width=3, latent_size=7, categories=5)
-    z = model.latent(2000).data
+    z = model.latent(2000).array
     assert z.shape == (2000, 12)
     one_hot, rest = z[:, :5], z[:, 5:]
     assert ((one_hot == 4).sum(1) == 1).all() and ((one_hot == 0).sum(1) == 4).all()
@@ -115,10 +115,10 @@ def test_labels_enter_beside_z_and_as_maps():
     first = model.discriminator.net[0].weight
     with tinygan.no_grad():
         before = model.discriminator(images, label).numpy()
-        first.data[:, 1:8] = 0
-        first.data[:, 9:] = 0
+        first.array[:, 1:8] = 0
+        first.array[:, 9:] = 0
         assert (model.discriminator(images, label).numpy() == before).all()
-        first.data[:, 8] = 0
+        first.array[:, 8] = 0
         assert (model.discriminator(images, label).numpy() != before).all()
 
 
@@ -140,9 +140,9 @@ def test_spectral_norm_in_each_layer_of_the_discriminator():
     model = DCGAN(image_size=16, width=3, batch_norm_d=False, spectral_norm_d=True)
     kinds = [type(part).__name__ for part in model.discriminator]
     assert kinds == ["SpectralNorm", "LeakyReLU"] * 2 + ["Flatten", "SpectralNorm"]
-    weight = plain.discriminator[0].weight.data
-    np.testing.assert_array_equal(model.discriminator[0].layer.weight.data, weight)
+    weight = plain.discriminator[0].weight.array
+    np.testing.assert_array_equal(model.discriminator[0].layer.weight.array, weight)
     # u and v belong to the weights that dcgan_ drew: sigma is near the largest singular value.
     part = model.discriminator[0]
-    sigma = part.u.data @ weight.reshape(3, -1) @ part.v.data
+    sigma = part.u.array @ weight.reshape(3, -1) @ part.v.array
     assert sigma == pytest.approx(np.linalg.svd(weight.reshape(3, -1))[1][0], rel=0.05)

@@ -84,7 +84,7 @@ def test_a_sample_depends_on_its_own_row(device):
 def test_sigma_regulariser(device):
     model = toy_model("DeLiGAN", components=2, latent_size=2)
     assert isinstance(model, DeLiGAN)
-    model.mixture.sigma.data[...] = [[1.0, 2.0], [0.0, 1.0]]
+    model.mixture.sigma.array[...] = [[1.0, 2.0], [0.0, 1.0]]
     model.generator.to(device)
     loss = model.sigma_regulariser(0.1)
     assert loss.item() == pytest.approx(0.05, rel=1e-6)  # 0.1 (0 + 1 + 1 + 0) / 4

@@ -87,18 +87,18 @@ def test_load_state_dict_takes_tensors_keeps_dtype_and_refuses_stale_backward():
 )
 def test_loading_keeps_the_memory_order_of_weights(make):
     layer = make()
-    strides = layer.weight.data.strides
-    assert not layer.weight.data.flags.c_contiguous
+    strides = layer.weight.array.strides
+    assert not layer.weight.array.flags.c_contiguous
     values = np.arange(120, dtype=np.float32).reshape(layer.weight.shape)
     layer.load_state_dict({"weight": values, "bias": np.zeros(5)})
-    assert layer.weight.data.strides == strides
-    np.testing.assert_array_equal(layer.weight.data, values)
-    assert copy.deepcopy(layer).weight.data.strides == strides
+    assert layer.weight.array.strides == strides
+    np.testing.assert_array_equal(layer.weight.array, values)
+    assert copy.deepcopy(layer).weight.array.strides == strides
 
 
 def test_conv_weights_lie_in_memory_as_the_kernels_read_them():
-    assert nn.Conv2d(3, 5, (4, 2)).weight.data.transpose(2, 3, 1, 0).flags.c_contiguous
-    assert nn.ConvTranspose2d(3, 5, (4, 2)).weight.data.transpose(2, 3, 0, 1).flags.c_contiguous
+    assert nn.Conv2d(3, 5, (4, 2)).weight.array.transpose(2, 3, 1, 0).flags.c_contiguous
+    assert nn.ConvTranspose2d(3, 5, (4, 2)).weight.array.transpose(2, 3, 0, 1).flags.c_contiguous
 
 
 def test_train_and_eval_reach_all_parts():
@@ -304,9 +304,9 @@ def test_dcgan_initialisation():
 
 def test_initialisers_change_in_place_and_count_it():
     layer = nn.Linear(100, 100)
-    memory, version = layer.weight.data, layer.weight.version
+    memory, version = layer.weight.array, layer.weight.version
     nn.init.uniform_(layer.weight, 2.0, 3.0)
-    assert layer.weight.data is memory and layer.weight.version == version + 1
+    assert layer.weight.array is memory and layer.weight.version == version + 1
     assert memory.min() >= 2 and memory.max() < 3 and abs(memory.mean() - 2.5) < 0.015
     nn.init.constant_(layer.weight, 4.0)
     assert (memory == 4).all()
@@ -323,7 +323,7 @@ def test_a_deep_copy_shares_nothing():
     assert len(pairs) == 8
     for (name, value), (twin_name, twin_value) in pairs:
         assert name == twin_name and value is not twin_value and type(value) is type(twin_value)
-        assert not np.shares_memory(value.data, twin_value.data)
+        assert not np.shares_memory(value.array, twin_value.array)
         assert value.tolist() == twin_value.tolist()
     nn.init.constant_(twin.scale, 7.0)
     assert net.scale.tolist() == [1, 1]

@@ -86,8 +86,8 @@ def test_spectral_norm_divides_by_the_largest_singular_value(name, device, rng):
     normalised = nn.spectral_norm(layer)
     weight = layer.weight.detach().cpu().numpy()
     sigma = np.linalg.svd(as_matrix(weight.astype(np.float64), name), compute_uv=False)[0]
-    plain.weight.data[...] = layer.weight.data / layer.weight.dtype.type(sigma)
-    plain.bias.data[...] = layer.bias.data
+    plain.weight.array[...] = layer.weight.array / layer.weight.dtype.type(sigma)
+    plain.bias.array[...] = layer.bias.array
     x = tinygan.tensor(rng.standard_normal(SHAPES[name]), dtype="float32", device=device)
     for _ in range(200):  # power iteration converges as (sigma2 / sigma1)^(2 t)
         normalised(x)
@@ -105,7 +105,7 @@ def test_gradients_of_spectral_norm(name, device, rng):
     normalised = nn.spectral_norm(MAKERS[name]().to(device)).eval()
     shape = normalised.layer.weight.shape
     for buffer in (normalised.u, normalised.v):
-        buffer.data = buffer.data.astype(np.float64)
+        buffer.array = buffer.array.astype(np.float64)
     normalised.layer.bias = None
 
     def function(x, weight):
@@ -116,7 +116,7 @@ def test_gradients_of_spectral_norm(name, device, rng):
         tinygan.tensor(rng.standard_normal(size), device=device, requires_grad=True)
         for size in (SHAPES[name], shape)
     )
-    sigma = normalised.u.data @ as_matrix(weight.data, name) @ normalised.v.data
+    sigma = normalised.u.array @ as_matrix(weight.array, name) @ normalised.v.array
     assert abs(sigma) > 0.05  # or the differences would cross a pole
     assert tinygan.gradcheck(function, [x, weight])
     assert tinygan.gradgradcheck(function, [x, weight])
@@ -195,7 +195,7 @@ def test_rescale():
 
 
 def test_truncated_normal():
-    weight = nn.init.truncated_normal_(Tensor(np.empty((400, 250), np.float32)), 1.0, 0.1).data
+    weight = nn.init.truncated_normal_(Tensor(np.empty((400, 250), np.float32)), 1.0, 0.1).array
     assert weight.min() >= 0.8 - 1e-6 and weight.max() <= 1.2 + 1e-6
     # A normal distribution cut at two deviations has the deviation 0.87963; of 100,000 samples
     # the mean is right to 5 * 0.088 / 316 and the deviation to about 1 %.

@@ -116,9 +116,9 @@ def test_the_table_holds_every_function_and_method():
     assert sorted(set(F.__all__) - no_functions - first_words) == []
     assert sorted(set(tinygan.ops.fused.__all__) - first_words) == []
     about_the_tensor = {
-        "backward", "data", "detach", "device", "dtype", "grad", "grad_fn", "is_leaf", "item",
-        "ndim", "numel", "numpy", "requires_grad", "requires_grad_", "shape", "size", "tolist",
-        "version",
+        "array", "backward", "data", "detach", "device", "dtype", "grad", "grad_fn", "is_leaf",
+        "item", "ndim", "numel", "numpy", "requires_grad", "requires_grad_", "shape", "size",
+        "tolist", "version",
     }  # fmt: skip
     same = {"float", "double", "cpu"}  # tested with `to`
     methods = {name for name in dir(Tensor) if not name.startswith("_")}

@@ -66,7 +66,7 @@ def test_an_empty_batch_goes_forward_and_backward(case, dtype, device):
 
 def channels_last(x) -> bool:
     _, c, h, w = x.shape
-    return x.data.strides == tuple(x.data.itemsize * s for s in (c * h * w, 1, w * c, c))
+    return x.array.strides == tuple(x.array.itemsize * s for s in (c * h * w, 1, w * c, c))
 
 
 @each_case(lambda case: case.channels_last)
@@ -96,7 +96,7 @@ def test_the_order_in_memory_is_the_same_on_both_devices(case, gpu):
         y = case.function(*inputs)
         wanted = [x for x in inputs if x.requires_grad]
         found = [y, *(x for x in grad(y.sum(), wanted, allow_unused=True) if x is not None)]
-        strides.append([dict(zip(x.shape, x.data.strides, strict=True)) for x in found])
+        strides.append([dict(zip(x.shape, x.array.strides, strict=True)) for x in found])
         for each in strides[-1]:
             each.pop(1, None)  # the step along a single element is noise
     assert strides[0] == strides[1]
@@ -125,7 +125,7 @@ def test_any_strides_give_the_same_result(case, device):
     plain = run(case.tensors(device))
     with_gaps = [spread(array, device) for array in case.arrays()]
     for x in with_gaps:
-        assert not x.requires_grad or not x.data.flags.c_contiguous or x.numel() == 1
+        assert not x.requires_grad or not x.array.flags.c_contiguous or x.numel() == 1
     spaced = run(with_gaps)
     for a, b in zip(plain, spaced, strict=True):
         assert np.isfinite(a).all()

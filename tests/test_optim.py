@@ -288,8 +288,8 @@ def test_moving_average_is_an_evaluating_copy_of_its_own():
     for mine, theirs in zip(
         average.module._named(tinygan.Tensor), net._named(tinygan.Tensor), strict=True
     ):
-        assert mine[0] == theirs[0] and not np.shares_memory(mine[1].data, theirs[1].data)
-    net[0].steps.data[...] = 3
+        assert mine[0] == theirs[0] and not np.shares_memory(mine[1].array, theirs[1].array)
+    net[0].steps.array[...] = 3
     average.update()
     assert average.module[0].steps.item() == 3  # a count is not averaged
     x = tinygan.randn(4, 2, 4, 4)

@@ -225,7 +225,7 @@ def test_after_an_exception_all_is_as_before(failing):
 
 def test_a_kernel_that_another_one_calls_belongs_to_that_one(monkeypatch):
     (x,) = leaves((3,))
-    rung = activation.relu.pick(x.data)
+    rung = activation.relu.pick(x.array)
     monkeypatch.setattr(rung, "function", lambda x: activation.tanh(activation.tanh(x)))
     with tinygan.profile() as report:
         F.relu(x)
@@ -234,7 +234,7 @@ def test_a_kernel_that_another_one_calls_belongs_to_that_one(monkeypatch):
 
 def test_after_a_kernel_that_fails_the_next_one_is_counted(monkeypatch):
     (x,) = leaves((3,))
-    monkeypatch.setattr(activation.relu.pick(x.data), "function", lambda x: 1 / 0)
+    monkeypatch.setattr(activation.relu.pick(x.array), "function", lambda x: 1 / 0)
     with tinygan.profile() as report:
         with pytest.raises(ZeroDivisionError):
             F.relu(x)

@@ -34,7 +34,7 @@ ARRAYS = [
 def same(found, expected) -> bool:
     """Types, dtypes, shapes and bits."""
     if isinstance(expected, tinygan.Tensor):
-        return type(found) is tinygan.Tensor and same(found.data, expected.data)
+        return type(found) is tinygan.Tensor and same(found.array, expected.array)
     if isinstance(expected, np.ndarray):
         return (
             isinstance(found, np.ndarray)

@@ -34,7 +34,7 @@ def test_r1_of_known_slopes(rng, device):
     weight = tensor([[1.0], [2.0], [-2.0]], dtype="float64", device=device)
     assert r1_penalty(lambda x: x @ weight, real, fake).item() == pytest.approx(4.5)  # |w|^2 / 2
     half_square = lambda x: (x * x).sum(1, keepdim=True) * 0.5  # noqa: E731  (slope x)
-    expected = 0.5 * (real.data**2).sum(1).mean()
+    expected = 0.5 * (real.array**2).sum(1).mean()
     assert r1_penalty(half_square, real, fake).item() == pytest.approx(float(expected))
 
 
@@ -50,7 +50,7 @@ def test_gradient_penalty_looks_between_real_and_generated(rng, device):
     real, fake = doubles(rng, 200, 2, device=device), doubles(rng, 200, 2, device=device)
     seen = []
     gradient_penalty(lambda x: (seen.append(x.detach()), x.sum(1))[1], real, fake)
-    mix = ((seen[0] - fake) / (real - fake)).cpu().data
+    mix = ((seen[0] - fake) / (real - fake)).cpu().array
     np.testing.assert_allclose(mix[:, 0], mix[:, 1], atol=1e-6)  # one number per point
     assert 0 <= mix.min() < 0.05 < 0.95 < mix.max() < 1 + 1e-9
 
@@ -75,14 +75,14 @@ def test_pack_puts_neighbours_into_the_channels(rng):
     images = doubles(rng, 6, 2, 3, 3)
     packed = pack(images, 3)
     assert packed.shape == (2, 6, 3, 3)
-    np.testing.assert_array_equal(packed.data[1, 2:4], images.data[4])
+    np.testing.assert_array_equal(packed.array[1, 2:4], images.array[4])
     assert pack(doubles(rng, 4, 2), 2).shape == (2, 4)
     with pytest.raises(ValueError, match="6 images cannot be packed by count = 4"):
         pack(images, 4)
 
 
 def test_instance_noise_has_its_standard_deviation(device):
-    noise = instance_noise(tinygan.zeros(100, 1, 20, 20, device=device), 0.3).cpu().data
+    noise = instance_noise(tinygan.zeros(100, 1, 20, 20, device=device), 0.3).cpu().array
     # 40,000 numbers: the standard error of the deviation is 0.3 / sqrt(80,000) = 0.001
     assert noise.std() == pytest.approx(0.3, abs=0.005)
     assert abs(noise.mean()) < 0.01
@@ -90,8 +90,8 @@ def test_instance_noise_has_its_standard_deviation(device):
 
 def test_translate_moves_each_image(rng, device):
     images = doubles(rng, 3, 2, 5, 6).to(device)
-    moved = translate(images, np.array([1, -2, 0]), np.array([0, 3, -7])).cpu().data
-    source = images.cpu().data
+    moved = translate(images, np.array([1, -2, 0]), np.array([0, 3, -7])).cpu().array
+    source = images.cpu().array
     np.testing.assert_array_equal(moved[0, :, 1:], source[0, :, :-1])
     assert not moved[0, :, 0].any()
     np.testing.assert_array_equal(moved[1, :, :3, 3:], source[1, :, 2:, :3])
@@ -111,8 +111,8 @@ def test_translate_refuses():
 
 def test_translation_moves_by_up_to_an_eighth(device):
     dot = tinygan.zeros(2000, 1, 16, 16, device=device)
-    dot.data[:, 0, 8, 8] = 1.0
-    _, _, rows, columns = np.nonzero(translation(dot).cpu().data)
+    dot.array[:, 0, 8, 8] = 1.0
+    _, _, rows, columns = np.nonzero(translation(dot).cpu().array)
     assert len(rows) == 2000
     assert sorted(set(rows)) == sorted(set(columns)) == [6, 7, 8, 9, 10]
     assert np.bincount(rows)[6:].min() > 300  # 400 each, standard deviation 18
@@ -120,14 +120,14 @@ def test_translation_moves_by_up_to_an_eighth(device):
 
 
 def test_brightness_adds_one_number_per_image(device):
-    shift = brightness(tinygan.zeros(500, 2, 3, 3, device=device)).cpu().data
+    shift = brightness(tinygan.zeros(500, 2, 3, 3, device=device)).cpu().array
     assert (shift == shift[:, :1, :1, :1]).all()
     values = shift[:, 0, 0, 0]
     assert -0.5 <= values.min() < -0.4 and 0.4 < values.max() <= 0.5
 
 
 def test_cutout_blanks_a_square_of_half_the_size(device):
-    blank = cutout(tinygan.ones(500, 2, 16, 16, device=device)).cpu().data == 0
+    blank = cutout(tinygan.ones(500, 2, 16, 16, device=device)).cpu().array == 0
     assert (blank == blank[:, :1]).all()
     areas = blank[:, 0].sum((1, 2))
     assert areas.max() == 64 and areas.min() >= 16  # whole inside, a quarter at a corner
@@ -146,9 +146,9 @@ def test_gradients_flow_through_augmentations(name, rng, device):
 def test_diff_augment_applies_all_or_refuses():
     images = tinygan.ones(8, 1, 8, 8)
     tinygan.manual_seed(5)
-    expected = cutout(brightness(images)).data
+    expected = cutout(brightness(images)).array
     tinygan.manual_seed(5)
-    np.testing.assert_array_equal(diff_augment(images, ("brightness", "cutout")).data, expected)
+    np.testing.assert_array_equal(diff_augment(images, ("brightness", "cutout")).array, expected)
     with pytest.raises(ValueError, match="names 'zoom'; there are brightness, translation, cutout"):
         diff_augment(images, ("cutout", "zoom"))
 
@@ -182,7 +182,7 @@ def test_gan_step_uses_transform_penalty_and_regulariser(rng):
         assert real.shape == fake.shape == (2, 6) and critic(real).shape == (2, 1)
         return (discriminator.weight**2).sum() * 0.5
 
-    weight = discriminator.weight.data.copy()
+    weight = discriminator.weight.array.copy()
     slope = F.gan_loss("wasserstein")
     gan_step(
         generator, discriminator, SGD([*generator.parameters(), scale], 0.1),
@@ -192,11 +192,11 @@ def test_gan_step_uses_transform_penalty_and_regulariser(rng):
     assert seen == [4, 4, 4]  # real and generated for D, generated for G
     assert scale.item() == pytest.approx(2 - 0.1 * 2)
     # Wasserstein with real images 0: the gradient is the mean of the generated ones plus weight.
-    fake = np.tile(generator.bias.data, 2)
-    assert not np.allclose(discriminator.weight.data, weight)
-    before = fake + 0.1 * np.tile(generator.bias.grad.data, 2)
+    fake = np.tile(generator.bias.array, 2)
+    assert not np.allclose(discriminator.weight.array, weight)
+    before = fake + 0.1 * np.tile(generator.bias.grad.array, 2)
     np.testing.assert_allclose(
-        discriminator.weight.data[0], weight[0] - 0.1 * (before + weight[0]), rtol=1e-5
+        discriminator.weight.array[0], weight[0] - 0.1 * (before + weight[0]), rtol=1e-5
     )
 
 
@@ -222,7 +222,7 @@ def test_settings_let_rates_and_noise_fall():
         assert rates[::10] == [initial * factor for factor in factors]
     zeros = tinygan.zeros(50, 1, 20, 20)
     for epochs, std in ((0, 0.5), (1, 0.25), (2, 0.0), (3, 0.0)):
-        assert settings.transform(epochs)(zeros).data.std() == pytest.approx(std, abs=0.02)
+        assert settings.transform(epochs)(zeros).array.std() == pytest.approx(std, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,20 @@ def test_creation(make, device):
     assert (y.shape, y.dtype, y.requires_grad) == ((2, 3), tinygan.float64, True)
 
 
+def test_data_is_a_tensor_on_the_same_memory(device):
+    x = tensor([1.0, 2.0], device=device, requires_grad=True)
+    y = x * 2
+    data = y.data
+    assert isinstance(data, Tensor) and data.array is y.array
+    assert not data.requires_grad and data.is_leaf
+    x.data = tensor([[5.0, 6.0, 7.0]], device=device)
+    assert x.tolist() == [[5, 6, 7]] and x.requires_grad
+    for wrong in ([1.0], x.array, tensor([1.0], "float64", device=device)):
+        with pytest.raises(TypeError, match="data must be set to a"):
+            x.data = wrong
+    assert x.tolist() == [[5, 6, 7]]
+
+
 def test_arange_and_likes():
     assert tinygan.arange(3).tolist() == [0, 1, 2]
     assert tinygan.arange(1, 2, 0.25).tolist() == [1, 1.25, 1.5, 1.75]
@@ -144,12 +158,12 @@ def test_indexing_and_its_gradient(index, device, rng):
     array = rng.standard_normal((3, 4))
     x = tensor(array, device=device, requires_grad=True)
     y = x[index]
-    np.testing.assert_array_equal(y.detach().cpu().data, array[index])
+    np.testing.assert_array_equal(y.detach().cpu().array, array[index])
     v = rng.integers(1, 9, y.shape).astype(float)  # small integers: sums of them are exact
     y.backward(tensor(v, device=device))
     expected = np.zeros_like(array)
     np.add.at(expected, index, v)  # an element named twice receives both
-    np.testing.assert_array_equal(x.grad.cpu().data, expected)
+    np.testing.assert_array_equal(x.grad.cpu().array, expected)
 
 
 def test_indexing_by_tensors():
@@ -223,7 +237,7 @@ def test_operators_with_an_array_or_number_on_the_left(compute, expected):
 def test_conversions():
     x = tensor([[1.5]], "float64")
     assert (float(x), int(x), x.item(), x.tolist()) == (1.5, 1, 1.5, [[1.5]])
-    assert x.numpy() is x.data
+    assert x.numpy() is x.array
     copy = np.asarray(x, np.float32)
     copy[0] = 7
     assert copy.dtype == np.float32 and x.item() == 1.5
@@ -238,7 +252,7 @@ def test_numpy_refuses_a_tensor_that_requires_a_gradient():
         x.numpy()
     with pytest.raises(RuntimeError, match=r"use \.detach\(\)\.numpy\(\)"):
         np.asarray(x)
-    assert x.detach().numpy() is x.data
+    assert x.detach().numpy() is x.array
 
 
 def test_detach_and_requires_grad():
@@ -253,13 +267,13 @@ def test_detach_and_requires_grad():
 def test_clone_is_a_copy_with_a_gradient():
     x = tensor([1.0, 2.0], requires_grad=True)
     y = x.clone()
-    assert not np.shares_memory(x.data, y.data)
+    assert not np.shares_memory(x.array, y.array)
     assert grad((y * y).sum(), x)[0].tolist() == [2, 4]
 
 
 def test_a_deep_copy_lies_in_memory_as_the_original(device, rng):
     weight = tinygan.nn.Parameter(
-        tensor(rng.standard_normal((4, 5, 5, 3)), device=device).data.transpose(0, 3, 1, 2)
+        tensor(rng.standard_normal((4, 5, 5, 3)), device=device).array.transpose(0, 3, 1, 2)
     )
     (weight * weight).sum().backward()
     weight.note = ["kept"]
@@ -267,8 +281,8 @@ def test_a_deep_copy_lies_in_memory_as_the_original(device, rng):
     assert isinstance(twin, tinygan.nn.Parameter) and twin.requires_grad and twin.note == ["kept"]
     assert twin.note is not weight.note
     for old, new in ((weight, twin), (weight.grad, twin.grad)):
-        assert new.tolist() == old.tolist() and new.data.strides == old.data.strides
-    twin.data[...] = 0
+        assert new.tolist() == old.tolist() and new.array.strides == old.array.strides
+    twin.array[...] = 0
     assert float(weight.abs().min()) > 0
     twin.version += 1
     assert weight.version == 0

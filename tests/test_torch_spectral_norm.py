@@ -59,6 +59,6 @@ def test_three_steps_and_an_evaluation(make, shape, device, rng):
         same(ours.u, norm._u)
         same(ours.v, norm._v)
         move = 0.1 * rng.standard_normal(original.shape).astype(np.float32)
-        ours.layer.weight.data += tinygan.tensor(move, device=device).data
+        ours.layer.weight.array += tinygan.tensor(move, device=device).array
         with torch.no_grad():
             original += torch.tensor(move)

@@ -129,9 +129,9 @@ def test_labels_resume_with_the_same_bits(tmp_path):
     again.train(2)
     assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
     assert whole.evaluation_samples().shape == (30, 1, 28, 28)
-    np.testing.assert_array_equal(whole.fixed_labels.data, np.arange(64) % 10)
+    np.testing.assert_array_equal(whole.fixed_labels.array, np.arange(64) % 10)
     # A digit follows its label: other labels, other images.
-    other = tinygan.tensor((whole.fixed_labels.data + 1) % 10)
+    other = tinygan.tensor((whole.fixed_labels.array + 1) % 10)
     first = whole.generate(whole.fixed_latent, whole.fixed_labels)
     assert not np.allclose(first, whole.generate(whole.fixed_latent, other))
     with pytest.raises(ValueError, match="data: the model is class-conditional, plain has no lab"):
@@ -240,7 +240,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     run.train(1)
     before = (tmp_path / "checkpoint.npz").read_bytes()
     run = make_trainer(tmp_path, resume=True)
-    run.model.discriminator[0].weight.data[0, 0, 0, 0] = np.nan
+    run.model.discriminator[0].weight.array[0, 0, 0, 0] = np.nan
     with pytest.raises(TrainingDiverged, match=r"step 7: a loss is not finite \(D nan"):
         run.train(2)
     assert (tmp_path / "checkpoint.npz").read_bytes() == before

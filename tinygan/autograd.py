@@ -137,11 +137,11 @@ class Function:
         recorded = _mode.recording and any(x.requires_grad for x in inputs)
         # Known before forward runs, so that it can skip what only backward would read.
         self.needs_input_grad = tuple(recorded and x.requires_grad for x in inputs)
-        arrays = [x.data for x in inputs]
+        arrays = [x.array for x in inputs]
         with beside(arrays[0] if arrays else None):
             output = Tensor(self.forward(*arrays) if hook is None else hook(self.forward, *arrays))
         for x in inputs:
-            if _owner(output.data) is _owner(x.data):
+            if _owner(output.array) is _owner(x.array):
                 output._changes = x._changes  # a view: a change of one changes both
         if recorded:
             self.sequence = next(_sequence)
@@ -151,7 +151,7 @@ class Function:
                 self._inputs = inputs
                 self._versions = tuple(x.version for x in inputs)
             if self.saves_output:
-                self._output = output.data
+                self._output = output.array
             output.requires_grad = True
             output.grad_fn = self
         return output
@@ -164,11 +164,11 @@ class Function:
                 raise TypeError(f"{self.name}: expected a Tensor, got {type(x).__name__}")
             if first is None:
                 first = x
-            if x.data is not first.data and device_of(x.data) != device_of(first.data):
+            if x.array is not first.array and device_of(x.array) != device_of(first.array):
                 raise ValueError(
                     f"{self.name}: inputs on different devices, {first.device} and {x.device}"
                 )
-        floats = {x.data.dtype for x in inputs if x.data.dtype.kind == "f"}
+        floats = {x.array.dtype for x in inputs if x.array.dtype.kind == "f"}
         if len(floats) > 1:
             raise TypeError(
                 f"{self.name}: inputs of different dtypes, {' and '.join(sorted(map(str, floats)))}"
@@ -260,7 +260,7 @@ def _walk(
             # Always a new array: another node may hold the one that is there.
             grads[id(edge)] = grad if known is None else known + grad
 
-    with set_grad_enabled(create_graph), beside(outputs[0].data):
+    with set_grad_enabled(create_graph), beside(outputs[0].array):
         for x, grad in zip(outputs, grad_outputs, strict=True):
             add(_edge(x), grad)
         for node in reversed(nodes):
@@ -304,13 +304,13 @@ def _start(output: Tensor, gradient: Tensor | None, caller: str) -> Tensor:
             "requires_grad=True, or it was computed under no_grad()"
         )
     if gradient is None:
-        if output.data.size != 1:
+        if output.array.size != 1:
             raise RuntimeError(
                 f"{caller}: a tensor of shape {output.shape} is not a scalar; pass the gradient to "
                 "start from, or reduce it with .sum() or .mean()"
             )
-        with beside(output.data):
-            return Tensor(array_module(output.data).ones_like(output.data))
+        with beside(output.array):
+            return Tensor(array_module(output.array).ones_like(output.array))
     if not isinstance(gradient, Tensor):
         raise TypeError(f"{caller}: gradient must be a Tensor, got {type(gradient).__name__}")
     if gradient.shape != output.shape:

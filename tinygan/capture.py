@@ -64,8 +64,8 @@ class CapturedStep:
         """A tensor's own copy on the device, into which each call's values will be written."""
         if not isinstance(arg, Tensor):
             return arg
-        array = to_device(arg.data, self._device)
-        return Tensor(array.copy(order="K") if array is arg.data else array)
+        array = to_device(arg.array, self._device)
+        return Tensor(array.copy(order="K") if array is arg.array else array)
 
     def _fill(self, args: tuple) -> None:
         if len(args) != len(self._arguments):
@@ -87,7 +87,7 @@ class CapturedStep:
                 )
         for arg, fixed in zip(args, self._arguments, strict=True):
             if isinstance(fixed, Tensor):
-                fixed.data[...] = to_device(arg.data, self._device)
+                fixed.array[...] = to_device(arg.array, self._device)
 
 
 def capture(

@@ -19,7 +19,7 @@ def tensor(data, dtype=None, device: str | None = None, requires_grad: bool = Fa
         ValueError: nested lists of unequal lengths, or an unknown device.
     """
     if isinstance(data, Tensor):
-        data = data.data
+        data = data.array
     is_array = hasattr(data, "dtype") and hasattr(data, "ndim")
     try:
         array = data if is_array else np.asarray(data)
@@ -52,14 +52,14 @@ def ones(*size, dtype=None, device: str | None = None, requires_grad: bool = Fal
 
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros of the shape, dtype and device of `x`."""
-    with beside(x.data):
-        return Tensor(array_module(x.data).zeros_like(x.data))
+    with beside(x.array):
+        return Tensor(array_module(x.array).zeros_like(x.array))
 
 
 def ones_like(x: Tensor) -> Tensor:
     """Ones of the shape, dtype and device of `x`."""
-    with beside(x.data):
-        return Tensor(array_module(x.data).ones_like(x.data))
+    with beside(x.array):
+        return Tensor(array_module(x.array).ones_like(x.array))
 
 
 def arange(start: Scalar, end: Scalar | None = None, step: Scalar = 1, dtype=None) -> Tensor:

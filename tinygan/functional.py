@@ -32,8 +32,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         return input
     drawn = rand(*input.shape, generator=generator, dtype=float32, device=input.device)
     scale = 0.0 if p == 1 else 1 / (1 - p)
-    with beside(drawn.data):
-        mask = (drawn.data >= p).astype(input.dtype) * input.dtype.type(scale)
+    with beside(drawn.array):
+        mask = (drawn.array >= p).astype(input.dtype) * input.dtype.type(scale)
     return input * Tensor(mask)
 
 
@@ -47,8 +47,8 @@ def one_hot(target: Tensor, num_classes: int) -> Tensor:
     if target.dtype.kind not in "iu":
         raise TypeError(f"one_hot: target must be of integers, got {target.dtype}")
     check_range("one_hot: a class index", target, num_classes)
-    with beside(target.data):
-        return Tensor(array_module(target.data).eye(num_classes, dtype=float32)[target.data])
+    with beside(target.array):
+        return Tensor(array_module(target.array).eye(num_classes, dtype=float32)[target.array])
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:

@@ -115,15 +115,15 @@ def _check_inputs(inputs: list[Tensor]) -> None:
 
 def _outputs(function, inputs: list[Tensor]) -> list[np.ndarray]:
     """The function's outputs as arrays; its inputs are fresh leaves that it may not keep."""
-    leaves = [Tensor(x.data).requires_grad_(x.requires_grad) for x in inputs]
+    leaves = [Tensor(x.array).requires_grad_(x.requires_grad) for x in inputs]
     outputs = function(*leaves)
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    return [np.array(output.detach().cpu().data) for output in outputs]
+    return [np.array(output.detach().cpu().array) for output in outputs]
 
 
 def _moved(inputs: list[Tensor], direction: list[np.ndarray | None], step: float) -> list[Tensor]:
     return [
-        x if u is None else Tensor(x.data + to_device(step * u, x.device)).requires_grad_()
+        x if u is None else Tensor(x.array + to_device(step * u, x.device)).requires_grad_()
         for x, u in zip(inputs, direction, strict=True)
     ]
 
@@ -164,7 +164,7 @@ def _vector_jacobian(
 
 def _gradients(function, inputs, cotangents: list[np.ndarray]) -> list[np.ndarray | None]:
     """J^T v by backward; None for the inputs that need none."""
-    leaves = [Tensor(x.data).requires_grad_(x.requires_grad) for x in inputs]
+    leaves = [Tensor(x.array).requires_grad_(x.requires_grad) for x in inputs]
     outputs = function(*leaves)
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     wanted = [x for x in leaves if x.requires_grad]
@@ -176,7 +176,7 @@ def _gradients(function, inputs, cotangents: list[np.ndarray]) -> list[np.ndarra
             gradients.append(None)
             continue
         result = next(found)
-        array = np.zeros(x.shape) if result is None else np.asarray(result.detach().cpu().data)
+        array = np.zeros(x.shape) if result is None else np.asarray(result.detach().cpu().array)
         if not np.isfinite(array).all():
             worst = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
             raise GradcheckError(

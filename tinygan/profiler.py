@@ -166,7 +166,7 @@ class _Clock:
             direction = "backward" if self.walks else "forward"
             self.line = self.report.ops.setdefault(f"{name} {direction}", Line())
         self.inside.append([])
-        array = args[0].data if isinstance(args[0], Tensor) else args[0]
+        array = args[0].array if isinstance(args[0], Tensor) else args[0]
         start = moment(array)
         try:
             return function(*args)

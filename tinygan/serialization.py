@@ -70,7 +70,7 @@ def load(path: str | os.PathLike) -> Any:
 def _encode(obj: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     if isinstance(obj, (Tensor, np.ndarray, np.generic)):
         kind = "tensor" if isinstance(obj, Tensor) else "array"
-        array = np.asarray(to_device(obj.data, "cpu") if isinstance(obj, Tensor) else obj)
+        array = np.asarray(to_device(obj.array, "cpu") if isinstance(obj, Tensor) else obj)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"save: {where} is an array of {array.dtype}")
         name = f"a{len(arrays)}"

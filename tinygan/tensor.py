@@ -37,7 +37,7 @@ class Tensor:
     """An n-dimensional array that remembers how it was computed.
 
     Attributes:
-        data: the NumPy (or CuPy) array; its shape is NCHW for images, whatever its memory order.
+        array: the NumPy (or CuPy) array; its shape is NCHW for images, whatever its memory order.
         grad: the accumulated gradient (a Tensor of the same shape), or None.
         grad_fn: the op that made this tensor, or None for a leaf.
         requires_grad: whether ops on this tensor are recorded.
@@ -45,11 +45,11 @@ class Tensor:
             increased after each. Tensors that view one memory share the count.
     """
 
-    __slots__ = ("__weakref__", "_changes", "data", "grad", "grad_fn", "requires_grad")
+    __slots__ = ("__weakref__", "_changes", "array", "grad", "grad_fn", "requires_grad")
     __array_ufunc__ = None  # numpy_array + tensor must call Tensor.__radd__
 
-    def __init__(self, data: Array, requires_grad: bool = False):
-        self.data: Array = np.asarray(data) if isinstance(data, np.generic) else data
+    def __init__(self, array: Array, requires_grad: bool = False):
+        self.array: Array = np.asarray(array) if isinstance(array, np.generic) else array
         self.grad: Tensor | None = None
         self.grad_fn: autograd.Function | None = None
         self.requires_grad = requires_grad
@@ -66,20 +66,37 @@ class Tensor:
         self._changes[0] = version
 
     @property
+    def data(self) -> Tensor:
+        """A tensor without a graph on the same memory, as `detach`. What is set here becomes this
+        tensor's memory."""
+        return self.detach()
+
+    @data.setter
+    def data(self, data: Tensor) -> None:
+        if not isinstance(data, Tensor):
+            raise TypeError(f"data must be set to a Tensor, got {type(data).__name__}")
+        if data.dtype != self.dtype or data.device != self.device:
+            raise TypeError(
+                f"data must be set to a tensor of {self.dtype} on {self.device}, got {data.dtype} "
+                f"on {data.device}"
+            )
+        self.array, self._changes = data.array, data._changes
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self.array.shape
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self.array.ndim
 
     @property
     def dtype(self) -> np.dtype:
-        return self.data.dtype
+        return self.array.dtype
 
     @property
     def device(self) -> str:
-        return device_of(self.data)
+        return device_of(self.array)
 
     @property
     def is_leaf(self) -> bool:
@@ -99,7 +116,7 @@ class Tensor:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        body = np.array2string(to_device(self.data, "cpu"), separator=", ", prefix="tensor(")
+        body = np.array2string(to_device(self.array, "cpu"), separator=", ", prefix="tensor(")
         notes = [body]
         if self.dtype not in (float32, int64, bool_):
             notes.append(f"dtype={self.dtype}")
@@ -114,7 +131,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.numel() != 1:
             raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous")
-        return bool(self.data.item())
+        return bool(self.array.item())
 
     def __float__(self) -> float:
         return float(self.item())
@@ -135,8 +152,8 @@ class Tensor:
             )
         twin = copy.copy(self)
         memo[id(self)] = twin
-        with beside(self.data):
-            twin.data, twin._changes = self.data.copy(order="K"), [0]
+        with beside(self.array):
+            twin.array, twin._changes = self.array.copy(order="K"), [0]
         twin.grad = copy.deepcopy(self.grad, memo)
         for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
             setattr(twin, name, copy.deepcopy(value, memo))
@@ -148,25 +165,25 @@ class Tensor:
         """The value of a tensor of one element, as a Python number."""
         if self.numel() != 1:
             raise ValueError(f"item: a tensor of shape {self.shape} has not exactly one element")
-        return self.data.item()
+        return self.array.item()
 
     def tolist(self):
         """The values as nested Python lists."""
-        return self.data.tolist()
+        return self.array.tolist()
 
     def numpy(self) -> np.ndarray:
         """The NumPy array itself (not a copy), of a tensor on the CPU that needs no gradient."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use .detach().numpy()")
-        reject_non_host(self.data, "numpy")
-        return self.data
+        reject_non_host(self.array, "numpy")
+        return self.array
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=True if copy is None else copy)
 
     def detach(self) -> Tensor:
         """The same array, cut off from the graph."""
-        result = Tensor(self.data)
+        result = Tensor(self.array)
         result._changes = self._changes
         return result
 
@@ -345,8 +362,8 @@ class Tensor:
 
     def _of_array(self, method: str, *args) -> Tensor:
         """What a method of the array returns, which has no gradient."""
-        with beside(self.data):
-            return Tensor(array_module(self.data).asarray(getattr(self.data, method)(*args)))
+        with beside(self.array):
+            return Tensor(array_module(self.array).asarray(getattr(self.array, method)(*args)))
 
     # Shapes
 

@@ -157,8 +157,9 @@ def all_mutants() -> dict[Mutant, list[tuple[cuda.Source, str]]]:
 
 
 def first_killer(places: list[tuple[cuda.Source, str]]) -> str | None:
-    """What notices a mutant; a header's line is changed in one text after the other."""
-    return next(filter(None, (killed_by(*place) for place in places)), None)
+    """What notices a mutant; a header's line is changed in one text after the other, the last
+    rungs' first: they use most of what a header has."""
+    return next(filter(None, (killed_by(*place) for place in reversed(places))), None)
 
 
 _cached_mutants = functools.cache(all_mutants)

@@ -47,7 +47,7 @@ class GuidedActivation(Function):
         return x * self.factor
 
     def backward(self, grad_output):
-        positive_part = array_module(self.factor).maximum(grad_output.data, 0)
+        positive_part = array_module(self.factor).maximum(grad_output.array, 0)
         return (Tensor(positive_part * self.factor),)
 
 
@@ -101,7 +101,7 @@ def strongest(discriminator: nn.Module, images, layer: int) -> Responses:
         (gradient,) = grad(response, chosen, input_of(discriminator, start))
     assert gradient is not None
     strength = maps[image, np.arange(filters), row, column]
-    return Responses(strength, image, x[image], gradient.cpu().data)
+    return Responses(strength, image, x[image], gradient.cpu().array)
 
 
 def concentration(gradient, fraction: float = 0.05) -> np.ndarray:

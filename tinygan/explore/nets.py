@@ -68,7 +68,7 @@ def values(name: str, x, ndim: int | None = None) -> np.ndarray:
         TypeError: it is not of numbers.
         ValueError: not `ndim` dimensions, no elements, or a value that is not finite.
     """
-    array = np.asarray(to_device(x.data, "cpu") if isinstance(x, Tensor) else x)
+    array = np.asarray(to_device(x.array, "cpu") if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name}: expected a Tensor or array of numbers, got {array.dtype}")
     if array.size == 0 or (ndim is not None and array.ndim != ndim):

@@ -89,7 +89,7 @@ def walk(points, steps: int, path: Callable[..., Tensor] = lerp) -> Tensor:
     stops = values("walk: points", points, 2)
     if len(stops) < 2:
         raise ValueError(f"walk: points: expected at least 2, got {len(stops)}")
-    legs = [path(a, b, steps).data for a, b in pairwise(stops)]
+    legs = [path(a, b, steps).array for a, b in pairwise(stops)]
     return Tensor(np.concatenate([legs[0], *(leg[1:] for leg in legs[1:])]))
 
 

@@ -40,9 +40,9 @@ class FeatureNet(nn.Module):
         device = next(self.parameters()).device
         for start in range(0, len(images), batch_size):
             x = self.features(tensor(images[start : start + batch_size], device=device))
-            features.append(x.cpu().data)
+            features.append(x.cpu().array)
             p = self.probabilities(x)
             if p is not None:
-                probabilities.append(p.cpu().data)
+                probabilities.append(p.cpu().array)
         self.train(was_training)
         return np.concatenate(features), np.concatenate(probabilities) if probabilities else None

@@ -10,8 +10,8 @@ from tinygan.tensor import Tensor
 
 
 def _assign(tensor: Tensor, values) -> Tensor:
-    with beside(tensor.data):
-        tensor.data[...] = to_device(values, tensor.device) if hasattr(values, "dtype") else values
+    with beside(tensor.array):
+        tensor.array[...] = to_device(values, tensor.device) if hasattr(values, "dtype") else values
     tensor.version += 1
     return tensor
 

@@ -17,14 +17,14 @@ class Parameter(Tensor):
     """A tensor that an optimizer trains."""
 
     def __init__(self, data):
-        super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad=True)
+        super().__init__(data.array if isinstance(data, Tensor) else data, requires_grad=True)
 
 
 class Buffer(Tensor):
     """A tensor that belongs to a module's state and is not trained, such as running statistics."""
 
     def __init__(self, data):
-        super().__init__(data.data if isinstance(data, Tensor) else data)
+        super().__init__(data.array if isinstance(data, Tensor) else data)
 
 
 class Module:
@@ -104,7 +104,7 @@ class Module:
         """Moves all parameters and buffers to `device`, in place."""
         for kind in (Parameter, Buffer):
             for _, value in self._named(kind):
-                value.data, value.grad = to_device(value.data, device), None
+                value.array, value.grad = to_device(value.array, device), None
         return self
 
     # State
@@ -112,7 +112,7 @@ class Module:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by dotted name."""
         named = dict(self._named((Parameter, Buffer)))  # type: ignore[arg-type]
-        return {name: np.array(to_device(value.data, "cpu")) for name, value in named.items()}
+        return {name: np.array(to_device(value.array, "cpu")) for name, value in named.items()}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Copies the values of `state` (arrays or Tensors by dotted name) into this module.
@@ -123,7 +123,7 @@ class Module:
         """
         named = dict(self._named((Parameter, Buffer)))  # type: ignore[arg-type]
         arrays = {
-            name: np.asarray(to_device(value.data, "cpu") if isinstance(value, Tensor) else value)
+            name: np.asarray(to_device(value.array, "cpu") if isinstance(value, Tensor) else value)
             for name, value in state.items()
         }
         problems = [f"missing: {name}" for name in named if name not in arrays]
@@ -138,8 +138,8 @@ class Module:
                 f"load_state_dict of {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
         for name, value in named.items():
-            with beside(value.data):
-                value.data[...] = to_device(arrays[name].astype(value.dtype), value.device)
+            with beside(value.array):
+                value.array[...] = to_device(arrays[name].astype(value.dtype), value.device)
             value.version += 1
 
     # Print

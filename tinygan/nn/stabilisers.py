@@ -72,8 +72,8 @@ class SpectralNorm(Module):
         if self.training:
             self._iterate(self.n_power_iterations)
         # sigma = u^T W v, with u and v held constant: the gradient of sigma by W is u v^T.
-        with beside(self.u.data):
-            outer = self._like_weight(self.u.data[:, None] * self.v.data)
+        with beside(self.u.array):
+            outer = self._like_weight(self.u.array[:, None] * self.v.array)
         sigma = (self.layer.weight * Tensor(outer)).sum()
         normalised = copy.copy(self.layer)
         normalised.weight = self.layer.weight / sigma
@@ -82,19 +82,19 @@ class SpectralNorm(Module):
     def _iterate(self, count: int) -> None:
         """Algorithm 1, step 1: towards the left and right vectors of the largest value."""
         matrix = self._matrix()
-        u, v = self.u.data, self.v.data
+        u, v = self.u.array, self.v.array
         with beside(u):
             for _ in range(count):
                 # Our product and not the library's, since cuBLAS cannot be captured.
                 u = self._unit(matmul(matrix, v[:, None])[:, 0])  # W v / ||W v||
                 v = self._unit(matmul(matrix.T, u[:, None])[:, 0])  # W^T u / ||W^T u||
-            self.u.data[...], self.v.data[...] = u, v
+            self.u.array[...], self.v.array[...] = u, v
         self.u.version += 1
         self.v.version += 1
 
     def _matrix(self) -> Array:
         """The weight as a matrix with a row for each output channel."""
-        weight = self.layer.weight.data
+        weight = self.layer.weight.array
         if isinstance(self.layer, ConvTranspose2d):
             weight = weight.swapaxes(0, 1)
         return weight.reshape(len(weight), -1)

@@ -25,6 +25,6 @@ def sum_each(parts: Mapping[Key, list[Tensor]]) -> dict[Key, Tensor]:
         if is_grad_enabled():
             sums.update({key: sums[key] + part for key, part in now.items()})
         else:
-            added = add_all([sums[key].data for key in now], [part.data for part in now.values()])
+            added = add_all([sums[key].array for key in now], [part.array for part in now.values()])
             sums.update(zip(now, map(Tensor, added), strict=True))
     return sums

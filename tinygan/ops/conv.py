@@ -61,7 +61,7 @@ class Conv2d(Function):
         same = (self.stride, self.padding, self.precision)
         by_x = ConvTranspose2d(*same, x.shape[2:])
         grad_x = _gradient(x, by_x, (grad_output, weight)) if need[0] else None
-        by_w = Conv2dWeightGrad(*same, weight.shape[2:], memory_order(weight.data))
+        by_w = Conv2dWeightGrad(*same, weight.shape[2:], memory_order(weight.array))
         grad_w = by_w(x, grad_output) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
         return (grad_x, grad_w, grad_b)[: len(need)]
@@ -92,7 +92,7 @@ class ConvTranspose2d(Function):
         same = (self.stride, self.padding, self.precision)
         by_y = Conv2d(*same, y.shape[2:])
         grad_y = _gradient(y, by_y, (grad_output, weight)) if need[0] else None
-        by_w = Conv2dWeightGrad(*same, weight.shape[2:], memory_order(weight.data))
+        by_w = Conv2dWeightGrad(*same, weight.shape[2:], memory_order(weight.array))
         grad_w = by_w(grad_output, y) if need[1] else None
         grad_b = sum(grad_output, (0, 2, 3)) if need[2:] == (True,) else None
         return (grad_y, grad_w, grad_b)[: len(need)]
@@ -369,8 +369,8 @@ def max_pool2d(
         raise ValueError(f"max_pool2d: padding {padding!r} must be smaller than window {kernel}")
     out_h, out_w = ((padded[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     positions, inside = _windows((h, w), (out_h, out_w), kernel, stride, (top, left), input.device)
-    with beside(input.data):
-        flat = input.data.reshape(n, c, h * w)
+    with beside(input.array):
+        flat = input.array.reshape(n, c, h * w)
         xp = array_module(flat)
         largest = xp.where(inside, flat[:, :, positions], -np.inf).argmax(-1)
         index = positions[xp.arange(out_h * out_w), largest]

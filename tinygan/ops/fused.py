@@ -85,7 +85,7 @@ def flatten_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor
     outputs, terms = weight.shape
     if input.ndim == 4 and terms == math.prod(input.shape[1:]):
         taps = reshape(weight, (outputs, *input.shape[1:]))
-        if not isinstance(input.data, np.ndarray) and few_outputs(input.data, taps.data):
+        if not isinstance(input.array, np.ndarray) and few_outputs(input.array, taps.array):
             return reshape(conv2d(input, taps, bias), (-1, outputs))
     return linear(flatten(input, 1), weight, bias)
 
@@ -98,7 +98,7 @@ def convolution_batch_norm(
     """`leaky_relu` of `batch_norm`, in training, of ``convolution(*inputs)``, an op and its inputs
     as `conv2d_op` and `conv_transpose2d_op` return them."""
     check_negative_slope(negative_slope)
-    arrays = inputs[0].data, inputs[1].data
+    arrays = inputs[0].array, inputs[1].array
     if not norm.has_fused_rung(_kernel(convolution), *arrays, convolution.precision):
         return batch_norm_activation(
             convolution(*inputs), running_mean, running_var, weight, bias, True, momentum, eps,

@@ -52,9 +52,9 @@ def translate(input: Tensor, dy: Array, dx: Array) -> Tensor:
     """
     if input.ndim != 4:
         raise ValueError(f"translate: input must be (n, c, h, w), got shape {input.shape}")
-    xp, moves = array_module(input.data), []
+    xp, moves = array_module(input.array), []
     for name, move in (("dy", dy), ("dx", dx)):
-        with beside(input.data):
+        with beside(input.array):
             move = xp.asarray(move)
         if move.dtype.kind not in "iu":
             raise TypeError(f"translate: {name} must be of integers, got {move.dtype}")
@@ -63,6 +63,6 @@ def translate(input: Tensor, dy: Array, dx: Array) -> Tensor:
                 f"translate: {name} must be one number per image, {input.shape[:1]}, got shape "
                 f"{move.shape}"
             )
-        with beside(input.data):
+        with beside(input.array):
             moves.append(move.astype(np.int64))
     return Translate(*moves)(input)

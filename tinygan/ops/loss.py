@@ -117,8 +117,8 @@ def binary_cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean")
         ValueError: shapes differ, or a probability lies outside [0, 1].
     """
     target = _matching("binary_cross_entropy", input, target)
-    with beside(input.data):
-        probabilities = bool(((input.data >= 0) & (input.data <= 1)).all())
+    with beside(input.array):
+        probabilities = bool(((input.array >= 0) & (input.array <= 1)).all())
     if not probabilities:
         raise ValueError("binary_cross_entropy: input must be probabilities in [0, 1]")
     return _reduce("binary_cross_entropy", BinaryCrossEntropy()(input, target), reduction)
@@ -145,7 +145,7 @@ class MeanCrossEntropy(Function):
         (x,) = self.inputs
         if is_grad_enabled():
             return (grad_output * (sigmoid(x) - self.target) * (1.0 / x.numel()),)
-        return (Tensor(bce_with_logits_backward(x.data, grad_output.data, self.target)),)
+        return (Tensor(bce_with_logits_backward(x.array, grad_output.array, self.target)),)
 
 
 def _cross_entropy_to(logits: Tensor, target: float) -> Tensor:

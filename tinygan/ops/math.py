@@ -233,7 +233,7 @@ class Abs(Function):
         return array_module(x).abs(x)
 
     def backward(self, grad_output):
-        x = self.inputs[0].data
+        x = self.inputs[0].array
         return (grad_output * Tensor(elementwise(array_module(x).sign, x)),)
 
 
@@ -250,7 +250,7 @@ class Clip(Function):
         return array_module(x).clip(x, self.low, self.high)
 
     def backward(self, grad_output):
-        return (grad_output * Tensor(elementwise(self._inside, self.inputs[0].data)),)
+        return (grad_output * Tensor(elementwise(self._inside, self.inputs[0].array)),)
 
     def _inside(self, x):
         inside = array_module(x).clip(x, self.low, self.high) == x
@@ -352,5 +352,5 @@ def where(condition: Tensor, a, b) -> Tensor:
 def compare(a, b, name: str) -> Tensor:
     """A bool tensor: the NumPy comparison `name` of a and b, element by element."""
     a, b = _pair(name, a, b)
-    with beside(a.data):
-        return Tensor(elementwise(getattr(array_module(a.data), name), a.data, b.data))
+    with beside(a.array):
+        return Tensor(elementwise(getattr(array_module(a.array), name), a.array, b.array))

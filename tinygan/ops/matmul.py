@@ -35,7 +35,7 @@ class MatMul(Function):
         grad_a = grad_b = None
         if need_a:
             grad_a = sum_to(again()(grad_output, transpose(b, -2, -1)), a.shape)
-        if need_b and a.ndim == b.ndim == 2 and is_transposed(b.data):
+        if need_b and a.ndim == b.ndim == 2 and is_transposed(b.array):
             # The weight of a Linear layer: its gradient lies in memory as it does.
             grad_b = transpose(again()(transpose(grad_output, 0, 1), a), 0, 1)
         elif need_b:

@@ -43,7 +43,7 @@ class Normalisation(Function):
     def gradient_from(self, convolution: Convolution, inputs: tuple[Tensor, ...]) -> Tensor:
         """The gradient of the output, as a convolution of `inputs` computes it."""
         kernel = _backward_kernel(convolution)
-        y, weight = (x.data for x in inputs)
+        y, weight = (x.array for x in inputs)
         fuses = has_fused_rung(kernel, y, weight, convolution.precision)
         if is_grad_enabled() or self.released or self.h.ndim != 4 or not fuses:
             return convolution(*inputs)
@@ -63,7 +63,7 @@ class Normalisation(Function):
         if known is not None and known[0] is grad_output:
             return known[1]
         grad_h, *grad_affine = backward_kernel(
-            _matrix(self.h), _matrix(grad_output.data), *self.affine, self.mean, self.var,
+            _matrix(self.h), _matrix(grad_output.array), *self.affine, self.mean, self.var,
             self.eps, self.slope,
         )  # fmt: skip
         return _image(grad_h, self.h.shape), *grad_affine
@@ -94,7 +94,7 @@ class BatchNorm(Normalisation):
         x, weight, _ = self.inputs
         if is_grad_enabled():
             if self.slope != 1:
-                grad_output = LeakyReLUBackward(self.output.data, self.slope)(grad_output)
+                grad_output = LeakyReLUBackward(self.output.array, self.slope)(grad_output)
             return _differentiable_gradients(x, weight, grad_output, self.eps)
         return tuple(map(Tensor, self.gradients_of_norm(grad_output)))
 
@@ -198,8 +198,8 @@ def checked(shape, input, given):
             )
         if x is not None and x.device != input.device:
             raise ValueError(f"batch_norm: {name} is on {x.device}, input on {input.device}")
-    xp, weight, bias = array_module(input.data), given["weight"], given["bias"]
-    with beside(input.data):
+    xp, weight, bias = array_module(input.array), given["weight"], given["bias"]
+    with beside(input.array):
         weight = Tensor(xp.ones(channels, input.dtype)) if weight is None else weight
         bias = Tensor(xp.zeros(channels, input.dtype)) if bias is None else bias
     return weight, bias
@@ -220,4 +220,4 @@ def running_arrays(mean: Tensor | None, var: Tensor | None, momentum: float) -> 
         return None
     mean.version += 1
     var.version += 1
-    return mean.data, var.data, momentum
+    return mean.array, var.array, momentum

@@ -125,8 +125,8 @@ def max_along(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices:
     (dim,) = _dims("max", dim, x.ndim)
     if x.shape[dim] == 0:
         raise ValueError(f"max: nothing to compare over dim {dim} of shape {x.shape}")
-    with beside(x.data):
-        indices = Tensor(array_module(x.data).expand_dims(x.data.argmax(dim), dim))
+    with beside(x.array):
+        indices = Tensor(array_module(x.array).expand_dims(x.array.argmax(dim), dim))
     values = gather(x, dim, indices)
     if keepdim:
         return ValuesAndIndices(values, indices)

@@ -280,7 +280,7 @@ def getitem(x: Tensor, index) -> Tensor:
     """x[index], where index is what NumPy accepts, integer and bool tensors included."""
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(
-        to_device(part.data, x.device) if isinstance(part, Tensor)
+        to_device(part.array, x.device) if isinstance(part, Tensor)
         else to_device(np.asarray(part), x.device) if isinstance(part, (list, np.ndarray))
         else part
         for part in parts
@@ -310,7 +310,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
             f"gather: index of shape {index.shape} does not fit {x.shape} along dim {dim}"
         )
     check_range("gather: an index", index, x.shape[dim])
-    return Gather(dim, index.data)(x)
+    return Gather(dim, index.array)(x)
 
 
 def check_range(what: str, indices: Tensor, count: int) -> None:
@@ -319,8 +319,8 @@ def check_range(what: str, indices: Tensor, count: int) -> None:
     Not while a step is captured, when no value can be read: the runs before it were checked.
     """
     if indices.numel() and not graph.capturing():
-        with beside(indices.data):
-            low, high = int(indices.data.min()), int(indices.data.max())
+        with beside(indices.array):
+            low, high = int(indices.array.min()), int(indices.array.max())
         if low < 0 or high >= count:
             got = low if low < 0 else high
             raise ValueError(f"{what} is {got}, which is outside 0 ... {count - 1}")
@@ -376,7 +376,7 @@ def to(x: Tensor, dtype: np.dtype, device: str) -> Tensor:
     if x.dtype == dtype and x.device == device:
         return x
     if dtype.kind != "f":
-        return Tensor(to_device(x.data.astype(dtype), device))
+        return Tensor(to_device(x.array.astype(dtype), device))
     return To(dtype, device)(x)
 
 

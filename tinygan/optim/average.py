@@ -27,7 +27,7 @@ class ExponentialMovingAverage:
             raise ValueError(f"ExponentialMovingAverage: decay must be in [0, 1), got {decay}")
         self.decay, self._source = decay, module
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
-        first = next((mean.data for mean, _ in self._pairs()), np.zeros(0))
+        first = next((mean.array for mean, _ in self._pairs()), np.zeros(0))
         # On the device, as an optimizer's state is (optimizer.py): a captured update counts, too.
         with beside(first):
             self._count = array_module(first).zeros(1)
@@ -46,7 +46,7 @@ class ExponentialMovingAverage:
     def update(self) -> None:
         """To be called after each step of the module's optimizer."""
         pairs = list(self._pairs())
-        floating = [(mean.data, value.data) for mean, value in pairs if mean.dtype.kind == "f"]
+        floating = [(mean.array, value.array) for mean, value in pairs if mean.dtype.kind == "f"]
         with beside(self._count):
             if floating:
                 means, values = map(list, zip(*floating, strict=True))
@@ -55,7 +55,7 @@ class ExponentialMovingAverage:
                 self._count += 1
             for mean, value in pairs:
                 if mean.dtype.kind != "f":  # a count, say
-                    mean.data[...] = value.data
+                    mean.array[...] = value.array
         graph.on_host(self._count_change)
 
     def _count_change(self) -> None:

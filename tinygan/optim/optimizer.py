@@ -44,9 +44,9 @@ class Optimizer:
         for number, value in numbers.items():
             if value < 0:
                 raise ValueError(f"{name}: {number} must be >= 0, got {value}")
-        with beside(self.params[0].data):
+        with beside(self.params[0].array):
             self._state = [
-                {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
+                {slot: array_module(p.array).zeros_like(p.array) for slot in self.slots}
                 for p in self.params
             ]
         vars(self).update(numbers)
@@ -68,7 +68,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Changes every parameter that has a gradient, in place."""
-        with beside(self.params[0].data):
+        with beside(self.params[0].array):
             self._step()
 
     def _step(self) -> None:
@@ -81,9 +81,9 @@ class Optimizer:
                 group = _Group(ready, group.state.copy())
                 self._groups = [*self._groups, group]
             changed = [self.params[i] for i in ready]
-            grads = [p.grad.data for p in changed if p.grad is not None]
+            grads = [p.grad.array for p in changed if p.grad is not None]
             self._update(
-                [p.data for p in changed], grads, [self._state[i] for i in ready], group.state
+                [p.array for p in changed], grads, [self._state[i] for i in ready], group.state
             )
             graph.on_host(functools.partial(_count_change, changed))
 
@@ -104,8 +104,8 @@ class Optimizer:
         by_count: dict[int, list[int]] = {}
         for index, count in enumerate(steps):
             by_count.setdefault(count, []).append(index)
-        xp = array_module(self.params[0].data)
-        with beside(self.params[0].data):
+        xp = array_module(self.params[0].array)
+        with beside(self.params[0].array):
             if list(by_count.values()) != [group.indices for group in self._groups]:
                 empty = [xp.zeros(1 + len(self.numbers)) for _ in by_count]
                 self._groups = list(map(_Group, by_count.values(), empty))
@@ -153,7 +153,7 @@ class Optimizer:
             )
         vars(self)["lr"] = state["lr"]
         self._regroup(state["steps"])
-        with beside(self.params[0].data):
+        with beside(self.params[0].array):
             for mine, theirs in zip(self._state, state["state"], strict=True):
                 for slot in self.slots:
                     # Into the existing array, which has the memory order of its parameter.

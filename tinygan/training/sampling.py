@@ -30,7 +30,7 @@ def sample(
     generator.eval()
     try:
         parts = [
-            generator(*(x[start : start + batch_size] for x in inputs)).cpu().data
+            generator(*(x[start : start + batch_size] for x in inputs)).cpu().array
             for start in range(0, len(latent), batch_size)
         ]
     finally:

@@ -88,7 +88,7 @@ def _random(generator: Generator, images: Tensor) -> Array:
 
 def brightness(images: Tensor, generator: Generator = generator) -> Tensor:
     """x + U(-0.5, 0.5), one number per image."""
-    with beside(images.data):
+    with beside(images.array):
         shift = (_random(generator, images) - 0.5).reshape(-1, *(1,) * (images.ndim - 1))
     return images + Tensor(shift)
 
@@ -96,7 +96,7 @@ def brightness(images: Tensor, generator: Generator = generator) -> Tensor:
 def translation(images: Tensor, generator: Generator = generator) -> Tensor:
     """Moved by up to an eighth of the size in both directions; zeros come in."""
     moves = []
-    with beside(images.data):
+    with beside(images.array):
         for size in images.shape[2:]:
             reach = (size + 4) // 8
             moves.append((_random(generator, images) * (2 * reach + 1)).astype(np.int64) - reach)
@@ -105,8 +105,8 @@ def translation(images: Tensor, generator: Generator = generator) -> Tensor:
 
 def cutout(images: Tensor, generator: Generator = generator) -> Tensor:
     """A square of half the size, centred anywhere in the image, set to zero."""
-    xp, inside = array_module(images.data), []
-    with beside(images.data):
+    xp, inside = array_module(images.array), []
+    with beside(images.array):
         for size in images.shape[2:]:
             half = size // 4
             centre = (_random(generator, images) * size).astype(np.int64)[:, None]
