@@ -363,3 +363,172 @@ def test_an_op_may_have_no_inputs():
             return np.full(3, 2.0)
 
     assert Two()().tolist() == [2, 2, 2]
+
+
+# Memory: no two gradients share it
+
+
+def test_each_gradient_has_memory_of_its_own(device):
+    a, b = leaf(1.0, 1.0, device=device), leaf(1.0, 1.0, device=device)
+    ((a + b) * tensor([1.0, 2.0], "float64", device)).sum().backward()
+    a.grad.array[...] = 0
+    assert values(b.grad) == [1, 2]
+
+    a, b, start = leaf(1.0, 1.0, device=device), leaf(2.0, 2.0, device=device), leaf(3.0, 4.0)
+    start = start.detach().to(device)
+    (a.reshape(1, 2) + b).backward(start.reshape(1, 2))
+    for gradient in (a.grad, b.grad, *grad(a - b, [a, b], start), *grad(a + b, [a, b], start)):
+        gradient.array[...] = 7
+    assert values(start) == [3, 4]
+
+    a = leaf(1.0, 2.0, device=device)
+    a.sum().backward()  # the sum repeats one element
+    a.grad *= 0.5
+    assert values(a.grad) == [0.5, 0.5]
+    first, second = grad(a + b, [a, b], start)
+    first *= 2.0
+    assert values(second) == [3, 4]
+
+
+def test_a_gradient_that_is_set_must_fit(device):
+    x = tensor(np.ones(3, "f"), device=device, requires_grad=True)
+    x.grad = tinygan.ones(3, device=device)
+    for wrong in (tinygan.ones(1, device=device), tinygan.ones(3, dtype="float64", device=device)):
+        with pytest.raises(ValueError, match="grad must have the shape, dtype and device"):
+            x.grad = wrong
+    with pytest.raises(TypeError, match="grad must be set to a Tensor or None, got float"):
+        x.grad = 0.0
+    assert values(x.grad) == [1, 1, 1]
+    x.grad = None
+    assert x.grad is None
+
+
+def test_integers_require_no_gradient(device):
+    x = tensor([1, 2], device=device)
+    with pytest.raises(TypeError, match="requires_grad needs a floating dtype, got int64"):
+        x.requires_grad = True
+    with pytest.raises(TypeError, match="requires_grad needs a floating dtype, got int64"):
+        Tensor(np.arange(3), requires_grad=True)
+    assert not x.requires_grad
+
+
+# Looking at gradients on their way
+
+
+def test_an_inner_gradient_is_kept(device):
+    x = leaf(2.0, 3.0, device=device)
+    y = x * 2.0
+    y.retain_grad()
+    z = y * y
+    z.sum().backward(retain_graph=True)
+    assert values(y.grad) == [8, 12] and values(x.grad) == [16, 24]
+    z.sum().backward()
+    assert values(y.grad) == [16, 24]
+    x.retain_grad()  # of a leaf it is kept anyway
+    with pytest.raises(RuntimeError, match="retain_grad: the tensor does not require a gradient"):
+        y.detach().retain_grad()
+
+
+def test_hooks_see_and_change_gradients(device):
+    x = leaf(2.0, 3.0, device=device)
+    y = x * 2.0
+    seen = []
+    handle = y.register_hook(lambda g: seen.append(values(g)))
+    y.register_hook(lambda g: g * 10.0)
+    last = x.register_hook(lambda g: -g)
+    (y * y + y).sum().backward(retain_graph=True)
+    assert seen == [[9, 13]] and values(x.grad) == [-180, -260]
+    (gradient,) = grad((y * y).sum(), x, retain_graph=True)
+    assert values(gradient) == [-160, -240] and len(seen) == 2
+    handle.remove()
+    last.remove()
+    x.grad = None
+    (y * 1.0).sum().backward(retain_graph=True)
+    assert values(x.grad) == [20, 20] and len(seen) == 2
+    y.register_hook(lambda g: g.sum())
+    with pytest.raises(TypeError, match="a gradient's hook must return None or a tensor as it got"):
+        (y * 1.0).sum().backward()
+
+
+def test_the_graph_can_be_walked_by_hand(device):
+    x, w = leaf(1.0, device=device), tensor([2.0], "float64", device)
+    y = (x * w).exp()
+    (inner, number), = y.grad_fn.next_functions
+    assert (inner.name, number) == ("Mul", 0)
+    (end, _), (nothing, _) = inner.next_functions
+    assert end.variable is x and end.name == "AccumulateGrad" and end.next_functions == ()
+    assert nothing is None
+
+
+# Ops of one's own
+
+
+def own(forward=lambda x: x * 2, backward=lambda g: (g * 2.0,)):
+    class Mine(Function):
+        def forward(self, x):
+            return forward(x)
+
+        def backward(self, grad_output):
+            return backward(grad_output)
+
+    return Mine()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "got"), [(Tensor, "Tensor"), (lambda x: (x, x), "tuple"), (lambda x: 1.0, "float")]
+)
+def test_a_forward_that_returns_no_array_is_named(wrong, got, device):
+    with pytest.raises(TypeError, match=rf"Mine\.forward must return one array, got {got}"):
+        own(wrong)(leaf(1.0, device=device))
+
+
+def test_a_backward_that_returns_something_else_is_named(device):
+    x = leaf(1.0, device=device)
+    for wrong, message in (
+        (lambda g: (g.array,), r"Mine\.backward must return Tensors, got ndarray"),
+        (lambda g: 1.0, r"Mine\.backward must return a tuple .* got float"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            own(backward=wrong)(x).sum().backward()
+        assert x.grad is None
+    own(backward=lambda g: g * 2.0)(x).sum().backward()  # of one input it needs no tuple
+    assert values(x.grad) == [2]
+
+
+# Modes
+
+
+def test_the_mode_can_be_set_by_a_statement():
+    try:
+        set_grad_enabled(False)
+        assert not tinygan.is_grad_enabled()
+        with set_grad_enabled(True):
+            assert tinygan.is_grad_enabled()
+        assert not tinygan.is_grad_enabled()
+    finally:
+        set_grad_enabled(True)
+    assert tinygan.is_grad_enabled()
+
+    @set_grad_enabled(False)
+    def inside():
+        return tinygan.is_grad_enabled()
+
+    assert tinygan.is_grad_enabled() and not inside() and tinygan.is_grad_enabled()
+
+
+def test_decorators_need_no_parentheses():
+    @no_grad
+    def off(x, *, y):
+        return tinygan.is_grad_enabled(), x, y
+
+    @no_grad()
+    def also_off():
+        with enable_grad():
+            return tinygan.is_grad_enabled(), on()
+
+    @enable_grad
+    def on():
+        return tinygan.is_grad_enabled()
+
+    assert off(1, y=2) == (False, 1, 2) and also_off() == (True, True) and on()
+    assert off.__name__ == "off"

@@ -123,3 +123,16 @@ def test_dropout_keeps_the_mean(device):
     assert abs((y == 0).mean() - 0.2) < 0.02
     assert not F.dropout(x, 1.0).cpu().numpy().any()
     assert F.dropout(x, 0.0) is x
+
+
+def test_powers_of_tensors_at_their_edges(device):
+    base = tensor([-2.0, 0.0, 0.0, 0.0, 3.0], device=device, requires_grad=True)
+    exponent = tensor([2.0, 2.0, 0.0, 1.0, 0.0], device=device, requires_grad=True)
+    power = base**exponent
+    assert power.tolist() == [4, 0, 1, 0, 1]
+    power.sum().backward()
+    assert base.grad.tolist() == [-4, 0, 0, 1, 0]
+    by_exponent = exponent.grad.tolist()
+    assert np.isnan(by_exponent[0])  # ln of a negative number, as in PyTorch
+    # x^p ln x goes to 0 with x; with p = 3^0 it is ln 3.
+    assert by_exponent[1:] == pytest.approx([0, 0, 0, np.log(3)], rel=1e-6)

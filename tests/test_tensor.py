@@ -198,10 +198,20 @@ def test_comparisons_give_bools_without_gradient():
     assert {(r.dtype.name, r.requires_grad) for r in results} == {("bool", False)}
     assert (~(x == 2)).tolist() == [True, False, True]
     assert (x > 2).any().item() and not (x > 2).all().item()
-    with pytest.raises(TypeError, match="~ needs a bool tensor, got float32"):
+    with pytest.raises(TypeError, match="~ needs a tensor of bools or integers, got float32"):
         operator.invert(x)
     with pytest.raises(ValueError, match=r"the truth of a tensor of shape \(3,\) is ambiguous"):
         bool(x > 2)
+
+
+def test_bools_and_bits(device):
+    a, b = (tensor(x, device=device) for x in ([True, True, False], [True, False, False]))
+    assert (a & b).tolist() == [True, False, False] and (a | b).tolist() == [True, True, False]
+    assert (a ^ b).tolist() == [False, True, False] and (a & True).tolist() == a.tolist()
+    x = tensor([6, 3], device=device)
+    assert (x & 3).tolist() == [2, 3] and (8 | x).tolist() == [14, 11] and (~x).tolist() == [-7, -4]
+    with pytest.raises(TypeError, match="bitwise_and: needs bools or integers, got float32"):
+        tensor([1.0], device=device) & b[:1]
 
 
 def test_tensors_are_hashed_by_identity():

@@ -9,6 +9,7 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     set_grad_enabled,
 )
 from tinygan import cuda, functional, nn, optim
+from tinygan import inplace as _inplace  # noqa: F401  (adds methods to Tensor)
 from tinygan.capture import CaptureError, capture
 from tinygan.creation import (
     arange,

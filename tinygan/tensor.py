@@ -1,14 +1,15 @@
 """Tensor: an array, whether it requires a gradient, and the op that made it.
 
 The methods are PyTorch's, and each hands over to an op in ``tinygan/ops``. How gradients flow is
-in ``tinygan/autograd.py``.
+in ``tinygan/autograd.py``; ``tinygan/inplace.py`` adds the methods that change a tensor in place.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,15 +46,25 @@ class Tensor:
             increased after each. Tensors that view one memory share the count.
     """
 
-    __slots__ = ("__weakref__", "_changes", "array", "grad", "grad_fn", "requires_grad")
+    __slots__ = (
+        "__weakref__", "_changes", "_grad", "_hooks", "_requires_grad", "array", "grad_fn",
+    )  # fmt: skip
     __array_ufunc__ = None  # numpy_array + tensor must call Tensor.__radd__
 
-    def __init__(self, array: Array, requires_grad: bool = False):
-        self.array: Array = np.asarray(array) if isinstance(array, np.generic) else array
-        self.grad: Tensor | None = None
+    def __init__(self, *array: Any, requires_grad: bool = False):
+        """A tensor on the memory of one NumPy or CuPy array. As in PyTorch, lists and numbers in
+        them become float32, and integers are sizes: ``Tensor([1, 2])``, ``Tensor(2, 3)``."""
+        given = array[0] if len(array) == 1 else array
+        if type(given) is not np.ndarray:
+            given = _as_array(given)
+        self.array: Array = given
+        self._grad: Tensor | None = None
         self.grad_fn: autograd.Function | None = None
-        self.requires_grad = requires_grad
+        self._requires_grad = False
         self._changes = [0]
+        self._hooks: tuple[Callable, ...] | None = None
+        if requires_grad:
+            self.requires_grad_()
 
     # What it is
 
@@ -64,6 +75,31 @@ class Tensor:
     @version.setter
     def version(self, version: int) -> None:
         self._changes[0] = version
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
+    @property
+    def grad(self) -> Tensor | None:
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                raise TypeError(f"grad must be set to a Tensor or None, got {type(grad).__name__}")
+            mine, given = ((x.shape, x.dtype, x.device) for x in (self, grad))
+            if mine != given:
+                raise ValueError(
+                    f"grad must have the shape, dtype and device of its tensor, "
+                    f"{' '.join(map(str, mine))}; got {' '.join(map(str, given))}"
+                )
+        self._grad = grad
 
     @property
     def data(self) -> Tensor:
@@ -154,7 +190,8 @@ class Tensor:
         memo[id(self)] = twin
         with beside(self.array):
             twin.array, twin._changes = self.array.copy(order="K"), [0]
-        twin.grad = copy.deepcopy(self.grad, memo)
+        twin._grad = copy.deepcopy(self._grad, memo)
+        twin._hooks = None
         for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
             setattr(twin, name, copy.deepcopy(value, memo))
         return twin
@@ -191,12 +228,41 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets `requires_grad` of a leaf and returns it."""
-        if not self.is_leaf:
+        if not self.is_leaf and not requires_grad:
             raise RuntimeError("requires_grad_: only a leaf can change; use .detach() first")
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"requires_grad needs a floating dtype, got {self.dtype}")
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         return self
+
+    def retain_grad(self) -> None:
+        """Keeps the gradient of an inner tensor in its ``.grad``, as that of a leaf is kept."""
+        if not self._requires_grad:
+            raise RuntimeError("retain_grad: the tensor does not require a gradient")
+        if self.grad_fn is not None:
+            here = weakref.ref(self)  # the node must not hold its own output
+
+            def keep(grad: Tensor) -> None:
+                x = here()
+                if x is not None:
+                    x._grad = grad.clone() if x._grad is None else x._grad + grad
+
+            self.grad_fn.hooks = (*self.grad_fn.hooks, keep)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """``hook(grad)`` is called with this tensor's gradient when it is complete; a tensor that
+        it returns takes its place.
+
+        Returns:
+            A handle whose ``remove()`` takes the hook away.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("register_hook: the tensor does not require a gradient")
+        if self.grad_fn is not None:
+            self.grad_fn.hooks = (*self.grad_fn.hooks, hook)
+            return RemovableHandle(self.grad_fn, "hooks", hook)
+        self._hooks = (*(self._hooks or ()), hook)
+        return RemovableHandle(self, "_hooks", hook)
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: bool | None = None,
@@ -279,9 +345,22 @@ class Tensor:
     def __ge__(self, other) -> Tensor:
         return ops.compare(self, other, "greater_equal")
 
+    # Of bools, and of the bits of integers
+
+    def __and__(self, other) -> Tensor:
+        return ops.logical(self, other, "bitwise_and")
+
+    def __or__(self, other) -> Tensor:
+        return ops.logical(self, other, "bitwise_or")
+
+    def __xor__(self, other) -> Tensor:
+        return ops.logical(self, other, "bitwise_xor")
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
     def __invert__(self) -> Tensor:
-        if self.dtype != bool_:
-            raise TypeError(f"~ needs a bool tensor, got {self.dtype}")
+        if self.dtype.kind == "f":
+            raise TypeError(f"~ needs a tensor of bools or integers, got {self.dtype}")
         return self._of_array("__invert__")
 
     __hash__ = object.__hash__  # by identity, although == compares elements
@@ -432,6 +511,32 @@ class Tensor:
     def clone(self) -> Tensor:
         """A copy that gradients flow through."""
         return ops.clone(self)
+
+
+class RemovableHandle:
+    """What takes a hook away again."""
+
+    def __init__(self, owner: Any, attribute: str, hook: Callable):
+        self.owner, self.attribute, self.hook = owner, attribute, hook
+
+    def remove(self) -> None:
+        hooks = getattr(self.owner, self.attribute)
+        setattr(self.owner, self.attribute, tuple(h for h in hooks if h is not self.hook))
+
+
+def _as_array(given: Any) -> Array:
+    """The array of a new Tensor, of what is no NumPy array."""
+    if isinstance(given, np.generic):
+        return np.asarray(given)
+    if isinstance(given, Tensor):
+        return given.array
+    if hasattr(given, "dtype") and hasattr(given, "ndim"):  # CuPy's
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        given = (given,)
+    if isinstance(given, tuple) and all(isinstance(n, int) for n in given):
+        return np.zeros(given, float32)
+    return np.array(given, float32)
 
 
 def sizes(arguments: tuple) -> tuple[int, ...]:

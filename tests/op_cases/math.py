@@ -54,6 +54,13 @@ def powers() -> Iterator[OpCase]:
             f"pow {exponent}", lambda x, e=exponent: x**e, [positive(2, 3)],
             numpy="same", torch="same", integers="int64" if whole else "float32",
         )  # fmt: skip
+    for note, shapes in (("tensor", [(2, 3), (3,)]), ("tensor broadcast", [(), (2, 2)])):
+        yield OpCase(
+            f"pow {note}", lambda x, p: x**p, [positive(*shapes[0]), normal(*shapes[1])],
+            numpy="same", torch="same", integers="int64",
+        )  # fmt: skip
+    yield OpCase("pow number to a tensor", lambda p: 1.7**p, [normal(2, 3)], numpy="same",
+                 torch="same")  # fmt: skip
     yield OpCase(
         "pow method", lambda x: x.pow(2), [normal(3)], numpy=lambda x: x * x, torch="same"
     )

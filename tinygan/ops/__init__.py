@@ -23,6 +23,7 @@ from tinygan.ops.math import (
     div,
     exp,
     log,
+    logical,
     mul,
     neg,
     pow,
@@ -37,7 +38,7 @@ from tinygan.ops.activation import relu, sigmoid, tanh  # isort: skip
 
 __all__ = [
     "ValuesAndIndices", "abs", "add", "amax", "cat", "clip", "clone", "compare", "div", "exp",
-    "expand", "flatten", "gather", "getitem", "log", "matmul", "max_along", "mean", "mul", "neg",
-    "permute", "pow", "relu", "reshape", "sigmoid", "sqrt", "squeeze", "stack", "sub", "sum",
-    "tanh", "to", "transpose", "unsqueeze", "var", "where",
+    "expand", "flatten", "gather", "getitem", "log", "logical", "matmul", "max_along", "mean",
+    "mul", "neg", "permute", "pow", "relu", "reshape", "sigmoid", "sqrt", "squeeze", "stack", "sub",
+    "sum", "tanh", "to", "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip

@@ -181,6 +181,30 @@ class Pow(Function):
         return (grad_output * (x ** (self.exponent - 1) * self.exponent),)
 
 
+class PowTensor(Function):
+    """x^p;  g p x^(p - 1), g x^p ln x (0 where x = 0 and p >= 0, as its limit is for p > 0)"""
+
+    saves_inputs = True
+
+    @by_element
+    def forward(self, x, p):
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN and inf, in silence
+            return x**p
+
+    def backward(self, grad_output):
+        (x, p), (need_x, need_p) = self.inputs, self.needs_input_grad
+        grad_x = grad_p = None
+        if need_x:
+            # Where p is 0 the factor is 0, although x^(p - 1) may be infinite.
+            power = PowTensor()(x, where(p == 0, 1.0, p) - 1.0) * p
+            grad_x = sum_to(grad_output * power, x.shape)
+        if need_p:
+            at_zero = (x == 0) & (p >= 0)
+            power = PowTensor()(x, p) * log(where(at_zero, 1.0, x))
+            grad_p = sum_to(grad_output * power, p.shape)
+        return grad_x, grad_p
+
+
 # Elementwise functions
 
 
@@ -204,7 +228,8 @@ class Log(Function):
 
     @by_element
     def forward(self, x):
-        return array_module(x).log(x)
+        with np.errstate(invalid="ignore"):  # NaN of negative numbers, in silence
+            return array_module(x).log(x)
 
     def backward(self, grad_output):
         return (grad_output / self.inputs[0],)
@@ -277,12 +302,14 @@ class Where(Function):
         )
 
 
-def add(a, b) -> Tensor:
-    return Add()(*_pair("add", a, b))
+def add(a, b, alpha=1) -> Tensor:
+    """a + alpha b"""
+    return Add()(*_pair("add", a, b if alpha == 1 else b * alpha))
 
 
-def sub(a, b) -> Tensor:
-    return Sub()(*_pair("sub", a, b))
+def sub(a, b, alpha=1) -> Tensor:
+    """a - alpha b"""
+    return Sub()(*_pair("sub", a, b if alpha == 1 else b * alpha))
 
 
 def mul(a, b) -> Tensor:
@@ -299,9 +326,13 @@ def neg(x: Tensor) -> Tensor:
 
 
 def pow(x, exponent) -> Tensor:
-    """x ** exponent; with a tensor as the exponent, x must be positive."""
+    """x ** exponent, of a tensor and a number, a number and a tensor, or two tensors."""
     if isinstance(exponent, Tensor):
-        return exp(exponent * log(as_tensor(x, exponent)))
+        x, exponent = _pair("pow", x, exponent)
+        if x.dtype.kind == "f":
+            return PowTensor()(x, exponent)
+        with beside(x.array):
+            return Tensor(elementwise(array_module(x.array).power, x.array, exponent.array))
     x, exponent = as_tensor(x), _number(exponent)
     # An integer has no integer power with a negative or a fractional exponent.
     whole = isinstance(exponent, int) and exponent >= 0
@@ -347,6 +378,15 @@ def where(condition: Tensor, a, b) -> Tensor:
     if not isinstance(condition, Tensor) or condition.dtype != bool_:
         raise TypeError("where: condition must be a bool tensor")
     return Where()(condition, *_pair("where", a, b))
+
+
+def logical(a, b, name: str) -> Tensor:
+    """The NumPy function `name`, of bits: ``bitwise_and`` and its kin, on bools and integers."""
+    a, b = _pair(name, a, b)
+    if a.dtype.kind == "f" or b.dtype.kind == "f":
+        raise TypeError(f"{name}: needs bools or integers, got {a.dtype} and {b.dtype}")
+    with beside(a.array):
+        return Tensor(elementwise(getattr(array_module(a.array), name), a.array, b.array))
 
 
 def compare(a, b, name: str) -> Tensor:

@@ -25,7 +25,7 @@ class MatMul(Function):
         self.precision = precision
 
     def forward(self, a, b):
-        if a.ndim == 2 and b.ndim == 2:
+        if a.ndim == 2 and b.ndim == 2 and a.dtype.kind == "f":
             return matmul_kernel(a, b, precision=self.precision)
         return array_module(a).matmul(a, b)
 

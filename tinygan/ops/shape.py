@@ -278,6 +278,15 @@ def _is_basic(index) -> bool:
 
 def getitem(x: Tensor, index) -> Tensor:
     """x[index], where index is what NumPy accepts, integer and bool tensors included."""
+    return GetItem(index_arrays(x, index))(x)
+
+
+def index_arrays(x: Tensor, index) -> tuple:
+    """The index of x with arrays of its device in the place of tensors and lists.
+
+    Raises:
+        TypeError: an array is of other things than integers and bools.
+    """
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(
         to_device(part.array, x.device) if isinstance(part, Tensor)
@@ -289,7 +298,7 @@ def getitem(x: Tensor, index) -> Tensor:
         kind = getattr(getattr(part, "dtype", None), "kind", "i")
         if kind not in "iub":
             raise TypeError(f"an index must be of integers or bools, got {part.dtype}")
-    return GetItem(parts)(x)
+    return parts
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
