@@ -99,27 +99,43 @@ class Function:
         raise NotImplementedError(f"{self.name}.backward")
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        arrays = self._checked(inputs)
+        # This runs for every op: its ten lines take as long as NumPy's own call on small arrays.
+        try:
+            arrays = [x.array for x in inputs]
+        except AttributeError:
+            wrong = next(x for x in inputs if not isinstance(x, Tensor))
+            raise TypeError(
+                f"{self.name}: expected a Tensor, got {type(wrong).__name__}"
+            ) from None
+        plain = hook is None  # and arrays of the CPU, all of one dtype: nothing to check
+        for array in arrays:
+            if type(array) is not np.ndarray or array.dtype is not arrays[0].dtype:
+                self._check(arrays)
+                plain = False
+                break
         if self.sequence >= 0:
             raise RuntimeError(f"{self.name}: this instance is a node of a graph; make a new one")
-        # Known before forward runs, so that it can skip what only backward would read.
-        needs = tuple([mode.recording and x._requires_grad for x in inputs])
-        self.needs_input_grad = needs
-        with beside(arrays[0] if arrays else None):
-            array = self.forward(*arrays) if hook is None else hook(self.forward, *arrays)
-        output = Tensor(array if type(array) is np.ndarray else self._as_array(array))
+        recorded = False
+        if mode.recording:
+            # Known before forward runs, so that it can skip what only backward would read.
+            self.needs_input_grad = tuple([x._requires_grad for x in inputs])
+            recorded = True in self.needs_input_grad
+        else:
+            self.needs_input_grad = (False,) * len(inputs)
+        result = self.forward(*arrays) if plain else self._run(arrays)
+        output = Tensor(result if type(result) is np.ndarray else self._as_array(result))
         owner = _owner(output.array)
-        for x in inputs:
-            if _owner(x.array) is owner:
-                output._changes = x._changes  # a view: a change of one changes both
-        if True in needs:
+        for array in arrays:
+            if array is owner or array.base is owner:
+                _share_version(output, inputs)
+        if recorded:
             self._record(inputs, output)
         return output
 
     def _record(self, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Makes this instance the node that `output` comes from."""
         self.sequence = next(_sequence)
-        self.edges = tuple([_edge(x) for x in inputs])
+        self.edges = tuple([(x.grad_fn or x) if x._requires_grad else None for x in inputs])
         self.shape = output.array.shape
         self.input_shapes = tuple([x.array.shape for x in inputs])
         if self.saves_inputs:
@@ -131,21 +147,8 @@ class Function:
         output._requires_grad = True
         output.grad_fn = self
 
-    def _checked(self, inputs: tuple[Tensor, ...]) -> list[Array]:
-        """The arrays: of one device, and of one floating dtype, since float32 and float64 never mix
-        silently."""
-        try:
-            arrays = [x.array for x in inputs]
-        except AttributeError:
-            wrong = next(x for x in inputs if not isinstance(x, Tensor))
-            raise TypeError(
-                f"{self.name}: expected a Tensor, got {type(wrong).__name__}"
-            ) from None
-        for x in arrays:
-            if type(x) is not np.ndarray or x.dtype is not arrays[0].dtype:
-                break
-        else:
-            return arrays  # nearly always on the CPU
+    def _check(self, arrays: list[Array]) -> None:
+        """One device, and one floating dtype: float32 and float64 never mix silently."""
         devices = dict.fromkeys(map(device_of, arrays))
         if len(devices) > 1:
             raise ValueError(f"{self.name}: inputs on different devices, {' and '.join(devices)}")
@@ -155,7 +158,11 @@ class Function:
                 f"{self.name}: inputs of different dtypes, {' and '.join(sorted(map(str, floats)))}"
                 "; convert one with .to(dtype)"
             )
-        return arrays
+
+    def _run(self, arrays: list[Array]) -> Array:
+        """forward on the GPU where the arrays lie, through the hook while there is one."""
+        with beside(arrays[0] if arrays else None):
+            return self.forward(*arrays) if hook is None else hook(self.forward, *arrays)
 
     def _as_array(self, result: Any) -> Array:
         """What forward returned, where that is no NumPy array."""
@@ -177,11 +184,11 @@ class Function:
     def inputs(self) -> tuple[Tensor, ...]:
         """The input tensors, for backward (``saves_inputs``)."""
         assert self._inputs is not None, f"{self.name} reads its inputs without saves_inputs"
-        for index, (x, version) in enumerate(zip(self._inputs, self._versions, strict=True)):
-            if x.version != version:
+        for x, version in zip(self._inputs, self._versions, strict=True):
+            if x._changes[0] != version:
                 raise RuntimeError(
-                    f"{self.name}.backward: input {index}, of shape {x.shape}, was changed in place"
-                    " (by an optimizer step?) after the forward pass that read it"
+                    f"{self.name}.backward: an input of shape {x.shape} was changed in place (by "
+                    "an optimizer step?) after the forward pass that read it"
                 )
         return self._inputs
 
@@ -196,9 +203,9 @@ class Function:
 
     def release(self) -> None:
         """Drops everything that was kept for backward; the graph can still be printed."""
-        edges, sequence, shape = self.edges, self.sequence, self.shape
-        self.__dict__.clear()
-        self.edges, self.sequence, self.shape, self.released = edges, sequence, shape, True
+        self.__dict__ = {
+            "edges": self.edges, "sequence": self.sequence, "shape": self.shape, "released": True,
+        }  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -223,6 +230,13 @@ class AccumulateGrad:
 def _owner(array: Array) -> object:
     """What holds the memory of `array`: itself, or the array that it is a view of."""
     return array if array.base is None else array.base
+
+
+def _share_version(view: Tensor, inputs: Sequence[Tensor]) -> None:
+    """A change of one is a change of both: what views one memory has one version."""
+    for x in inputs:
+        if _owner(x.array) is _owner(view.array):
+            view._changes = x._changes
 
 
 def _edge(x: Tensor) -> Edge:
@@ -256,7 +270,7 @@ def _walk(
     if targets is None:
         wanted, walked = set(), {id(node) for node in nodes}  # they all lead to leaves
     else:
-        wanted = {id(edge) for edge in targets}
+        wanted = {id(edge) for edge in targets if edge is not None}
         walked = _between(nodes, wanted)
     for node in nodes:
         if node.released and id(node) in walked:
@@ -265,46 +279,49 @@ def _walk(
                 "by the first; pass retain_graph=True to the first walk to keep them"
             )
 
-    grads: dict[int, Tensor] = {}
-    leaves: dict[int, Tensor] = {}
-    leaf_grads: dict[int, list[Tensor]] = {}  # the gradients of each leaf, summed at the end
+    grads: dict[int, Tensor] = {}  # by node
+    leaves: dict[int, tuple[Tensor, list[Tensor]]] = {}  # their gradients are summed at the end
 
-    def add(edge: Edge, grad: Tensor) -> None:
+    def add(edge: Function | Tensor, grad: Tensor) -> None:
         key = id(edge)
         if isinstance(edge, Function):
             # Always a new array: another node may hold the one that is there.
             grads[key] = grads[key] + grad if key in grads else grad
-        elif edge is not None:
-            leaves[key] = edge
-            leaf_grads.setdefault(key, []).append(grad)
+        elif key in leaves:
+            leaves[key][1].append(grad)
+        else:
+            leaves[key] = edge, [grad]
 
     with set_grad_enabled(create_graph), beside(outputs[0].array):
-        for x, grad in zip(outputs, starts, strict=True):
-            add(_edge(x), grad)
+        for x, start in zip(outputs, starts, strict=True):
+            add(x.grad_fn or x, start)
         for node in reversed(nodes):
             key = id(node)
-            if key not in walked or key not in grads:
+            if key not in grads or key not in walked:
                 continue
             for see in node.hooks:
                 grads[key] = _seen(see, grads[key])
             grad_output = grads[key] if key in wanted else grads.pop(key)
-            node.needs_input_grad = tuple([
-                edge is not None
-                and (targets is None or id(edge) in wanted or id(edge) in walked)
-                for edge in node.edges
-            ])  # fmt: skip
-            for edge, needed, grad_input in zip(
-                node.edges, node.needs_input_grad, _gradients(node, grad_output), strict=True
-            ):
-                if needed and grad_input is not None:
-                    add(edge, grad_input)
+            recorded = node.needs_input_grad
+            if targets is not None:
+                node.needs_input_grad = tuple(
+                    id(edge) in wanted or id(edge) in walked for edge in node.edges
+                )
+            results, needed = _gradients(node, grad_output), node.needs_input_grad
+            node.needs_input_grad = recorded
+            for i, edge in enumerate(node.edges):
+                grad = results[i]
+                if needed[i] and edge is not None and grad is not None:
+                    if type(grad) is not Tensor or grad.array.shape != edge.shape:
+                        _check_gradient(node, edge, grad)
+                    add(edge, grad)
             if not retain_graph:
                 node.release()
-        grads.update(sum_each(leaf_grads))
-        for key, leaf in leaves.items():
+        grads.update(sum_each({key: parts for key, (_, parts) in leaves.items()}))
+        for key, (leaf, _) in leaves.items():
             for see in leaf._hooks or ():
                 grads[key] = _seen(see, grads[key])
-        found = list(leaves.values()) if targets is None else targets
+        found = [leaf for leaf, _ in leaves.values()] if targets is None else targets
         return _with_own_memory([(edge, grads.get(id(edge))) for edge in found], starts)
 
 
@@ -340,8 +357,8 @@ def _repeats(array: Array) -> bool:
     )
 
 
-def _gradients(node: Function, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-    """What the node's backward returns, checked."""
+def _gradients(node: Function, grad_output: Tensor) -> Sequence[Tensor | None]:
+    """What the node's backward returns: as many as there are inputs."""
     if node._output_changes and node._output_changes[0] != node._output_version:
         raise RuntimeError(
             f"{node.name}.backward: its output, of shape {node.shape}, was changed in place after "
@@ -360,20 +377,20 @@ def _gradients(node: Function, grad_output: Tensor) -> tuple[Tensor | None, ...]
         raise RuntimeError(
             f"{node.name}.backward returned {len(results)} gradients for {len(node.edges)} inputs"
         )
-    for edge, grad in zip(node.edges, results, strict=True):
-        if edge is None or grad is None:
-            continue
-        if not isinstance(grad, Tensor):
-            raise TypeError(
-                f"{node.name}.backward must return Tensors, got {type(grad).__name__}; it is "
-                "written with ops on tensors, so that it can be differentiated again"
-            )
-        if grad.array.shape != edge.shape:
-            raise RuntimeError(
-                f"{node.name}.backward returned a gradient of shape {grad.shape} for an input of "
-                f"shape {edge.shape}"
-            )
-    return tuple(results)
+    return results
+
+
+def _check_gradient(node: Function, edge: Function | Tensor, grad: Any) -> None:
+    if not isinstance(grad, Tensor):
+        raise TypeError(
+            f"{node.name}.backward must return Tensors, got {type(grad).__name__}; it is written "
+            "with ops on tensors, so that it can be differentiated again"
+        )
+    if grad.shape != edge.shape:
+        raise RuntimeError(
+            f"{node.name}.backward returned a gradient of shape {grad.shape} for an input of "
+            f"shape {edge.shape}"
+        )
 
 
 def _seen(see: Callable[[Tensor], Tensor | None], grad: Tensor) -> Tensor:

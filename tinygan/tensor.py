@@ -51,13 +51,12 @@ class Tensor:
     )  # fmt: skip
     __array_ufunc__ = None  # numpy_array + tensor must call Tensor.__radd__
 
-    def __init__(self, *array: Any, requires_grad: bool = False):
+    def __init__(self, array: Any = (0,), *sizes: int, requires_grad: bool = False):
         """A tensor on the memory of one NumPy or CuPy array. As in PyTorch, lists and numbers in
         them become float32, and integers are sizes: ``Tensor([1, 2])``, ``Tensor(2, 3)``."""
-        given = array[0] if len(array) == 1 else array
-        if type(given) is not np.ndarray:
-            given = _as_array(given)
-        self.array: Array = given
+        if type(array) is not np.ndarray:
+            array = _as_array((array, *sizes) if sizes else array)
+        self.array: Array = array
         self._grad: Tensor | None = None
         self.grad_fn: autograd.Function | None = None
         self._requires_grad = False

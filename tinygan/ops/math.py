@@ -53,6 +53,10 @@ def promoted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def _pair(name: str, a, b) -> tuple[Tensor, Tensor]:
     """Both operands of `name` as tensors of one dtype whose shapes broadcast."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        x, y = a.array, b.array
+        if x.dtype == y.dtype and x.shape == y.shape:
+            return a, b  # nothing to do, in most cases
     model = a if isinstance(a, Tensor) else b if isinstance(b, Tensor) else None
     a, b = promoted(as_tensor(a, model), as_tensor(b, model))
     try:
@@ -75,7 +79,10 @@ def by_element(forward: Callable[..., Array]) -> Callable[..., Array]:
 
     @functools.wraps(forward)
     def run(self, *arrays):
-        return elementwise(functools.partial(forward, self), *arrays)
+        for array in arrays:
+            if array.ndim > 1 and not array.flags.c_contiguous:
+                return elementwise(functools.partial(forward, self), *arrays)
+        return forward(self, *arrays)
 
     return run
 

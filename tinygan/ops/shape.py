@@ -264,7 +264,7 @@ def expand(x: Tensor, size: Sequence[int]) -> Tensor:
 
 def sum_to(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """x summed down to `size`: what the gradient of a broadcast input needs."""
-    return x if x.shape == size else SumTo(size)(x)
+    return x if x.array.shape == size else SumTo(size)(x)
 
 
 def _is_basic(index) -> bool:
