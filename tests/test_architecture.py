@@ -17,14 +17,15 @@ KERNELS = Path(tinygan.kernels.__path__[0])
 
 # From the ground up. What is on a floor may import from those below it, not from its neighbours;
 # a name with others in one set is a circle that is wanted: a tensor's methods are ops, an op's
-# gradient consists of tensors, and the walk through the graph makes both.
+# gradient consists of tensors, and the walk through the graph makes both; a tensor hands over its
+# memory, and memory handed over becomes one.
 FLOORS = [
     ["kernels", "files"],
     ["device", "data", "images"],
     ["cuda"],
     ["precision"],
     ["grad_mode"],
-    [{"autograd", "tensor", "ops"}],
+    [{"autograd", "tensor", "ops", "dlpack"}],
     ["inplace"],
     ["creation", "graph", "gradcheck", "profiler", "capture", "serialization", "weights_format"],
     ["functional", "weights"],
