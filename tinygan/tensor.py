@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygan import autograd
+from tinygan import autograd, dlpack
 from tinygan.device import (
     Array,
     array_module,
@@ -216,6 +216,9 @@ class Tensor:
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=True if copy is None else copy)
+
+    __dlpack__ = dlpack.export
+    __dlpack_device__ = dlpack.export_device
 
     def detach(self) -> Tensor:
         """The same array, cut off from the graph."""
