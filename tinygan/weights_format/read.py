@@ -134,6 +134,8 @@ class _ArchivedStorages(_Storages):
 
 def _load_archive(archive: zipfile.ZipFile, length: int) -> Any:
     entries = archive.infolist()
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise Refused(f"it is a TorchScript program. {SAVE_STATE_DICT}")
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED:
             raise Refused(f"its entry {entry.filename!r} is compressed; torch.save's never are")
@@ -147,8 +149,6 @@ def _load_archive(archive: zipfile.ZipFile, length: int) -> Any:
     if len(folders) != 1:
         raise ValueError(f"it has {len(folders)} entries data.pkl, not one")
     (folder,) = folders
-    if f"{folder}/constants.pkl" in archive.namelist():
-        raise Refused(f"it is a TorchScript program. {SAVE_STATE_DICT}")
     storages = _ArchivedStorages(archive, folder, length)
     return read_pickle(io.BytesIO(archive.read(f"{folder}/data.pkl")), _NAMES, storages.find)
 
@@ -157,6 +157,7 @@ def _load_archive(archive: zipfile.ZipFile, length: int) -> Any:
 
 
 def _load_legacy(file: IO[bytes], length: int) -> Any:
+    file = io.BytesIO(file.read())  # a file makes room for what it is asked for, however much
     magic = read_pickle(file, _NAMES)
     if magic != _LEGACY_MAGIC:
         raise Refused("it is a pickle, but none of torch.save's")
