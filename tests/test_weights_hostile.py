@@ -220,6 +220,7 @@ LIARS = {
     "unknown memo": (b"h\x05", ""),
     "long string": (b"X\xff\xff\xff\x7fabc", ""),
     "long integer": (b"\x8b\xff\xff\xff\x7fabc", ""),
+    "name with a backslash": (b"ca\\l\nb\n", ""),
     "name no string": (b"K\x01K\x02\x93", "a name that is no string"),
     "no opcode": (b"\xff", ""),
     "OrderedDict of numbers": (_global("collections", "OrderedDict") + b"](K\x01e\x85R", ""),

@@ -20,10 +20,11 @@ from tinygan.weights_format.unpickle import SAVE_STATE_DICT, Function, Refused, 
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
-# What zipfile, pickletools and NumPy raise on bytes that make no sense.
+# What zipfile, pickletools and NumPy raise on bytes that make no sense. pickletools also warns, and
+# users can have made warnings errors.
 _DAMAGE = (
     zipfile.BadZipFile, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError,
-    RuntimeError, OverflowError,
+    RuntimeError, OverflowError, Warning,
 )  # fmt: skip
 
 
