@@ -8,24 +8,16 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     no_grad,
     set_grad_enabled,
 )
-from tinygan import cuda, functional, nn, optim, weights
-from tinygan import inplace as _inplace  # noqa: F401  (adds methods to Tensor)
+from tinygan import cuda, functional, names, nn, optim, weights
 from tinygan.capture import CaptureError, capture
-from tinygan.creation import (
-    arange,
-    ones,
-    ones_like,
-    rand,
-    randn,
-    tensor,
-    zeros,
-    zeros_like,
-)
+from tinygan.creation import *
 from tinygan.device import Generator, manual_seed
 from tinygan.dlpack import from_dlpack
+from tinygan.functions import *
 from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from tinygan.graph import draw, print_graph
 from tinygan.kernels.cpu.threads import get_num_threads, set_num_threads
+from tinygan.names import *
 from tinygan.ops.math import where
 from tinygan.ops.shape import cat, stack
 from tinygan.precision import (
@@ -39,11 +31,11 @@ from tinygan.tensor import Tensor, float32, float64, int64
 
 __version__ = "0.1.0"
 __all__ = [
-    "CaptureError", "Function", "Generator", "GradcheckError", "Tensor", "arange", "autocast",
-    "capture", "cat", "cuda", "draw", "enable_grad", "float32", "float64", "from_dlpack",
-    "functional", "get_float32_matmul_precision", "get_num_threads", "grad", "gradcheck",
-    "gradgradcheck", "int64", "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "ones",
-    "ones_like", "optim", "print_graph", "profile", "rand", "randn", "save",
-    "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "stack", "tensor",
-    "weights", "where", "zeros", "zeros_like",
+    "CaptureError", "Function", "Generator", "GradcheckError", "Tensor", "autocast", "capture",
+    "cat", "cuda", "draw", "enable_grad", "float32", "float64", "from_dlpack", "functional",
+    "get_float32_matmul_precision", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
+    "int64", "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "optim", "print_graph",
+    "profile", "save", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
+    "stack", "weights", "where",
 ]  # fmt: skip
+__all__ += names.__all__

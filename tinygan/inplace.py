@@ -196,7 +196,13 @@ def scatter_(x: Tensor, dim: int, index: Tensor, src: Scalar | Tensor) -> Tensor
     return x
 
 
-_OWN = (fill_, zero_, copy_, normal_, uniform_, detach_, masked_fill_, masked_fill, scatter_)
+def scatter(x: Tensor, dim: int, index: Tensor, src: Scalar | Tensor) -> Tensor:
+    """`scatter_` into a copy of x."""
+    return scatter_(x.clone(), dim, index, src)
+
+
+_OWN = (fill_, zero_, copy_, normal_, uniform_, detach_, masked_fill_, masked_fill, scatter,
+        scatter_)
 _OPERATORS = {"add": math.add, "sub": math.sub, "mul": math.mul, "truediv": math.div,
               "pow": math.pow}  # fmt: skip
 _FUNCTIONS = (math.add, math.sub, math.mul, math.div, math.neg, math.exp, math.log, math.sqrt,

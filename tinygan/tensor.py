@@ -137,6 +137,10 @@ class Tensor:
     def is_leaf(self) -> bool:
         return self.grad_fn is None
 
+    @property
+    def is_cuda(self) -> bool:
+        return self.device != "cpu"
+
     def size(self, dim: int | None = None):
         """The shape, or its entry `dim`."""
         return self.shape if dim is None else self.shape[dim]
@@ -173,6 +177,14 @@ class Tensor:
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind == "f":
+            raise TypeError(f"only a tensor of one integer can be an index, got {self.dtype}")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if self.ndim == 0 else str(self), spec)
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         """A leaf of its own, gradient included, that lies in memory as this one does. (CuPy's
@@ -429,22 +441,25 @@ class Tensor:
         values, indices = ops.max_along(-self, dim, keepdim)
         return ops.ValuesAndIndices(-values, indices)
 
-    def argmax(self, dim: int | None = None) -> Tensor:
-        return self._of_array("argmax", dim)
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        indices = self._of_array("argmax", dim)
+        return indices if dim is None or not keepdim else indices.unsqueeze(dim)
 
-    def argmin(self, dim: int | None = None) -> Tensor:
-        return self._of_array("argmin", dim)
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        indices = self._of_array("argmin", dim)
+        return indices if dim is None or not keepdim else indices.unsqueeze(dim)
 
-    def any(self) -> Tensor:
-        return self._of_array("any")
+    def any(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        return self._of_array("any", axis=dim, keepdims=keepdim)
 
-    def all(self) -> Tensor:
-        return self._of_array("all")
+    def all(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        return self._of_array("all", axis=dim, keepdims=keepdim)
 
-    def _of_array(self, method: str, *args) -> Tensor:
+    def _of_array(self, method: str, *args, **options) -> Tensor:
         """What a method of the array returns, which has no gradient."""
         with beside(self.array):
-            return Tensor(array_module(self.array).asarray(getattr(self.array, method)(*args)))
+            result = getattr(self.array, method)(*args, **options)
+            return Tensor(array_module(self.array).asarray(result))
 
     # Shapes
 
@@ -462,20 +477,26 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         if self.ndim > 2:
-            raise ValueError(f"T needs at most 2 dimensions, got shape {self.shape}")
+            raise ValueError(f"T needs at most 2 dimensions, got shape {self.shape}; use .mT")
         return self if self.ndim < 2 else ops.transpose(self, 0, 1)
+
+    @property
+    def mT(self) -> Tensor:
+        return ops.transpose(self, -2, -1)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return ops.flatten(self, start_dim, end_dim)
 
-    def squeeze(self, dim: int) -> Tensor:
+    def squeeze(self, dim: int | None = None) -> Tensor:
         return ops.squeeze(self, dim)
 
     def unsqueeze(self, dim: int) -> Tensor:
         return ops.unsqueeze(self, dim)
 
     def expand(self, *shape) -> Tensor:
-        return ops.expand(self, sizes(shape))
+        size = sizes(shape)
+        own = (1,) * (len(size) - self.ndim) + self.shape  # -1 stands for the size that is there
+        return ops.expand(self, [n if m == -1 else m for m, n in zip(size, own, strict=False)])
 
     def gather(self, dim: int, index: Tensor) -> Tensor:
         return ops.gather(self, dim, index)
@@ -488,13 +509,23 @@ class Tensor:
 
     # Dtype and device
 
-    def to(self, *targets, dtype=None, device: str | None = None) -> Tensor:
+    def to(
+        self, *targets, dtype=None, device: str | None = None, non_blocking: bool = False,
+        copy: bool = False,
+    ) -> Tensor:  # fmt: skip
         """The tensor in another dtype, on another device, or both; gradients flow through.
 
-        ``x.to("float64")``, ``x.to("cuda")``, ``x.to(dtype=..., device=...)``.
+        ``x.to("float64")``, ``x.to("cuda")``, ``x.to(dtype=..., device=...)``, ``x.to(other)``.
+        `non_blocking` changes nothing.
         """
+        if copy:
+            return self.clone().to(*targets, dtype=dtype, device=device)
         for target in targets:
-            if isinstance(target, str) and (target == "cpu" or target.startswith("cuda")):
+            if isinstance(target, Tensor):
+                dtype, device = target.dtype, target.device
+            elif isinstance(target, bool):
+                pass  # non_blocking
+            elif isinstance(target, str) and (target == "cpu" or target.startswith("cuda")):
                 device = target
             else:
                 dtype = target

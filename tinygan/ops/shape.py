@@ -234,8 +234,10 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(x, (*x.shape[:start], middle, *x.shape[end + 1 :]))
 
 
-def squeeze(x: Tensor, dim: int) -> Tensor:
-    """x without dimension `dim`, when its size is 1; else x."""
+def squeeze(x: Tensor, dim: int | None = None) -> Tensor:
+    """x without dimension `dim`, when its size is 1; else x. Without `dim`, without all such."""
+    if dim is None:
+        return reshape(x, [size for size in x.shape if size != 1])
     dim = check_dim("squeeze", dim, x.ndim)
     return reshape(x, x.shape[:dim] + x.shape[dim + 1 :]) if x.shape[dim] == 1 else x
 
@@ -319,7 +321,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
             f"gather: index of shape {index.shape} does not fit {x.shape} along dim {dim}"
         )
     check_range("gather: an index", index, x.shape[dim])
-    return Gather(dim, index.array)(x)
+    return Gather(dim, to_device(index.array, x.device))(x)
 
 
 def check_range(what: str, indices: Tensor, count: int) -> None:

@@ -1,0 +1,177 @@
+"""PyTorch's other methods of tensors: what is only a name for something stands here.
+
+Functions of `tinygan/functions.py` become methods as they are; those of one element get a form in
+place, too. The rest are names of one line.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygan import functions, ops
+from tinygan.device import device_of
+from tinygan.inplace import augmented, in_place
+from tinygan.tensor import Tensor, bool_, int64
+
+int32 = np.dtype(np.int32)
+
+# Dtypes and devices
+
+
+def _cast(name: str, dtype: np.dtype):
+    def cast(x: Tensor) -> Tensor:
+        return x.to(dtype)
+
+    cast.__name__ = cast.__qualname__ = name
+    cast.__doc__ = f"x as {dtype}."
+    return cast
+
+
+long, int, bool = _cast("long", int64), _cast("int", int32), _cast("bool", bool_)
+int.__name__, bool.__name__ = "int", "bool"
+
+
+def half(x: Tensor) -> Tensor:
+    """Refused: there are no tensors of float16."""
+    raise TypeError(
+        "half: tensors are float32 or float64; lower precisions are chosen for products, with "
+        "tinygan.autocast"
+    )
+
+
+def cuda(x: Tensor, device: builtins.int | str | None = None, non_blocking: builtins.bool = False):
+    """x on the current GPU, or on that of this number or name."""
+    where = "cuda" if device is None else device
+    return x.to(where if isinstance(where, str) else f"cuda:{where}")
+
+
+def type_as(x: Tensor, other: Tensor) -> Tensor:
+    """x with the dtype and on the device of `other`."""
+    return x.to(dtype=other.dtype, device=other.device)
+
+
+def type(x: Tensor, dtype: Any = None):
+    """The name of PyTorch's class for this dtype, or x in another dtype."""
+    if dtype is None:
+        return f"torch.{'cuda.' if device_of(x.array) != 'cpu' else ''}{_CLASSES[x.dtype.name]}"
+    if isinstance(dtype, str) and dtype.startswith("torch."):
+        name = dtype.rpartition(".")[2]
+        known = {class_name: dtype_name for dtype_name, class_name in _CLASSES.items()}
+        if name not in known:
+            raise TypeError(f"type: no tensors of {dtype!r}")
+        return x.to(known[name], device="cuda" if ".cuda." in dtype else "cpu")
+    return dtype(x) if callable(dtype) and not isinstance(dtype, builtins.type) else x.to(dtype)
+
+
+_CLASSES = {
+    "float32": "FloatTensor", "float64": "DoubleTensor", "int64": "LongTensor",
+    "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor",
+    "bool": "BoolTensor",
+}  # fmt: skip
+
+
+def is_floating_point(x: Tensor) -> builtins.bool:
+    """Whether the elements are float32 or float64."""
+    return x.dtype.kind == "f"
+
+
+# Shapes
+
+
+def dim(x: Tensor) -> builtins.int:
+    """The number of dimensions."""
+    return x.ndim
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """x itself: tensors of any order in memory are taken everywhere."""
+    return x
+
+
+def is_contiguous(x: Tensor) -> builtins.bool:
+    """Whether the elements lie in memory in the order of the dimensions."""
+    return x.array.flags.c_contiguous
+
+
+def view_as(x: Tensor, other: Tensor) -> Tensor:
+    """x in the shape of `other`."""
+    return ops.reshape(x, other.shape)
+
+
+def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    """x expanded to the shape of `other`."""
+    return ops.expand(x, other.shape)
+
+
+def element_size(x: Tensor) -> builtins.int:
+    """The bytes of an element."""
+    return x.dtype.itemsize
+
+
+# New tensors like this one
+
+
+def new_tensor(x: Tensor, data: Any, dtype: Any = None, requires_grad: builtins.bool = False):
+    """`data` with the dtype and on the device of x."""
+    from tinygan.creation import tensor
+
+    return tensor(data, x.dtype if dtype is None else dtype, x.device, requires_grad)
+
+
+def _new(name: str, function_name: str):
+    def new(x: Tensor, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        from tinygan import creation
+
+        make = getattr(creation, function_name)
+        options = {"dtype": dtype or x.dtype, "device": x.device, **options}
+        return make(*size, **options)
+
+    new.__name__ = new.__qualname__ = name
+    new.__doc__ = f"`{function_name}` with the dtype and on the device of x."
+    return new
+
+
+_OWN: tuple[Callable, ...] = (
+    long, int, bool, half, cuda, type_as, type, is_floating_point, dim, contiguous, is_contiguous,
+    view_as, expand_as, element_size, new_tensor, _new("new_zeros", "zeros"),
+    _new("new_ones", "ones"), _new("new_full", "full"), _new("new_empty", "empty"),
+)  # fmt: skip
+_IN_PLACE = ("addcdiv", "addcmul", "ceil", "cos", "floor", "lerp", "reciprocal", "remainder",
+             "round", "rsqrt", "sin", "sign", "trunc", "tril", "triu")  # fmt: skip
+_NOT_METHODS = {"broadcast_tensors", "einsum", "hstack", "meshgrid", "vstack"}
+_ALIASES: dict[str, Callable] = {
+    "ndimension": dim, "reshape_as": view_as, "nelement": Tensor.numel, "t": functions.t,
+    "multiply": ops.mul, "subtract": ops.sub, "add": ops.add, "sub": ops.sub, "mul": ops.mul,
+    "div": ops.div, "divide": ops.div, "true_divide": ops.div, "neg": ops.neg,
+    "negative": ops.neg, "absolute": ops.abs, "matmul": ops.matmul, "swapdims": functions.swapaxes,
+    "eq": Tensor.__eq__, "ne": Tensor.__ne__, "lt": Tensor.__lt__, "le": Tensor.__le__,
+    "gt": Tensor.__gt__, "ge": Tensor.__ge__, "logical_not": lambda x: ~(x.to(bool_)),
+    "logical_and": lambda x, y: x.to(bool_) & y.to(bool_),
+    "logical_or": lambda x, y: x.to(bool_) | y.to(bool_), "float_power": lambda x, p: x.double()**p,
+    "__floordiv__": functions.floor_divide, "__mod__": functions.remainder,
+    "__rfloordiv__": lambda x, y: functions.floor_divide(y, x),
+    "__rmod__": lambda x, y: functions.remainder(y, x),
+    "__ifloordiv__": augmented(functions.floor_divide, "floordiv="),
+    "__imod__": augmented(functions.remainder, "mod="),
+}  # fmt: skip
+
+
+def _methods() -> Iterator[tuple[str, Callable]]:
+    for own in _OWN:
+        yield own.__name__, own
+    for name in functions.__all__:
+        if name not in _NOT_METHODS:
+            yield name, getattr(functions, name)
+    for name in _IN_PLACE:
+        yield f"{name}_", in_place(getattr(functions, name), f"{name}_")
+    yield from _ALIASES.items()
+
+
+NAMES = []
+for _name, _method in _methods():
+    setattr(Tensor, _name, _method)
+    NAMES.append(_name)

@@ -1,0 +1,211 @@
+"""The names that PyTorch's module has: functions for methods, dtypes, `device`, classes by dtype.
+
+    x = tinygan.randn(2, 3, device=tinygan.device("cpu"))
+    tinygan.max(tinygan.exp(x), 1), x.to(tinygan.long)
+
+Only names stand here; what they do is told where it is done.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from tinygan import creation, functions, methods, ops  # noqa: F401  (methods come first)
+from tinygan.creation import *
+from tinygan.functions import *
+from tinygan.ops.activation import log_softmax, softmax
+from tinygan.tensor import Tensor, bool_, float32, float64, int64
+
+__all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "IntTensor",
+    "LongTensor",
+    "abs",
+    "add",
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "bool",
+    "clamp",
+    "clip",
+    "clone",
+    "concat",
+    "concatenate",
+    "detach",
+    "div",
+    "divide",
+    "double",
+    "eq",
+    "exp",
+    "flatten",
+    "float",
+    "gather",
+    "ge",
+    "gt",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "is_floating_point",
+    "is_tensor",
+    "le",
+    "log",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "long",
+    "lt",
+    "masked_fill",
+    "matmul",
+    "max",
+    "mean",
+    "min",
+    "mul",
+    "multiply",
+    "ne",
+    "neg",
+    "numel",
+    "permute",
+    "pow",
+    "relu",
+    "reshape",
+    "scatter",
+    "short",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "squeeze",
+    "std",
+    "sub",
+    "subtract",
+    "sum",
+    "tanh",
+    "transpose",
+    "true_divide",
+    "uint8",
+    "unsqueeze",
+    "var",
+]  # fmt: skip
+__all__ += creation.__all__
+__all__ += functions.__all__
+
+# Dtypes
+
+float, double, long, bool = float32, float64, int64, bool_
+uint8, int8, int16, int32 = (np.dtype(name) for name in ("uint8", "int8", "int16", "int32"))
+short, int = int16, int32
+
+
+class device(str):
+    """Where tensors lie: ``device("cpu")``, ``device("cuda:0")``, ``device("cuda", 0)``. A string
+    that also knows its `type` and its `index`.
+
+    Raises:
+        ValueError: the name is neither "cpu", "cuda" nor "cuda:<index>".
+    """
+
+    def __new__(cls, name: str, index: builtins.int | None = None):
+        whole = name if index is None else f"{name}:{index}"
+        kind, _, number = str(whole).partition(":")
+        if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+            raise ValueError(
+                f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {whole!r}; GPUs of other "
+                "makers are not supported"
+            )
+        return super().__new__(cls, "cpu" if kind == "cpu" else whole)
+
+    @property
+    def type(self) -> str:
+        return self.partition(":")[0]
+
+    @property
+    def index(self) -> builtins.int | None:  # type: ignore[override]
+        number = self.partition(":")[2]
+        return builtins.int(number) if number else None
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{index})"
+
+
+# Classes by dtype: FloatTensor(2, 3) is a size, FloatTensor([2, 3]) are values
+
+
+def _class(name: str, dtype: np.dtype, where: str = "cpu"):
+    def make(*data: Any) -> Tensor:
+        if not data:
+            return creation.zeros(0, dtype=dtype, device=where)
+        if builtins.all(isinstance(size, builtins.int) for size in data):
+            return creation.zeros(*data, dtype=dtype, device=where)
+        return creation.tensor(data[0], dtype, where)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"A tensor of {dtype} with a copy of the data, or of this size."
+    return make
+
+
+FloatTensor, DoubleTensor = _class("FloatTensor", float32), _class("DoubleTensor", float64)
+LongTensor, IntTensor = _class("LongTensor", int64), _class("IntTensor", int32)
+ByteTensor, BoolTensor = _class("ByteTensor", uint8), _class("BoolTensor", bool_)
+
+# Functions for methods
+
+add, sub, mul, div, neg, pow = ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow
+subtract, multiply, divide, true_divide = sub, mul, div, div
+abs, exp, log, sqrt = ops.abs, ops.exp, ops.log, ops.sqrt
+clamp = clip = ops.clip
+matmul, relu, sigmoid, tanh = ops.matmul, ops.relu, ops.sigmoid, ops.tanh
+concat = concatenate = ops.cat
+gather, clone = ops.gather, ops.clone
+all, any, argmax, argmin = Tensor.all, Tensor.any, Tensor.argmax, Tensor.argmin
+amax, amin, mean, std, sum, var = (
+    Tensor.amax, Tensor.amin, Tensor.mean, Tensor.std, Tensor.sum, Tensor.var
+)  # fmt: skip
+flatten, reshape, permute, transpose = (
+    Tensor.flatten, Tensor.reshape, Tensor.permute, Tensor.transpose
+)  # fmt: skip
+squeeze, unsqueeze, numel, detach = (
+    Tensor.squeeze, Tensor.unsqueeze, Tensor.numel, Tensor.detach
+)  # fmt: skip
+eq, ne, lt, le, gt, ge = (
+    Tensor.__eq__, Tensor.__ne__, Tensor.__lt__, Tensor.__le__, Tensor.__gt__, Tensor.__ge__
+)  # fmt: skip
+masked_fill, scatter = Tensor.masked_fill, Tensor.scatter  # type: ignore[attr-defined]
+logical_not, logical_and, logical_or = (
+    Tensor.logical_not, Tensor.logical_and, Tensor.logical_or  # type: ignore[attr-defined]
+)  # fmt: skip
+
+
+def max(input: Tensor, dim: Any = None, keepdim: builtins.bool = False):
+    """The largest element; with an integer `dim` (values, indices) along it; of two tensors the
+    larger of each two elements."""
+    if isinstance(dim, Tensor):
+        return functions.maximum(input, dim)
+    return input.max(dim, keepdim)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: builtins.bool = False):
+    """The smallest element; as `max`."""
+    if isinstance(dim, Tensor):
+        return functions.minimum(input, dim)
+    return input.min(dim, keepdim)
+
+
+def is_tensor(obj: Any) -> builtins.bool:
+    """Whether it is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> builtins.bool:
+    """Whether the elements are float32 or float64."""
+    return input.dtype.kind == "f"
