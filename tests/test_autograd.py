@@ -532,3 +532,50 @@ def test_decorators_need_no_parentheses():
 
     assert off(1, y=2) == (False, 1, 2) and also_off() == (True, True) and on()
     assert off.__name__ == "off"
+
+
+# As PyTorch writes them: static methods and a context
+
+
+class Exponential(Function):
+    @staticmethod
+    def forward(ctx, x, scale):
+        y = (x * scale).exp()
+        ctx.scale = scale
+        ctx.save_for_backward(x, y)
+        assert ctx.needs_input_grad == (x.requires_grad, False)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        _, y = ctx.saved_tensors
+        return grad_output * y * ctx.scale, None
+
+
+def test_ops_with_a_context(device, rng):
+    x = tensor(rng.standard_normal(3), device=device, requires_grad=True)
+    y = Exponential.apply(x, 2.0)
+    assert values(y) == values((x * 2.0).exp()) and y.grad_fn.name == "Exponential"
+    assert tinygan.gradcheck(lambda x: Exponential.apply(x, 2.0), [x])
+    assert tinygan.gradgradcheck(lambda x: Exponential.apply(x, 2.0), [x])
+    with pytest.raises(RuntimeError, match=r"Exponential: a saved tensor .* was changed in place"):
+        x.data.mul_(2.0)
+        y.sum().backward()
+
+
+def test_ops_with_a_context_are_checked(device):
+    class Two(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return (x, y) if ctx.needs_input_grad == (False, True) else x * y
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    x = leaf(1.0, device=device)
+    with pytest.raises(TypeError, match=r"Two\.forward must return one Tensor, got tuple"):
+        Two.apply(x.detach(), x)
+    with pytest.raises(RuntimeError, match=r"Two\.backward returned 1 gradients for 2 arguments"):
+        Two.apply(x, x).sum().backward()
+    assert values(Probe.apply(x, x)) == [2]

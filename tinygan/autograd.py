@@ -17,6 +17,7 @@ need); otherwise recording is off and costs nothing.
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
@@ -131,6 +132,16 @@ class Function:
         if recorded:
             self._record(inputs, output)
         return output
+
+    @classmethod
+    def apply(cls, *inputs: Any) -> Tensor:
+        """``Op.apply(x)`` is ``Op()(x)``; of a class with a static ``forward(ctx, ...)``, as in
+        PyTorch, see tinygan/static_function.py."""
+        if isinstance(inspect.getattr_static(cls, "forward"), staticmethod):
+            from tinygan.static_function import apply
+
+            return apply(cls, *inputs)
+        return cls()(*inputs)
 
     def _record(self, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Makes this instance the node that `output` comes from."""
