@@ -1,18 +1,16 @@
 """Layers: modules with parameters, made of the functions in ``tinygan.functional``."""
 
 from tinygan.nn import init
+from tinygan.nn.convolution import Conv2d, ConvTranspose2d
 from tinygan.nn.layers import (
     BatchNorm1d,
     BatchNorm2d,
-    Conv2d,
-    ConvTranspose2d,
     Dropout,
     Embedding,
     Flatten,
     LeakyReLU,
     Linear,
     Maxout,
-    MaxPool2d,
     ReLU,
     Sigmoid,
     Softplus,
@@ -20,6 +18,7 @@ from tinygan.nn.layers import (
     Unflatten,
 )
 from tinygan.nn.module import Buffer, Module, Parameter
+from tinygan.nn.pooling import MaxPool2d
 from tinygan.nn.sequential import Sequential
 from tinygan.nn.stabilisers import (
     MinibatchDiscrimination,

@@ -13,11 +13,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 
+from tinygan.nn.convolution import Conv2d, ConvTranspose2d
 from tinygan.nn.layers import (
     BatchNorm1d,
     BatchNorm2d,
-    Conv2d,
-    ConvTranspose2d,
     Flatten,
     LeakyReLU,
     Linear,

@@ -7,7 +7,8 @@ import copy
 from tinygan.device import Array, array_module, beside, generator, to_device
 from tinygan.kernels.matmul import matmul
 from tinygan.nn import init
-from tinygan.nn.layers import Conv2d, ConvTranspose2d, Linear, _empty, _positive
+from tinygan.nn.convolution import Conv2d, ConvTranspose2d
+from tinygan.nn.layers import Linear, _empty, _positive
 from tinygan.nn.module import Buffer, Module
 from tinygan.ops.shape import cat
 from tinygan.tensor import Tensor
