@@ -144,7 +144,9 @@ def test_repr_shows_parts_options_and_parameter_counts():
         ")"
     )
     assert repr(nn.Dropout(0.3)) == "Dropout(0.3)"
-    assert repr(nn.MaxPool2d(2)) == "MaxPool2d(2, stride=None, padding=0)"
+    assert repr(nn.MaxPool2d(2)) == (
+        "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"
+    )
     assert repr(nn.Embedding(10, 3)) == "Embedding(10, 3)  # 30 parameters"
     assert repr(nn.Maxout(2, 3, 4)).startswith("Maxout(pieces=4  # 36 parameters\n  (linear): ")
 

@@ -68,7 +68,7 @@ def test_a_failed_call_leaves_the_running_statistics(rng):
 def test_the_message_of_a_shape_error_comes_before_any_work():
     """`conv2d` of an image of 4 TB (made of one repeated zero) must not start before it checks."""
     image = tinygan.Tensor(np.broadcast_to(np.float32(0), (1, 1, 1_000_000, 1_000_000)))
-    with pytest.raises(ValueError, match="conv2d: groups 2 are not supported"):
-        F.conv2d(image, zeros(1, 1, 3, 3), groups=2)
+    with pytest.raises(ValueError, match=r"conv2d: input of shape .* has 1 channels"):
+        F.conv2d(image, zeros(2, 1, 3, 3), groups=2)
     with pytest.raises(ValueError, match="conv2d: bias must be a tensor of shape"):
         F.conv2d(image, zeros(1, 1, 3, 3), zeros(2))

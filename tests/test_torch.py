@@ -134,6 +134,12 @@ LAYERS = {
     "ConvTranspose2d": (
         lambda m: m.ConvTranspose2d(4, 3, 5, stride=2, padding=2, output_padding=1), (2, 4, 3, 2)
     ),
+    "Conv2d by position": (lambda m: m.Conv2d(4, 6, 3, 1, 1, 2, 2, False), (2, 4, 6, 7)),
+    "Conv2d depthwise": (lambda m: m.Conv2d(3, 6, 3, padding="same", groups=3), (2, 3, 4, 5)),
+    "ConvTranspose2d by position": (
+        lambda m: m.ConvTranspose2d(4, 6, (3, 2), 2, 1, 1, 2, False, 2), (2, 4, 3, 2)
+    ),
+    "Conv1d": (lambda m: m.Conv1d(4, 6, 3, 2, 1, 2, 2), (2, 4, 9)),
     "BatchNorm1d": (lambda m: m.BatchNorm1d(3), (6, 3)),
     "BatchNorm2d": (lambda m: m.BatchNorm2d(3, 1e-3, 0.3), (4, 3, 2, 5)),
     "LeakyReLU": (lambda m: m.LeakyReLU(0.2), (3, 4)),
@@ -144,6 +150,9 @@ LAYERS = {
     "Flatten": (lambda m: m.Flatten(), (3, 2, 4)),
     "Unflatten": (lambda m: m.Unflatten(1, (2, 3)), (4, 6)),
     "MaxPool2d": (lambda m: m.MaxPool2d(2), (1, 2, 5, 6)),
+    "MaxPool2d by position": (lambda m: m.MaxPool2d(3, 2, 1, 2, False, True), (1, 2, 6, 7)),
+    "AvgPool2d": (lambda m: m.AvgPool2d(3, 2, 1, True, False), (1, 2, 5, 6)),
+    "AdaptiveAvgPool2d": (lambda m: m.AdaptiveAvgPool2d((2, None)), (1, 2, 5, 6)),
 }  # fmt: skip
 
 
@@ -189,7 +198,9 @@ def test_embedding_layer(device):
 
 def test_default_weights_have_the_distribution_of_torch():
     for make in (lambda m: m.Linear(300, 100), lambda m: m.Conv2d(20, 30, 5),
-                 lambda m: m.ConvTranspose2d(30, 20, 5, 2)):  # fmt: skip
+                 lambda m: m.ConvTranspose2d(30, 20, 5, 2),
+                 lambda m: m.Conv2d(80, 40, 5, groups=4), lambda m: m.Conv1d(80, 40, 5, groups=2),
+                 lambda m: m.ConvTranspose2d(40, 80, 5, groups=4)):  # fmt: skip
         ours, theirs = make(nn), make(torch.nn)
         for (_, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
             a, b = a.detach().numpy(), b.detach().numpy()

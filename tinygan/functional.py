@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from tinygan.creation import rand
 from tinygan.device import array_module, beside, generator
-from tinygan.ops import activation, conv, loss, norm
+from tinygan.ops import activation, conv, loss, norm, pooling
 from tinygan.ops.activation import *
 from tinygan.ops.conv import *
 from tinygan.ops.loss import *
 from tinygan.ops.matmul import linear
 from tinygan.ops.norm import *
+from tinygan.ops.pooling import *
 from tinygan.ops.shape import check_range
 from tinygan.tensor import Tensor, float32
 
 # What a file of ops lists in its own __all__ is public here.
 __all__ = ["dropout", "embedding", "linear", "one_hot"]
-__all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__]
+__all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__, *pooling.__all__]
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:

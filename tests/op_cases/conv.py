@@ -1,4 +1,4 @@
-"""Convolutions and pooling."""
+"""Convolutions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import tinygan.functional as F
-from op_cases.case import TF, OpCase, distinct, normal
+from op_cases.case import TF, OpCase, normal
 from tinygan import zeros
 
 X = (2, 3, 5, 5)  # images, and below the weights that fit them
@@ -24,17 +24,26 @@ def refused_transposed(x=X, w=V, bias=None, **options):
 
 
 CONV2D_ERRORS = [
-    (refused_conv2d(dilation=2), "conv2d: dilation 2 is not supported, only 1"),
-    (refused_conv2d(groups=3), "conv2d: groups 3 are not supported, only 1"),
+    (refused_conv2d(dilation=0), "conv2d: dilation must be an integer >= 1 or a pair of them, got "
+     "0"),
+    (refused_conv2d(dilation=3), "conv2d: the kernel (3, 3), dilated to (7, 7), is larger than the "
+     "padded input (5, 5)"),
+    (refused_conv2d(groups=0), "conv2d: groups must be a positive integer, got 0"),
+    (refused_conv2d(groups=True), "conv2d: groups must be a positive integer, got True"),
+    (refused_conv2d(groups=3), "conv2d: input of shape (2, 3, 5, 5) has 3 channels, weight of "
+     "shape (4, 3, 3, 3) expects 9 in 3 groups"),
+    (refused_conv2d(w=(4, 1, 3, 3), groups=3), "conv2d: dimension 0 of the weight (4, 1, 3, 3) "
+     "must be a multiple of groups, 3"),
     (refused_conv2d(w=(4, 2, 3, 3)), "conv2d: input of shape (2, 3, 5, 5) has 3 channels, weight "
      "of shape (4, 2, 3, 3) expects 2"),
-    (refused_conv2d(x=(3, 5, 5)), "conv2d: input must be a floating 4-D tensor, got float32 "
-     "(3, 5, 5)"),
+    (refused_conv2d(x=(5, 5)), "conv2d: input must be a floating 3-D or 4-D tensor, got float32 "
+     "(5, 5)"),
+    (refused_conv2d(x=(2, 5, 5)), "conv2d: input of shape (1, 2, 5, 5) has 2 channels"),
     (refused_conv2d(w=(4, 3)), "conv2d: weight must be a floating 4-D tensor, got float32 (4, 3)"),
-    (lambda: F.conv2d(np.zeros(X), zeros(W)), "conv2d: input must be a floating 4-D tensor, got "
-     "ndarray"),
+    (lambda: F.conv2d(np.zeros(X), zeros(W)),
+     "conv2d: input must be a floating 3-D or 4-D tensor, got ndarray"),
     (lambda: F.conv2d(zeros(X).to("int64"), zeros(W)),
-     "conv2d: input must be a floating 4-D tensor, got int64 (2, 3, 5, 5)"),
+     "conv2d: input must be a floating 3-D or 4-D tensor, got int64 (2, 3, 5, 5)"),
     (refused_conv2d(bias=zeros(3)), "conv2d: bias must be a tensor of shape (4,), got shape (3,)"),
     (refused_conv2d(bias=1), "conv2d: bias must be a tensor of shape (4,), got int"),
     (refused_conv2d(w=(4, 3, 6, 3)), "conv2d: the kernel (6, 3) is larger than the padded input "
@@ -49,20 +58,25 @@ CONV2D_ERRORS = [
      "1.5"),
     (refused_conv2d(padding=-1), "conv2d: padding must be an integer >= 0 or a pair of them, got "
      "-1"),
-    (refused_conv2d(padding="valid"), "conv2d: padding must be an integer, a pair, (top, bottom, "
-     "left, right) or 'same', got 'valid'"),
+    (refused_conv2d(padding="full"), "conv2d: padding must be an integer, a pair, (top, bottom, "
+     "left, right), 'same' or 'valid', got 'full'"),
     (refused_conv2d(padding=(1, 1, 1, -1)), "conv2d: padding must be an integer, a pair, (top, "
-     "bottom, left, right) or 'same', got (1, 1, 1, -1)"),
+     "bottom, left, right), 'same' or 'valid', got (1, 1, 1, -1)"),
     (lambda: F.conv2d(zeros(X), zeros(W).double()), "Conv2d: inputs of different dtypes",
      TypeError),
 ]  # fmt: skip
 
 CONV_TRANSPOSE2D_ERRORS = [
-    (refused_transposed(dilation=2), "conv_transpose2d: dilation 2 is not supported"),
-    (refused_transposed(groups=2), "conv_transpose2d: groups 2 are not supported"),
+    (refused_transposed(dilation=(1, 0)), "conv_transpose2d: dilation must be an integer >= 1"),
+    (refused_transposed(groups=2), "conv_transpose2d: dimension 0 of the weight (3, 4, 3, 3) must "
+     "be a multiple of groups, 2"),
+    (refused_transposed(groups=3, bias=zeros(4)),
+     "conv_transpose2d: bias must be a tensor of shape (12,), got shape (4,)"),
+    (refused_transposed(stride=2, dilation=3, output_padding=3), "conv_transpose2d: output_padding "
+     "(3, 3) must be smaller than stride (2, 2) or dilation (3, 3)"),
     (refused_transposed(w=W), "conv_transpose2d: input of shape (2, 3, 5, 5) has 3 channels, "
      "weight of shape (4, 3, 3, 3) expects 4"),
-    (refused_transposed(x=(2, 3)), "conv_transpose2d: input must be a floating 4-D tensor"),
+    (refused_transposed(x=(2, 3)), "conv_transpose2d: input must be a floating 3-D or 4-D tensor"),
     (refused_transposed(bias=zeros(3)),
      "conv_transpose2d: bias must be a tensor of shape (4,), got shape (3,)"),
     (refused_transposed(stride=-2), "conv_transpose2d: stride must be an integer >= 1"),
@@ -80,13 +94,12 @@ CONV_TRANSPOSE2D_ERRORS = [
     (refused_transposed(padding=4), "conv_transpose2d: the output would have size (-1, -1)"),
 ]  # fmt: skip
 
-MAX_POOL2D_ERRORS = [
-    (lambda: F.max_pool2d(zeros(3, 3), 2), "max_pool2d: input must be 4-D, got shape (3, 3)"),
-    (lambda: F.max_pool2d(zeros(X), 0), "max_pool2d: kernel_size must be an integer >= 1"),
-    (lambda: F.max_pool2d(zeros(X), 2, -1), "max_pool2d: stride must be an integer >= 1"),
-    (lambda: F.max_pool2d(zeros(X), 6), "max_pool2d: the window (6, 6) is larger than the input"),
-    (lambda: F.max_pool2d(zeros(X), 2, padding=2), "max_pool2d: padding 2 must be smaller than"),
-]
+CONV1D_ERRORS = [
+    (lambda: F.conv1d(zeros(2, 3, 4, 4), zeros(4, 3, 3)),
+     "conv1d: input must be a floating 2-D or 3-D tensor, got float32 (2, 3, 4, 4)"),
+    (lambda: F.conv1d(zeros(2, 3, 4), zeros(4, 3, 3), stride=(1, 1)),
+     "conv1d: stride must be an integer >= 1, got (1, 1)"),
+]  # fmt: skip
 
 
 def pair(value) -> tuple[int, int]:
@@ -261,28 +274,55 @@ def transposed_convolutions() -> Iterator[OpCase]:
     yield conv_transpose2d("conv_transpose2d stride > kernel", (2, 2), (1, 2), stride=3)
 
 
-def max_pool2d(name, shape, kernel, stride, padding, same=None, **options) -> OpCase:
-    """A case; `same` is (top, bottom, left, right) where padding is "same"."""
-    kernel, top_bottom_left_right = pair(kernel), same or four(padding)
-    top, bottom, left, right = top_bottom_left_right
+def beside_torch(name, function, shapes, **options):
+    """A case of a function with arguments that PyTorch's function of this name takes, too."""
     return OpCase(
-        name, lambda x: F.max_pool2d(x, kernel, stride, padding), [distinct(*shape)],
-        numpy=lambda x: windows(
-            x, kernel, pair(stride or kernel), top_bottom_left_right, -np.inf
-        ).max((4, 5)),
-        torch=lambda x: TF.max_pool2d(
-            TF.pad(x, (left, right, top, bottom), value=-np.inf), kernel, stride
-        ),
-        **options,
+        name, lambda *inputs: getattr(F, function)(*inputs, **options),
+        [normal(*shape) for shape in shapes],
+        torch=lambda *inputs: getattr(TF, function)(*inputs, **options),
     )  # fmt: skip
 
 
-CASES = [
-    *convolutions(),
-    *transposed_convolutions(),
-    max_pool2d("max_pool2d", (2, 2, 4, 2), 2, None, 0, errors=MAX_POOL2D_ERRORS, batch=True),
-    max_pool2d("max_pool2d overlap", (1, 2, 5, 4), 3, 2, 1),
-    max_pool2d("max_pool2d overlap odd", (2, 3, 7, 6), 3, 2, 1),
-    max_pool2d("max_pool2d no overlap", (1, 2, 4, 6), 2, None, 0),
-    max_pool2d("max_pool2d same", (1, 1, 3, 4), (2, 3), 2, "same", same=(0, 1, 0, 1)),
-]
+def with_groups_and_dilation() -> Iterator[OpCase]:
+    for name, x, w, options in (
+        ("groups 2", (2, 4, 4, 5), (6, 2, 3, 2), dict(groups=2, padding=1)),
+        ("groups 3 strides", (2, 3, 5, 6), (6, 1, 2, 3), dict(groups=3, stride=(2, 1))),
+        ("depthwise", (2, 5, 4, 5), (5, 1, 3, 3), dict(groups=5, padding=(1, 2))),
+        ("depthwise dilation", (1, 3, 6, 5), (3, 1, 3, 2),
+         dict(groups=3, stride=2, padding=2, dilation=(2, 3))),
+        ("groups of wide", (1, 6, 3, 4), (10, 3, 2, 2), dict(groups=2, dilation=2, padding=1)),
+        ("dilation 2", (2, 2, 6, 5), (3, 2, 3, 2), dict(dilation=2, padding=1)),
+        ("dilation 3 stride 2", (1, 2, 7, 9), (2, 2, 3, 2),
+         dict(dilation=(3, 2), stride=(2, 4), padding=(2, 1))),
+        ("dilation > input", (2, 2, 2, 1), (2, 2, 2, 2), dict(dilation=4, padding=3)),
+        ("same dilation", (2, 2, 4, 5), (2, 2, 2, 3), dict(dilation=(2, 3), padding="same")),
+        ("valid", (2, 2, 4, 5), (2, 2, 2, 3), dict(padding="valid", stride=2)),
+        ("one image", (4, 4, 5), (2, 2, 3, 2), dict(groups=2, padding=1)),
+    ):
+        channels = w[:1]
+        yield beside_torch(f"conv2d {name}", "conv2d", (x, w, channels), **options)
+    for name, y, w, options in (
+        ("groups 2", (2, 4, 3, 2), (4, 3, 3, 2), dict(groups=2, padding=1)),
+        ("depthwise", (2, 5, 3, 4), (5, 1, 3, 3), dict(groups=5, stride=2, output_padding=1)),
+        ("depthwise dilation", (1, 3, 4, 5), (3, 2, 3, 2),
+         dict(groups=3, stride=2, padding=2, dilation=(2, 3))),
+        ("dilation 2", (2, 2, 4, 3), (2, 3, 3, 2), dict(dilation=2, padding=1)),
+        ("dilation 3 stride 2", (1, 2, 4, 3), (2, 2, 3, 2),
+         dict(dilation=(3, 2), stride=(2, 4), padding=(2, 1), output_padding=(2, 3))),
+        ("one image", (4, 3, 2), (4, 1, 2, 3), dict(groups=2, stride=2)),
+    ):
+        channels = (w[1] * options.get("groups", 1),)
+        yield beside_torch(
+            f"conv_transpose2d {name}", "conv_transpose2d", (y, w, channels),
+            **options,
+        )  # fmt: skip
+    for name, x, options in (
+        ("", (2, 4, 9), dict(stride=2, padding=1, dilation=2, groups=2)),
+        (" one sequence", (4, 5), dict(padding="same", groups=2)),
+    ):
+        case = beside_torch(f"conv1d{name}", "conv1d", (x, (6, 2, 3), (6,)), **options)
+        case.errors = () if name else CONV1D_ERRORS
+        yield case
+
+
+CASES = [*convolutions(), *transposed_convolutions(), *with_groups_and_dilation()]

@@ -64,9 +64,9 @@ def of_convolutions() -> Iterator[OpCase]:
     affine = [normal(3), normal(3)]
     # The op itself: in float64 the function below is two ops.
     for note, op, inputs, in_numpy, in_torch in (
-        ("conv2d", Conv2d(DOWN[0], (1, 0), None, (2, 2)), plain,
+        ("conv2d", Conv2d(DOWN[0], (1, 0), None, (1, 1), 1, (2, 2)), plain,
          numpy_conv2d(*DOWN), torch_conv2d(*DOWN)),
-        ("transposed", ConvTranspose2d(UP[0], (1, 0), None, UP[2]), transposed,
+        ("transposed", ConvTranspose2d(UP[0], (1, 0), None, (1, 1), 1, UP[2]), transposed,
          numpy_conv_transpose2d(*UP), torch_conv_transpose2d(*UP)),
     ):  # fmt: skip
         yield OpCase(

@@ -39,13 +39,16 @@ def _slope(activation: ReLU | LeakyReLU | None) -> float:
 
 
 def _conv_activation(x, conv, activation):
+    if x.ndim == 3:
+        return activation(conv(x))
     return fused.conv2d_activation(
-        x, conv.weight, conv.bias, conv.stride, conv.padding, negative_slope=_slope(activation)
-    )
+        x, conv.weight, conv.bias, conv.stride, conv.padding, _slope(activation), conv.dilation,
+        conv.groups,
+    )  # fmt: skip
 
 
 def _spectral_norm_activation(x, wrapped, activation):
-    if not is_exactly(wrapped.layer, Conv2d):
+    if not is_exactly(wrapped.layer, Conv2d) or x.ndim == 3:
         return activation(wrapped(x))
     return _conv_activation(x, wrapped.normalised(), activation)
 
@@ -59,18 +62,21 @@ def _batch_norm_activation(x, norm, activation):
 
 
 def _conv_batch_norm(x, conv, norm, activation=None):
-    if not norm.training:
+    if not norm.training or x.ndim == 3:
         return _batch_norm_activation(conv(x), norm, activation)
-    op = conv2d_op(x, conv.weight, conv.bias, conv.stride, conv.padding)
+    op = conv2d_op(
+        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
+    )
     return _normalised(*op, norm, activation)
 
 
 def _conv_transpose_batch_norm(x, conv, norm, activation=None):
-    if not norm.training:
+    if not norm.training or x.ndim == 3:
         return _batch_norm_activation(conv(x), norm, activation)
     op = conv_transpose2d_op(
-        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.output_padding, conv.output_size
-    )
+        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.output_padding,
+        conv.output_size, conv.groups, conv.dilation,
+    )  # fmt: skip
     return _normalised(*op, norm, activation)
 
 

@@ -16,10 +16,11 @@ from tinygan.kernels.conv2d.covers import few_outputs
 from tinygan.kernels.ladder import Ladder
 from tinygan.ops import norm
 from tinygan.ops.activation import check_negative_slope
-from tinygan.ops.conv import Conv2d, Padding, Pair, conv2d, conv2d_op
+from tinygan.ops.conv import Conv2d, conv2d, conv2d_op
 from tinygan.ops.matmul import linear
 from tinygan.ops.norm import BatchNorm, Normalisation, batch_norm_activation
 from tinygan.ops.shape import flatten, reshape
+from tinygan.ops.windows import Padding, Pair
 from tinygan.tensor import Tensor
 
 __all__ = [
@@ -68,11 +69,13 @@ class ConvBatchNorm(Normalisation):
 
 def conv2d_activation(
     input: Tensor, weight: Tensor, bias: Tensor | None, stride: int | Pair, padding: Padding,
-    negative_slope: float,
+    negative_slope: float, dilation: int | Pair = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
-    """`leaky_relu` of `conv2d`; slope 0 is ReLU."""
+    """`leaky_relu` of `conv2d` of a batch; slope 0 is ReLU."""
     check_negative_slope(negative_slope)
-    op, inputs = conv2d_op(input, weight, bias, stride, padding, negative_slope)
+    op, inputs = conv2d_op(
+        input, weight, bias, stride, padding, dilation, groups, negative_slope=negative_slope
+    )
     return op(*inputs)
 
 
@@ -99,7 +102,9 @@ def convolution_batch_norm(
     as `conv2d_op` and `conv_transpose2d_op` return them."""
     check_negative_slope(negative_slope)
     arrays = inputs[0].array, inputs[1].array
-    if not norm.has_fused_rung(_kernel(convolution), *arrays, convolution.precision):
+    if not convolution.is_plain or not norm.has_fused_rung(
+        _kernel(convolution), *arrays, convolution.precision
+    ):
         return batch_norm_activation(
             convolution(*inputs), running_mean, running_var, weight, bias, True, momentum, eps,
             negative_slope,
