@@ -134,10 +134,10 @@ LAYERS = {
     "ConvTranspose2d": (
         lambda m: m.ConvTranspose2d(4, 3, 5, stride=2, padding=2, output_padding=1), (2, 4, 3, 2)
     ),
-    "Conv2d by position": (lambda m: m.Conv2d(4, 6, 3, 1, 1, 2, 2, False), (2, 4, 6, 7)),
+    "Conv2d by position": (lambda m: m.Conv2d(4, 6, 3, 1, 2, 3, 2, False), (2, 4, 6, 7)),
     "Conv2d depthwise": (lambda m: m.Conv2d(3, 6, 3, padding="same", groups=3), (2, 3, 4, 5)),
     "ConvTranspose2d by position": (
-        lambda m: m.ConvTranspose2d(4, 6, (3, 2), 2, 1, 1, 2, False, 2), (2, 4, 3, 2)
+        lambda m: m.ConvTranspose2d(4, 6, (3, 2), 2, 1, 1, 2, False, 3), (2, 4, 3, 2)
     ),
     "Conv1d": (lambda m: m.Conv1d(4, 6, 3, 2, 1, 2, 2), (2, 4, 9)),
     "BatchNorm1d": (lambda m: m.BatchNorm1d(3), (6, 3)),
