@@ -35,7 +35,9 @@ FLOORS = [
     ["optim"],
     ["models", "metrics"],
     ["training"],
-    ["explore", "doctor"],
+    ["explore", "doctor", "compat"],
+    ["cli"],
+    ["__main__"],
 ]
 HEIGHT = {
     name: height
@@ -85,6 +87,8 @@ def test_a_module_imports_from_the_floors_below_it(path):
     for found in imports(path, "tinygan"):
         package, _, rest = found.partition(".")
         if package != "tinygan" or rest == "__version__":
+            continue
+        if not rest and name in ("compat", "cli"):  # they stand above all of it
             continue
         other = rest.partition(".")[0]
         same = other == name or any({name, other} <= circle for circle in CIRCLES)

@@ -1,0 +1,7 @@
+"""``python -m tinygan``: the command ``tinygan``."""
+
+import sys
+
+from tinygan.cli import main
+
+sys.exit(main())

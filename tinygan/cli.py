@@ -1,0 +1,33 @@
+"""The command ``tinygan``, which is ``python -m tinygan`` too."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import tinygan
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tinygan", description=tinygan.__doc__)
+    parser.add_argument("--version", action="version", version=f"tinygan {tinygan.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run a program that was written for PyTorch")
+    run.add_argument("script", help="its file")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
+    commands.add_parser("doctor", help="try tinygan on the GPU and write a report", add_help=False)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["doctor"]:
+        from tinygan.doctor.run import main as doctor
+
+        return doctor(given[1:])
+    options = parser.parse_args(given)
+    from tinygan.compat import run as run_script
+
+    try:
+        run_script(options.script, options.arguments)
+    except FileNotFoundError as error:
+        if error.filename is None:
+            parser.error(str(error))
+        raise
+    return 0
