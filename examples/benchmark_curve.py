@@ -21,8 +21,8 @@ def print_curve(workload: Workload, width: int, batch_size: int, threads: int, s
     sizes = workload, width, batch_size, threads
     ours, theirs = tinygan_training(*sizes), torch_training(*sizes, "fp32-eager-contiguous")
     for mine, other in zip(ours[:2], theirs[:2], strict=True):
-        values = {name: torch.from_numpy(array) for name, array in mine.state_dict().items()}
-        other.load_state_dict(other.state_dict() | values)  # PyTorch's also counts batches
+        state = mine.state_dict()
+        other.load_state_dict({name: torch.from_numpy(x.numpy()) for name, x in state.items()})
     rng, largest = np.random.default_rng(1), 0.0
     headings = ("D, tinygan", "D, PyTorch", "G, tinygan", "G, PyTorch", "difference")
     print("step" + "".join(f"{heading:>12}" for heading in headings))

@@ -9,6 +9,7 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan.data.load
 from tinygan.models import DCGAN
@@ -72,10 +73,10 @@ def test_the_nets_of_a_run_are_found(run, tmp_path, monkeypatch):
     subject = explore_run._from_run(options)
     model = DCGAN(width=4, batch_norm_d=False, categories=30)
     load_generator(folder / "checkpoint.npz", model.generator)
-    for name, array in model.generator.state_dict().items():
-        assert np.array_equal(subject.generator.state_dict()[name], array)
+    for name, array in arrays_of(model.generator).items():
+        assert np.array_equal(arrays_of(subject.generator)[name], array)
     trained = tinygan.load(folder / "checkpoint.npz")["parts"]["discriminator"]
-    assert np.array_equal(subject.discriminator.state_dict()["2.weight"], trained["2.weight"])
+    assert np.array_equal(arrays_of(subject.discriminator)["2.weight"], trained["2.weight"])
     assert subject.images.shape == (5000, 1, 28, 28)
     assert subject.real.shape == (320, 1, 28, 28)
     assert len(subject.test) == len(subject.test_labels) == 100

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 from tinygan import explore, nn
@@ -20,7 +21,7 @@ def state_of(net):
     modes = [module.training for module in net.modules()]
     wanted = [parameter.requires_grad for parameter in net.parameters()]
     assert all(parameter.grad is None for parameter in net.parameters())
-    return modes, wanted, {name: array.tobytes() for name, array in net.state_dict().items()}
+    return modes, wanted, {name: array.tobytes() for name, array in arrays_of(net).items()}
 
 
 class Wrapped(nn.Module):

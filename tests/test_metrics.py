@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 import tinygan.metrics
@@ -53,7 +54,7 @@ def test_classifier_learns_and_leaves_the_random_stream_alone(digits, classifier
 
 def test_classifier_training_is_repeatable():
     data = synthetic_digits(60, seed=1)
-    states = [train_classifier(data, epochs=1, batch_size=20).state_dict() for _ in range(2)]
+    states = [arrays_of(train_classifier(data, epochs=1, batch_size=20)) for _ in range(2)]
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
 
 
@@ -74,11 +75,11 @@ def test_classifier_is_cached_and_a_damaged_cache_is_replaced(tmp_path, monkeypa
     assert lines == []
     # A run draws the same numbers, whatever was in the cache.
     assert tinygan.device.generator.get_state() == stream
-    a, b = first.state_dict(), again.state_dict()
+    a, b = arrays_of(first), arrays_of(again)
     assert all(np.array_equal(a[name], b[name]) for name in a)
     (path,) = (tmp_path / "classifiers").iterdir()
     path.write_bytes(path.read_bytes()[:1000])
-    repaired = classifier_for(data, progress=lines.append).state_dict()
+    repaired = arrays_of(classifier_for(data, progress=lines.append))
     assert "cannot be used" in lines[0]
     assert all(np.array_equal(a[name], repaired[name]) for name in a)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 from tinygan.creation import tensor
@@ -199,7 +200,7 @@ def test_random_features_refuse_bad_channels():
 
 def test_grey_digits_get_the_classifier_they_had(tmp_path, monkeypatch):
     """The net of 28x28 grey images has the names and shapes that cached files hold."""
-    state = Classifier().state_dict()
+    state = arrays_of(Classifier())
     assert state["body.0.weight"].shape == (32, 1, 5, 5)
     assert state["body.7.weight"].shape == (128, 64 * 7 * 7)
     assert state["head.weight"].shape == (10, 128)

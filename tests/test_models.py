@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 import tinygan.functional as F
@@ -91,7 +92,7 @@ def test_a_seed_gives_the_same_model_and_latents(name):
     for _ in range(2):
         tinygan.manual_seed(5)
         model = MODELS[name]()
-        state = {**model.generator.state_dict(), **model.discriminator.state_dict()}
+        state = {**arrays_of(model.generator), **arrays_of(model.discriminator)}
         runs.append((state, model.latent(3).numpy()))
     (first, latent), (second, other) = runs
     assert all(np.array_equal(first[key], second[key]) for key in first)
@@ -170,7 +171,7 @@ def test_the_gan_papers_nets():
     assert count(model.generator) == 101 * 1200 + 1201 * 1200 + 1201 * 784
     assert count(model.discriminator) == 785 * 1200 + 241 * 1200 + 241
     for net, bound in ((model.generator, 0.05), (model.discriminator, 0.005)):
-        for name, value in net.state_dict().items():
+        for name, value in arrays_of(net).items():
             if name.endswith("bias"):
                 assert (value == 0).all()
             else:
@@ -206,8 +207,8 @@ def test_the_cgan_papers_nets_and_the_other_way():
 def test_the_hidden_way_is_the_input_way_with_zeros():
     """What the module's docstring says of the two: their one difference, as weights."""
     hidden, other = CGAN(label="hidden").generator, CGAN(label="input").generator
-    full = {name: np.zeros_like(value) for name, value in other.state_dict().items()}
-    state = hidden.state_dict()
+    full = {name: np.zeros_like(value) for name, value in arrays_of(other).items()}
+    state = arrays_of(hidden)
     for name in full:
         if name.startswith("net."):
             full[name] = state[name]
@@ -285,7 +286,7 @@ def test_each_option_of_the_tutorials_net_changes_one_thing():
 def test_the_initial_weights_of_the_tutorials_net():
     weights = {}
     for init in ("tutorial", "dcgan", "default"):
-        state = SameDCGAN(init=init).generator.state_dict()
+        state = arrays_of(SameDCGAN(init=init).generator)
         weights[init] = state["0.weight"], state["0.bias"]
     weight, bias = weights["tutorial"]
     # A normal distribution cut at two deviations; 102,400 samples give 0.3 % of the deviation.

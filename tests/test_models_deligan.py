@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 from tinygan import nn
@@ -137,12 +138,12 @@ def test_toy_models(name, parameters, device):
 
 
 def test_toy_models_start_as_tensorflow_does():
-    state = toy_model("Nx-GAN").generator.state_dict()
+    state = arrays_of(toy_model("Nx-GAN").generator)
     assert 0.97 < np.abs(state["1.0.weight"]).max() / np.sqrt(6 / 1602) <= 1
     assert (state["1.0.bias"] == 0).all()
-    state = toy_model("Ensemble-GAN").generator.state_dict()
+    state = arrays_of(toy_model("Ensemble-GAN").generator)
     assert 0.97 < np.abs(state["weight1"]).max() / np.sqrt(6 / 34) <= 1
-    assert (toy_model("DeLiGAN").generator.state_dict()["0.sigma"] == np.float32(0.02)).all()
+    assert (arrays_of(toy_model("DeLiGAN").generator)["0.sigma"] == np.float32(0.02)).all()
 
 
 def test_each_net_of_the_ensemble_computes_its_own_rows(rng, device):
@@ -150,7 +151,7 @@ def test_each_net_of_the_ensemble_computes_its_own_rows(rng, device):
     model.generator.to(device)
     nn.init.normal_(model.generator.bias1)
     nn.init.normal_(model.generator.bias2)
-    w1, b1, w2, b2 = (value.astype(np.float64) for value in model.generator.state_dict().values())
+    w1, b1, w2, b2 = (value.astype(np.float64) for value in arrays_of(model.generator).values())
     rows = model.latent(7)
     eps = rows.numpy()[:, 3:]
     for k, found in enumerate(model.generator(rows.to(device)).detach().cpu().numpy()):
@@ -242,7 +243,7 @@ def test_the_nets_for_500_digits():
         if isinstance(part, (nn.Conv2d, nn.MaxPool2d)):
             sizes.append(x.shape[1:])
     assert sizes == [(16, 14, 14), (32, 7, 7), (64, 4, 4), (64, 1, 1)]
-    state = model.discriminator.state_dict()
+    state = arrays_of(model.discriminator)
     assert state["0.2.weight"].std() == pytest.approx(0.02, rel=0.02)
     # Minibatch discrimination keeps its own start, uniform in +-1 / 8.
     assert 0.124 < np.abs(state["1.weight"]).max() <= 0.125

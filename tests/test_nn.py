@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 from tinygan import nn
@@ -26,13 +27,14 @@ class Net(nn.Module):
         return self.body(self.first(x) * self.scale)
 
 
-def test_names_come_in_the_order_of_assignment():
+def test_names_come_in_the_order_of_torch():
     net = Net()
-    parameters = ["first.weight", "first.bias", "scale", "body.0.weight", "body.0.bias"]
-    buffers = ["body.0.running_mean", "body.0.running_var", "count"]
+    parameters = ["scale", "first.weight", "first.bias", "body.0.weight", "body.0.bias"]
+    statistics = [f"body.0.{x}" for x in ("running_mean", "running_var", "num_batches_tracked")]
+    buffers = ["count", *statistics]
     assert [name for name, _ in net.named_parameters()] == parameters
     assert [name for name, _ in net.named_buffers()] == buffers
-    assert list(net.state_dict()) == parameters + buffers
+    assert list(net.state_dict()) == ["scale", "count", *parameters[1:], *statistics]
     assert [id(p) for p in net.parameters()] == [id(p) for _, p in net.named_parameters()]
     assert [id(b) for b in net.buffers()] == [id(b) for _, b in net.named_buffers()]
     assert [type(part).__name__ for part in net.modules()] == [
@@ -42,22 +44,24 @@ def test_names_come_in_the_order_of_assignment():
     assert list(net.children()) == [net.first, net.body]
 
 
-def test_state_dict_holds_copies():
-    net = Net()
-    before = net.first.weight.tolist()
+def test_a_state_shares_memory_and_loading_copies():
+    net, other = Net(), Net()
     state = net.state_dict()
-    state["first.weight"] += 1
-    assert net.first.weight.tolist() == before
-    net.load_state_dict(state)
-    loaded = net.first.weight.tolist()
-    assert loaded == state["first.weight"].tolist() != before
-    state["first.weight"] += 1
-    assert net.first.weight.tolist() == loaded
+    assert np.shares_memory(state["first.weight"].array, net.first.weight.array)
+    assert not state["first.weight"].requires_grad
+    assert net.state_dict(keep_vars=True)["first.weight"] is net.first.weight
+    assert "part.scale" in net.state_dict(prefix="part.")
+    assert other.load_state_dict(state) == ([], [])
+    loaded = other.first.weight.tolist()
+    assert loaded == net.first.weight.tolist()
+    nn.init.constant_(net.first.weight, 7.0)
+    assert state["first.weight"].tolist() == [[7.0] * 3] * 2
+    assert other.first.weight.tolist() == loaded
 
 
 def test_load_state_dict_lists_all_that_is_wrong_and_changes_nothing():
     net, other = Net(), Net()
-    before, state = net.state_dict(), other.state_dict()
+    before, state = arrays_of(net), arrays_of(other)
     del state["scale"], state["count"]
     state |= {"extra": np.zeros(1), "first.weight": np.zeros((3, 2)), "body.0.bias": np.zeros(())}
     expected = (
@@ -65,9 +69,10 @@ def test_load_state_dict_lists_all_that_is_wrong_and_changes_nothing():
         "  shape of first.weight: (3, 2) given, (2, 3) expected\n"
         "  shape of body.0.bias: () given, (2,) expected"
     )
-    with pytest.raises(ValueError, match=re.escape(expected)):
-        net.load_state_dict(state)
-    for name, value in net.state_dict().items():
+    for kind in (ValueError, RuntimeError):
+        with pytest.raises(kind, match=re.escape(expected)):
+            net.load_state_dict(state)
+    for name, value in arrays_of(net).items():
         assert value.tolist() == before[name].tolist()
 
 
@@ -133,17 +138,18 @@ def test_repr_shows_parts_options_and_parameter_counts():
     )
     assert repr(net) == (
         "Sequential(  # 629,505 parameters\n"
-        "  (0): Linear(100, 6272, bias=False)  # 627,200 parameters\n"
-        "  (1): Unflatten(1, (128, 7, 7))\n"
+        "  (0): Linear(in_features=100, out_features=6272, bias=False)  # 627,200 parameters\n"
+        "  (1): Unflatten(dim=1, unflattened_size=(128, 7, 7))\n"
         "  (2): Sequential(  # 256 parameters\n"
-        "    (0): BatchNorm2d(128, eps=1e-05, momentum=0.1)  # 256 parameters\n"
-        "    (1): LeakyReLU(0.2)\n"
+        "    (0): BatchNorm2d(128, eps=1e-05, momentum=0.1, affine=True, "
+        "track_running_stats=True)  # 256 parameters\n"
+        "    (1): LeakyReLU(negative_slope=0.2)\n"
         "  )\n"
         "  (3): ConvTranspose2d(128, 1, kernel_size=(4, 4), stride=(2, 2), padding='same')"
         "  # 2,049 parameters\n"
         ")"
     )
-    assert repr(nn.Dropout(0.3)) == "Dropout(0.3)"
+    assert repr(nn.Dropout(0.3)) == "Dropout(p=0.3, inplace=False)"
     assert repr(nn.MaxPool2d(2)) == (
         "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"
     )
@@ -158,7 +164,7 @@ def test_sequential():
     assert isinstance(net[:2], nn.Sequential) and list(net[:2]) == parts[:2]
     x = tinygan.randn(4, 2)
     assert net(x).tolist() == parts[2](net[:2](x)).tolist()
-    with pytest.raises(IndexError, match="list index out of range"):
+    with pytest.raises(IndexError, match="Sequential: index 3 is out of range of 3"):
         net[3]
     with pytest.raises(TypeError, match="Sequential: part 1 is a int, not a Module"):
         nn.Sequential(nn.ReLU(), 3)
@@ -177,11 +183,11 @@ def test_sequential():
         (lambda: nn.Conv2d(1, 3, 3, stride=0), "Conv2d: stride must be an integer >= 1"),
         (lambda: nn.ConvTranspose2d(1, -3, 3), "ConvTranspose2d: out_channels must be a positive"),
         (lambda: nn.BatchNorm2d(0), "BatchNorm2d: num_features must be a positive integer, got 0"),
-        (lambda: nn.BatchNorm1d(3)(tinygan.zeros(2, 3, 1, 1)), "BatchNorm1d: expected 2 dimensions "
-         "with 3 channels, got shape (2, 3, 1, 1)"),
+        (lambda: nn.BatchNorm1d(3)(tinygan.zeros(2, 3, 1, 1)), "BatchNorm1d: expected 2 or 3 "
+         "dimensions with 3 channels, got shape (2, 3, 1, 1)"),
         (lambda: nn.BatchNorm2d(3)(tinygan.zeros(2, 4, 1, 1)), "BatchNorm2d: expected 4 dimensions "
          "with 3 channels, got shape (2, 4, 1, 1)"),
-        (lambda: nn.LeakyReLU(-1), "LeakyReLU: negative_slope must be >= 0, got -1"),
+        (lambda: nn.LeakyReLU(-1), "leaky_relu: negative_slope must be >= 0, got -1"),
         (lambda: nn.Dropout(-0.1), "Dropout: p must be in [0, 1], got -0.1"),
         (lambda: nn.Maxout(2, 3, 0), "Maxout: pieces must be a positive integer, got 0"),
         (lambda: nn.Embedding(0, 3), "Embedding: num_embeddings must be a positive integer, got 0"),
@@ -238,11 +244,11 @@ def test_batch_norm_layer(make, shape, device, rng):
 def test_batch_norm_in_evaluation_looks_at_no_other_sample(make, shape, device):
     layer = make(2).to(device)
     layer(tinygan.randn(*shape, device=device) * 2.0 + 1.0)
-    state = layer.eval().state_dict()
+    state = arrays_of(layer.eval())
     x = tinygan.randn(*shape, device=device)
     together, alone = layer(x), [layer(x[i : i + 1]) for i in range(6)]
     assert together.tolist() == [y.tolist()[0] for y in alone]
-    for name, value in layer.state_dict().items():
+    for name, value in arrays_of(layer).items():
         assert value.tolist() == state[name].tolist()
     channels = (2, *[1] * (len(shape) - 2))
     mean, var = (state[name].reshape(channels) for name in ("running_mean", "running_var"))
@@ -262,7 +268,7 @@ def test_batch_norm_refuses_a_backward_with_statistics_that_have_moved(device):
 def test_batch_norm_without_parameters(device):
     layer = nn.BatchNorm1d(3, affine=False).to(device)
     assert list(layer.parameters()) == []
-    assert list(layer.state_dict()) == ["running_mean", "running_var"]
+    assert list(arrays_of(layer)) == ["running_mean", "running_var", "num_batches_tracked"]
     assert layer(tinygan.randn(4, 3, device=device)).shape == (4, 3)
 
 
@@ -286,22 +292,22 @@ def test_dcgan_initialisation():
     )  # fmt: skip
     assert nn.init.dcgan_(net) is net
     for name in ("0.weight", "3.weight"):
-        values = net.state_dict()[name]
+        values = arrays_of(net)[name]
         # n samples: the mean has a deviation of 0.02 / sqrt(n), the deviation 0.02 / sqrt(2 n).
         bound = 5 * 0.02 / np.sqrt(values.size)
         assert abs(values.mean()) < bound and abs(values.std() - 0.02) < bound
-    scale = net.state_dict()["2.weight"]
+    scale = arrays_of(net)["2.weight"]
     assert abs(scale.mean() - 1) < 5 * 0.02 / np.sqrt(50) and 0.01 < scale.std() < 0.03
     for name in ("0.bias", "2.bias", "3.bias", "2.running_mean"):
-        assert not net.state_dict()[name].any()
-    assert (net.state_dict()["2.running_var"] == 1).all()
+        assert not arrays_of(net)[name].any()
+    assert (arrays_of(net)["2.running_var"] == 1).all()
     tinygan.manual_seed(9)
-    first = nn.init.dcgan_(net).state_dict()
+    first = arrays_of(nn.init.dcgan_(net))
     tinygan.manual_seed(9)
-    again = nn.init.dcgan_(net).state_dict()
+    again = arrays_of(nn.init.dcgan_(net))
     assert all(again[name].tobytes() == value.tobytes() for name, value in first.items())
     tinygan.manual_seed(10)
-    assert (nn.init.dcgan_(net).state_dict()["0.weight"] != first["0.weight"]).all()
+    assert (arrays_of(nn.init.dcgan_(net))["0.weight"] != first["0.weight"]).all()
 
 
 def test_initialisers_change_in_place_and_count_it():
@@ -321,8 +327,9 @@ def test_a_deep_copy_shares_nothing():
     net = Net()
     net(tinygan.randn(4, 3)).sum().backward()
     twin = copy.deepcopy(net)
-    pairs = list(zip(net._named(tinygan.Tensor), twin._named(tinygan.Tensor), strict=True))
-    assert len(pairs) == 8
+    states = net.state_dict(keep_vars=True), twin.state_dict(keep_vars=True)
+    pairs = list(zip(*(state.items() for state in states), strict=True))
+    assert len(pairs) == 9
     for (name, value), (twin_name, twin_value) in pairs:
         assert name == twin_name and value is not twin_value and type(value) is type(twin_value)
         assert not np.shares_memory(value.array, twin_value.array)

@@ -109,7 +109,7 @@ def test_gan_losses_tell_real_from_fake(name, discriminator, generator, device):
 def test_binary_cross_entropy_clamps_at_0_and_1(device):
     p = tensor([0.0, 1.0, 0.0, 1.0], "float64", device, requires_grad=True)
     target = tensor([0.0, 1.0, 1.0, 0.0], "float64", device)
-    loss = F.binary_cross_entropy(p, target, "none")
+    loss = F.binary_cross_entropy(p, target, reduction="none")
     assert loss.tolist() == [0, 0, 100, 100]
     # (p - t) / max(p (1 - p), 1e-12), as PyTorch; a division, hence one rounding.
     assert grad(loss.sum(), p)[0].tolist() == pytest.approx([0, 0, -1e12, 1e12], rel=1e-15)

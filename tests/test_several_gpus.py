@@ -104,7 +104,7 @@ def test_a_training_step(make, captured, second, rng):
         losses.append(float(run(tinygan.tensor(images[0], device=device))))
         assert set(optimizer.steps) == {6} and average.updates == 6
         tensors = [*net.parameters(), *net.buffers(), *average.module.parameters()]
-        assert {x.device for x in tensors} == {device}
+        assert {x.device for x in tensors if x.dtype.kind == "f"} == {device}  # counts stay
         found.append(losses)
     # Six float32 steps: rounding in another order, amplified by the penalty's second derivatives.
     np.testing.assert_allclose(found[1], found[0], rtol=2e-3)

@@ -98,7 +98,7 @@ def test_indexing_as_in_torch(device, rng):
         (ours.gather(1, i.clip(max=2)), theirs.gather(1, j.clip(max=2))),
         (F.embedding(i, ours), TF.embedding(j, theirs)),
         (ours[i[:, 0]], theirs[j[:, 0]]),
-        (F.cross_entropy(ours, i[:, 0].clip(max=2), "none"),
+        (F.cross_entropy(ours, i[:, 0].clip(max=2), reduction="none"),
          TF.cross_entropy(theirs, j[:, 0].clip(max=2), reduction="none")),
     ]:  # fmt: skip
         compare(a, b, np.float64)
@@ -111,7 +111,7 @@ def test_binary_cross_entropy_at_0_and_1(device):
     ours = tinygan.tensor(p, device=device, requires_grad=True)
     theirs = torch.tensor(p, requires_grad=True)
     target = tinygan.tensor(t, device=device)
-    a = F.binary_cross_entropy(ours, target, "none")
+    a = F.binary_cross_entropy(ours, target, reduction="none")
     b = TF.binary_cross_entropy(theirs, torch.tensor(t), reduction="none")
     # Logarithms and a quotient: a few roundings of float32.
     np.testing.assert_allclose(a.tolist(), b.tolist(), rtol=1e-6)

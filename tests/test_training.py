@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 import tinygan.functional as F
@@ -282,7 +283,7 @@ def test_samples_do_not_depend_on_batch_mates(device):
     model.generator.to(device)
     model.generator(model.latent(32).to(device))  # running statistics that are not the initial ones
     latent = model.latent(9).to(device)
-    before = model.generator.state_dict()
+    before = arrays_of(model.generator)
     state = tinygan.device.generator.get_state()
     together = sample(model.generator, latent)
     alone = np.concatenate([sample(model.generator, latent[i : i + 1]) for i in range(9)])
@@ -291,7 +292,7 @@ def test_samples_do_not_depend_on_batch_mates(device):
     assert np.array_equal(together, alone)
     assert np.array_equal(together, split)
     assert all(module.training for module in model.generator.modules())
-    after = model.generator.state_dict()
+    after = arrays_of(model.generator)
     assert all(np.array_equal(before[name], after[name]) for name in before)
     assert tinygan.device.generator.get_state() == state
 
@@ -312,8 +313,8 @@ def test_step_trains_each_net_by_its_own_loss(device):
     loss_d = loss.discriminator(d(real), d(g(latent).detach()))
     loss_d.backward()
     optimizers[3].step()
-    g.load_state_dict({**g.state_dict(), **{  # the second call of G moved the statistics again
-        name: value for name, value in nets[0].state_dict().items() if "running" in name
+    g.load_state_dict({**arrays_of(g), **{  # the second call of G moved the statistics again
+        name: value for name, value in arrays_of(nets[0]).items() if "running" in name
     }})  # fmt: skip
     loss_g = loss.generator(d(g(latent)))
     loss_g.backward()

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from states import arrays_of
 
 import tinygan
 import tinygan.functional as F
@@ -36,7 +37,7 @@ def play(model, device, reals, latents, wrap, **options):
         step(real.to(device), latent.to(device), None).item()
         for real, latent in zip(reals, latents, strict=True)
     ]
-    states = [net.state_dict() for net in nets]
+    states = [arrays_of(net) for net in nets]
     return np.array(losses), {f"{i}.{k}": v for i, s in enumerate(states) for k, v in s.items()}
 
 
@@ -129,7 +130,7 @@ def trainer(out, device, resume=False):
 
 def weights(run) -> list[np.ndarray]:
     return [array for part in ("generator", "discriminator")
-            for array in getattr(run.model, part).state_dict().values()]  # fmt: skip
+            for array in arrays_of(getattr(run.model, part)).values()]  # fmt: skip
 
 
 def test_a_run_moves_from_device_to_device(device, tmp_path):

@@ -6,6 +6,8 @@ the checkout and nothing optional is needed.
 
 import math
 
+from states import arrays_of
+
 import tinygan
 import tinygan.functional as F
 import tinygan.kernels
@@ -22,7 +24,7 @@ optimizers = [
     tinygan.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
     for net in (model.generator, model.discriminator)
 ]
-before = model.generator.state_dict()
+before = arrays_of(model.generator)
 for indices in BatchSampler(len(data), batch_size=32, seed=0):
     real, latent = tinygan.tensor(data.batch(indices)), model.latent(32)
     result = gan_step(
@@ -31,5 +33,5 @@ for indices in BatchSampler(len(data), batch_size=32, seed=0):
     ).item()  # fmt: skip
     print(result)
     assert all(math.isfinite(value) for value in result), result
-after = model.generator.state_dict()
+after = arrays_of(model.generator)
 assert all((before[name] != after[name]).any() for name in before), "a parameter did not move"

@@ -4,38 +4,108 @@ from __future__ import annotations
 
 from tinygan.creation import rand
 from tinygan.device import array_module, beside, generator
-from tinygan.ops import activation, conv, loss, norm, pooling
+from tinygan.ops import (
+    activation,
+    adversarial,
+    conv,
+    distance,
+    loss,
+    norm,
+    padding,
+    pooling,
+    resize,
+    sample_norm,
+    smooth_units,
+)
 from tinygan.ops.activation import *
+from tinygan.ops.adversarial import *
 from tinygan.ops.conv import *
+from tinygan.ops.distance import *
 from tinygan.ops.loss import *
+from tinygan.ops.math import where
 from tinygan.ops.matmul import linear
 from tinygan.ops.norm import *
+from tinygan.ops.padding import *
 from tinygan.ops.pooling import *
+from tinygan.ops.resize import *
+from tinygan.ops.sample_norm import *
 from tinygan.ops.shape import check_range
+from tinygan.ops.smooth_units import *
 from tinygan.tensor import Tensor, float32
 
 # What a file of ops lists in its own __all__ is public here.
-__all__ = ["dropout", "embedding", "linear", "one_hot"]
-__all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__, *pooling.__all__]
+__all__ = ["alpha_dropout", "dropout", "dropout2d", "embedding", "linear", "one_hot"]
+__all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__]
+__all__ += [*distance.__all__, *adversarial.__all__, *sample_norm.__all__]
+__all__ += [*pooling.__all__, *padding.__all__, *resize.__all__, *smooth_units.__all__]
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+def _mask(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
+    """0 with probability p, else 1: of input's dtype and device."""
+    drawn = rand(*shape, generator=generator, dtype=float32, device=input.device)
+    with beside(drawn.array):
+        return Tensor((drawn.array >= p).astype(input.dtype))
+
+
+def _drops(name: str, input: Tensor, p: float, training: bool) -> bool:
+    """Whether anything is to be dropped."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: p must be in [0, 1], got {p}")
+    return training and p > 0
+
+
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """In training, each element is zero with probability p and else divided by 1 - p.
 
-    (Srivastava 2014, JMLR 15.)
+    (Srivastava 2014, JMLR 15.) `inplace` changes nothing: the result is always a new tensor.
 
     Raises:
         ValueError: p is not in [0, 1].
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must be in [0, 1], got {p}")
-    if not training or p == 0:
+    if not _drops("dropout", input, p, training):
         return input
-    drawn = rand(*input.shape, generator=generator, dtype=float32, device=input.device)
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    with beside(drawn.array):
-        mask = (drawn.array >= p).astype(input.dtype) * input.dtype.type(scale)
-    return input * Tensor(mask)
+    mask = _mask(input, p, input.shape)
+    with beside(mask.array):
+        mask.array *= input.dtype.type(0.0 if p == 1 else 1 / (1 - p))
+    return input * mask
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """In training, each channel of each image (n, c, ...) is zero with probability p and else
+    divided by 1 - p. (Tompson 2015, arXiv:1411.4280.)
+
+    Raises:
+        ValueError: p is not in [0, 1], or the input has less than 3 dimensions.
+    """
+    if input.ndim < 3:
+        raise ValueError(f"dropout2d: input needs (n, c, ...) dimensions, got {input.shape}")
+    if not _drops("dropout2d", input, p, training):
+        return input
+    mask = _mask(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)))
+    return input * (mask * (0.0 if p == 1 else 1 / (1 - p)))
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """In training, each element is the smallest value of `selu` with probability p; then all are
+    scaled and moved so that mean 0 and variance 1 stay. (Klambauer 2017, arXiv:1706.02515.)
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    """
+    if not _drops("alpha_dropout", input, p, training):
+        return input
+    if p == 1:
+        return input * 0.0
+    low = -1.7580993408473766  # -1.0507 times 1.6733
+    scale = ((1 - p) * (1 + p * low**2)) ** -0.5
+    mask = _mask(input, p, input.shape)
+    return (input * mask + (1.0 - mask) * low) * scale - p * low * scale
 
 
 def one_hot(target: Tensor, num_classes: int) -> Tensor:
@@ -52,16 +122,34 @@ def one_hot(target: Tensor, num_classes: int) -> Tensor:
         return Tensor(array_module(target.array).eye(num_classes, dtype=float32)[target.array])
 
 
-def embedding(input: Tensor, weight: Tensor) -> Tensor:
+def embedding(
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Tensor:  # fmt: skip
     """Rows of `weight` (count, size) by the indices `input` (...): (..., size).
+
+    Args:
+        padding_idx: the row of this index gets no gradient.
 
     Raises:
         TypeError: input is not of integers.
-        ValueError: an index is outside 0 ... count - 1; weight is not 2-D.
+        ValueError: an index is outside 0 ... count - 1; weight is not 2-D; max_norm,
+            scale_grad_by_freq or sparse, which are not supported.
     """
+    if max_norm is not None or scale_grad_by_freq or sparse:
+        raise ValueError(
+            "embedding: max_norm, scale_grad_by_freq and sparse are not supported; gradients are "
+            "dense, and rows may be scaled between steps"
+        )
     if input.dtype.kind not in "iu":
         raise TypeError(f"embedding: input must be of integers, got {input.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must be (count, size), got shape {weight.shape}")
     check_range("embedding: an index", input, weight.shape[0])
-    return weight[input]
+    rows = weight[input]
+    if padding_idx is None:
+        return rows
+    if not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise ValueError(f"embedding: padding_idx {padding_idx} is no row of {weight.shape[0]}")
+    is_padding = (input == padding_idx % weight.shape[0]).reshape((*input.shape, 1))
+    return where(is_padding, rows.detach(), rows)

@@ -6,6 +6,7 @@ from ..ladder import Case, Cases
 
 _SHAPES: dict[str, Case] = {
     "1x1": dict(shape=(1, 1)),
+    "a number": dict(shape=()),
     "empty": dict(shape=(0, 3, 2, 2)),
     "odd": dict(shape=(3, 5, 7, 1)),
     "channels last": dict(shape=(2, 5, 3, 4), channels_last=True),
@@ -19,7 +20,7 @@ _LARGE = (dict(shape=(9, 5, 50, 100)),)
 
 
 def _values(rng, dtype, shape, channels_last=False):
-    values = rng.standard_normal(shape).astype(dtype)
+    values = np.asarray(rng.standard_normal(shape)).astype(dtype)
     if channels_last:
         return np.ascontiguousarray(values.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     return values
@@ -37,8 +38,8 @@ def _forward(flops_per_element: int, *options: float) -> Cases:
 def _backward(flops_per_element: int, *options: float) -> Cases:
     def make(rng, dtype, **case):
         # The gradient arrives in another memory order than the output: both must work.
-        gradient = np.ascontiguousarray(_values(rng, dtype, **case))
-        return (gradient, np.tanh(_values(rng, dtype, **case)), *options), {}
+        gradient = _values(rng, dtype, **case).copy(order="C")
+        return (gradient, np.asarray(np.tanh(_values(rng, dtype, **case))), *options), {}
 
     return Cases(
         make=make,

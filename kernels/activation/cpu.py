@@ -73,7 +73,7 @@ def tanh_backward_threads(grad, y):
 def _by_parts(kernel, x, *others):
     """Runs ``kernel(task, out, x, *others)`` on arrays of one memory order and on numbers."""
     result = np.empty_like(x)
-    arguments = [flat(other) if other.ndim else other for other in others]
+    arguments = [flat(other) if isinstance(other, np.ndarray) else other for other in others]
     kernel(ceil_div(x.size, ELEMENTS_PER_TASK), flat(result), flat(x), *arguments)
     return result
 

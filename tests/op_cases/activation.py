@@ -69,7 +69,12 @@ CASES = [
     OpCase(
         "softplus", F.softplus, [normal(2, 3)], numpy=softplus, torch=lambda x: TF.softplus(x),
         integers="float32", extreme=(FAR, [0, math.log(2), 1000], [0, 0.5, 1]), nan=True,
-        batch=True,
+        batch=True, errors=[(lambda: F.softplus(zeros(2), 0), "softplus: beta must be > 0, got 0")],
+    ),
+    OpCase(
+        "softplus beta", lambda x: F.softplus(x, 2.0, 1.0), [away(2, 3)],
+        numpy=lambda x: np.where(2 * x > 1, x, softplus(2 * x) / 2),
+        torch=lambda x: TF.softplus(x, 2.0, 1.0),
     ),
     OpCase(
         "log_softmax", F.log_softmax, [normal(2, 3)], numpy=log_softmax,
@@ -93,6 +98,19 @@ CASES = [
         "softmax dim 1 of 3", lambda x: F.softmax(x, 1), [normal(2, 3, 2)],
         numpy=lambda x: np.exp(log_softmax(x, 1)), torch=lambda x: TF.softmax(x, 1),
     ),
+    OpCase("log_softmax of images", F.log_softmax, [normal(2, 3, 2, 2)],
+           numpy=lambda x: log_softmax(x, 1), torch=lambda x: TF.log_softmax(x, 1)),
+    OpCase("softmax of 3", F.softmax, [normal(3, 2, 2)], numpy=lambda x: np.exp(log_softmax(x, 0)),
+           torch=lambda x: TF.softmax(x, 0)),
+    OpCase("softmin", F.softmin, [normal(2, 3)], numpy=lambda x: np.exp(log_softmax(-x)),
+           torch=lambda x: TF.softmin(x, 1)),
+    # Numbers, which are arrays without dimensions.
+    *(OpCase(f"{name} of a number", getattr(F, name), [away()],
+             torch=lambda x, name=name: getattr(TF, name)(x))
+      for name in ("relu", "leaky_relu", "tanh", "sigmoid", "softplus")),
+    *(OpCase(f"{name} of a number", lambda x, name=name: getattr(F, name)(x) * x, [away()],
+             torch=lambda x, name=name: getattr(TF, name)(x, 0) * x)
+      for name in ("softmax", "log_softmax")),
     OpCase(
         "maxout", lambda x: F.maxout(x, 2), [distinct(2, 6)],
         numpy=lambda x: x.reshape(2, 3, 2).max(2), torch=lambda x: x.reshape(2, 3, 2).amax(2),

@@ -15,6 +15,11 @@ def seeded_dropout(x: Tensor) -> Tensor:
     return F.dropout(x, 0.4)
 
 
+def seeded(function, x: Tensor) -> Tensor:
+    tinygan.manual_seed(5)
+    return function(x, 0.4, training=True)
+
+
 CASES = [
     OpCase(
         "dropout", seeded_dropout, [normal(3, 4)], batch=True,
@@ -24,6 +29,30 @@ CASES = [
     OpCase(
         "dropout evaluation", lambda x: F.dropout(x, training=False) * x, [normal(3)],
         numpy=lambda x: x * x, torch=lambda x: TF.dropout(x, training=False) * x,
+    ),
+    OpCase(
+        "dropout2d", lambda x: seeded(F.dropout2d, x), [normal(3, 4, 2)], batch=True,
+        no_values="random; test_nn_layers.py counts the zeros", errors=[
+            (lambda: F.dropout2d(zeros(2, 2, 2), -1), "dropout2d: p must be in [0, 1], got -1"),
+            (lambda: F.dropout2d(zeros(2, 2)), "dropout2d: input needs (n, c, ...) dimensions"),
+        ],
+    ),
+    OpCase(
+        "alpha_dropout", lambda x: seeded(F.alpha_dropout, x), [normal(3, 4)], batch=True,
+        no_values="random; test_nn_layers.py looks at mean and variance", errors=[
+            (lambda: F.alpha_dropout(zeros(2), 2), "alpha_dropout: p must be in [0, 1], got 2"),
+        ],
+    ),
+    OpCase(
+        "embedding padding_idx", lambda w, i: F.embedding(i, w, padding_idx=-2),
+        [normal(4, 2), integers(4, 2, 3)], numpy=lambda w, i: w[i], gradient=False,
+        torch=lambda w, i: TF.embedding(i, w, padding_idx=-2),
+        errors=[
+            (lambda: F.embedding(tensor([0]), zeros(3, 2), 3),
+             "embedding: padding_idx 3 is no row of 3"),
+            (lambda: F.embedding(tensor([0]), zeros(3, 2), max_norm=1.0),
+             "embedding: max_norm, scale_grad_by_freq and sparse are not supported"),
+        ],
     ),
     OpCase(
         "embedding", lambda w, i: F.embedding(i, w), [normal(4, 2), integers(4, 2, 3)],

@@ -119,7 +119,8 @@ def _far(ours: np.ndarray, expected: np.ndarray) -> float:
 
 def _weights(nets: tuple) -> dict[str, np.ndarray]:
     """Parameters and statistics of both nets."""
-    return {f"{net} {key}": value for net, each in zip("GD", nets, strict=True)
+    return {f"{net} {key}": np.array(value.cpu().numpy())
+            for net, each in zip("GD", nets, strict=True)
             for key, value in each.state_dict().items()}  # fmt: skip
 
 

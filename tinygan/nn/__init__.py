@@ -1,23 +1,23 @@
 """Layers: modules with parameters, made of the functions in ``tinygan.functional``."""
 
-from tinygan.nn import init
+from tinygan import functional
+from tinygan.nn import activations, containers, dropout, images, init, losses, norms, utils
+from tinygan.nn.activations import *
+from tinygan.nn.containers import *
 from tinygan.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
+from tinygan.nn.dropout import *
+from tinygan.nn.images import *
 from tinygan.nn.layers import (
-    BatchNorm1d,
-    BatchNorm2d,
-    Dropout,
     Embedding,
     Flatten,
-    LeakyReLU,
     Linear,
     Maxout,
-    ReLU,
-    Sigmoid,
-    Softplus,
-    Tanh,
     Unflatten,
 )
-from tinygan.nn.module import Buffer, Module, Parameter
+from tinygan.nn.losses import *
+from tinygan.nn.module import Module
+from tinygan.nn.norms import *
+from tinygan.nn.parameter import Buffer, Parameter
 from tinygan.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from tinygan.nn.sequential import Sequential
 from tinygan.nn.stabilisers import (
@@ -27,9 +27,12 @@ from tinygan.nn.stabilisers import (
     spectral_norm,
 )
 
+# What a file lists in its own __all__ is public here.
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d",
-    "ConvTranspose2d", "Dropout", "Embedding", "Flatten", "LeakyReLU", "Linear", "MaxPool2d",
-    "Maxout", "MinibatchDiscrimination", "Module", "Parameter", "ReLU", "Rescale", "Sequential",
-    "Sigmoid", "Softplus", "SpectralNorm", "Tanh", "Unflatten", "init", "spectral_norm",
+    "AdaptiveAvgPool2d", "AvgPool2d", "Buffer", "Conv1d", "Conv2d", "ConvTranspose2d", "Embedding",
+    "Flatten", "Linear", "MaxPool2d", "Maxout", "MinibatchDiscrimination", "Module", "Parameter",
+    "Rescale", "Sequential", "SpectralNorm", "Unflatten", "functional", "init", "spectral_norm",
+    "utils",
 ]  # fmt: skip
+__all__ += [*activations.__all__, *containers.__all__, *dropout.__all__, *images.__all__]
+__all__ += [*losses.__all__, *norms.__all__]

@@ -4,8 +4,8 @@ One op instead of two passes over the data once less: a convolution applies the 
 stores its result; a batch norm likewise; on a GPU a convolution also sums up what the batch norm
 after it needs, and a Linear layer of few outputs reads images as they lie in memory.
 
-Only layers of exactly these types are fused. A subclass, or a layer whose ``forward`` was replaced,
-is computed by its own forward: it may do anything.
+Only layers of exactly these types are fused. A subclass, a layer whose ``forward`` was replaced, or
+one with a hook is called as it is: it may do anything.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 
+from tinygan.nn.activations import LeakyReLU, ReLU
 from tinygan.nn.convolution import Conv2d, ConvTranspose2d
 from tinygan.nn.layers import (
-    BatchNorm1d,
-    BatchNorm2d,
     Flatten,
-    LeakyReLU,
     Linear,
-    ReLU,
 )
 from tinygan.nn.module import Module
+from tinygan.nn.norms import BatchNorm1d, BatchNorm2d
 from tinygan.nn.stabilisers import SpectralNorm
 from tinygan.ops import fused
 from tinygan.ops.conv import conv2d_op, conv_transpose2d_op
@@ -55,14 +53,16 @@ def _spectral_norm_activation(x, wrapped, activation):
 
 def _batch_norm_activation(x, norm, activation):
     norm.check(x)
-    return fused.batch_norm_activation(
-        x, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training,
-        norm.momentum, norm.eps, negative_slope=_slope(activation),
+    output = fused.batch_norm_activation(
+        x, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.uses_input,
+        norm.average_factor(), norm.eps, negative_slope=_slope(activation),
     )  # fmt: skip
+    norm.count()
+    return output
 
 
 def _conv_batch_norm(x, conv, norm, activation=None):
-    if not norm.training or x.ndim == 3:
+    if not norm.uses_input or x.ndim == 3:
         return _batch_norm_activation(conv(x), norm, activation)
     op = conv2d_op(
         x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
@@ -71,7 +71,7 @@ def _conv_batch_norm(x, conv, norm, activation=None):
 
 
 def _conv_transpose_batch_norm(x, conv, norm, activation=None):
-    if not norm.training or x.ndim == 3:
+    if not norm.uses_input or x.ndim == 3:
         return _batch_norm_activation(conv(x), norm, activation)
     op = conv_transpose2d_op(
         x, conv.weight, conv.bias, conv.stride, conv.padding, conv.output_padding,
@@ -81,13 +81,17 @@ def _conv_transpose_batch_norm(x, conv, norm, activation=None):
 
 
 def _normalised(op, inputs, norm, activation):
-    return fused.convolution_batch_norm(
-        op, inputs, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.momentum,
-        norm.eps, _slope(activation),
+    output = fused.convolution_batch_norm(
+        op, inputs, norm.running_mean, norm.running_var, norm.weight, norm.bias,
+        norm.average_factor(), norm.eps, _slope(activation),
     )  # fmt: skip
+    norm.count()
+    return output
 
 
 def _flatten_linear(x, flatten, linear):
+    if (flatten.start_dim, flatten.end_dim) != (1, -1):
+        return linear(flatten(x))
     return fused.flatten_linear(x, linear.weight, linear.bias)
 
 
@@ -115,7 +119,9 @@ _FORWARDS: dict[type[Module], Callable] = {
 def is_exactly(layer: Module, types: type | tuple[type, ...]) -> bool:
     """Whether the layer is of one of these types itself, with the forward that is known here."""
     kind, types = type(layer), types if isinstance(types, tuple) else (types,)
-    return kind in types and kind.forward is _FORWARDS[kind] and "forward" not in vars(layer)
+    if kind not in types or layer._forward_hooks or layer._forward_pre_hooks:
+        return False
+    return kind.forward is _FORWARDS[kind] and "forward" not in vars(layer)
 
 
 def calls(layers: Iterable[Module]) -> Iterator[Call]:

@@ -6,7 +6,8 @@ import numpy as np
 
 import tinygan.functional as F
 from tinygan.nn import init
-from tinygan.nn.module import Buffer, Module, Parameter
+from tinygan.nn.module import Module
+from tinygan.nn.parameter import Parameter
 from tinygan.ops.shape import check_dim
 from tinygan.tensor import Tensor
 
@@ -36,105 +37,30 @@ class Linear(Module):
         self.weight = init.fan_in_uniform_(_empty(out_features, in_features), in_features)
         self.bias = init.fan_in_uniform_(_empty(out_features), in_features) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def reset_parameters(self) -> None:
+        """The initial values again, others."""
+        for parameter in self.parameters():
+            init.fan_in_uniform_(parameter, self.in_features)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
-
-
-class _BatchNorm(Module):
-    dimensions: tuple[int, ...] = ()
-
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
-    ):
-        _positive(type(self).__name__, num_features=num_features)
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.weight = init.constant_(_empty(num_features), 1.0) if affine else None
-        self.bias = _empty(num_features) if affine else None
-        self.running_mean = Buffer(np.zeros(num_features, np.float32))
-        self.running_var = Buffer(np.ones(num_features, np.float32))
-
-    def check(self, x: Tensor) -> None:
-        """Raises a ValueError unless `x` has the dimensions and channels of this layer."""
-        if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{type(self).__name__}: expected {' or '.join(map(str, self.dimensions))} "
-                f"dimensions with {self.num_features} channels, got shape {x.shape}"
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.check(x)
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.training,
-            self.momentum, self.eps,
-        )  # fmt: skip
-
-    def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
-
-
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (n, num_features); see `tinygan.functional.batch_norm`."""
-
-    dimensions = (2,)
-
-
-class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (n, num_features, h, w); see `tinygan.functional.batch_norm`."""
-
-    dimensions = (4,)
-
-
-class ReLU(Module):
-    """max(x, 0)"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
-
-
-class LeakyReLU(Module):
-    """x where x > 0, negative_slope * x elsewhere"""
-
-    def __init__(self, negative_slope: float = 0.01):
-        if negative_slope < 0:
-            raise ValueError(f"LeakyReLU: negative_slope must be >= 0, got {negative_slope}")
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        return str(self.negative_slope)
-
-
-class Tanh(Module):
-    """tanh(x)"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.tanh(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + e^-x)"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.sigmoid(x)
-
-
-class Softplus(Module):
-    """ln(1 + e^x)"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(x)
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
 
 
 class Flatten(Module):
-    """(n, ...) -> (n, product of the rest)"""
+    """(n, ...) -> (n, product of the rest), or the dimensions start_dim ... end_dim made one."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1)
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Unflatten(Module):
@@ -143,27 +69,12 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        dim = check_dim("Unflatten", self.dim, x.ndim)
-        return x.reshape(*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
+    def forward(self, input: Tensor) -> Tensor:
+        dim = check_dim("Unflatten", self.dim, input.ndim)
+        return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
 
     def extra_repr(self) -> str:
-        return f"{self.dim}, {self.unflattened_size}"
-
-
-class Dropout(Module):
-    """In training, zero with probability p; see `tinygan.functional.dropout`."""
-
-    def __init__(self, p: float = 0.5):
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must be in [0, 1], got {p}")
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, self.training)
-
-    def extra_repr(self) -> str:
-        return str(self.p)
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 class Maxout(Module):
@@ -184,14 +95,30 @@ class Maxout(Module):
 
 
 class Embedding(Module):
-    """A table of num_embeddings vectors of N(0, 1): indices (...) -> (..., embedding_dim)."""
+    """A table of num_embeddings vectors of N(0, 1): indices (...) -> (..., embedding_dim).
 
-    def __init__(self, num_embeddings: int, embedding_dim: int):
+    The row `padding_idx` starts as zeros and gets no gradient.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
+    ):
         _positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(
+                    f"Embedding: padding_idx {padding_idx} is no row of {num_embeddings}"
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = padding_idx
         self.weight = init.normal_(_empty(num_embeddings, embedding_dim))
+        if padding_idx is not None:
+            self.weight.array[padding_idx] = 0
 
-    def forward(self, indices: Tensor) -> Tensor:
-        return F.embedding(indices, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

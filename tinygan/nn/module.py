@@ -2,86 +2,273 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
-import numpy as np
-
-from tinygan.device import beside, to_device
+from tinygan.device import beside
+from tinygan.nn import hooks
+from tinygan.nn.moving import Target, move
+from tinygan.nn.parameter import Buffer, Parameter
+from tinygan.nn.state import IncompatibleKeys, load
 from tinygan.tensor import Tensor
 
 M = TypeVar("M", bound="Module")
-
-
-class Parameter(Tensor):
-    """A tensor that an optimizer trains."""
-
-    def __init__(self, data):
-        super().__init__(data.array if isinstance(data, Tensor) else data, requires_grad=True)
-
-
-class Buffer(Tensor):
-    """A tensor that belongs to a module's state and is not trained, such as running statistics."""
-
-    def __init__(self, data):
-        super().__init__(data.array if isinstance(data, Tensor) else data)
+Named = Iterator[tuple[str, Any]]
 
 
 class Module:
     """Base of all layers and models: define ``forward``, set parts as attributes.
 
-    Every attribute that is a `Parameter`, a `Buffer` or a `Module` belongs to the module's state,
-    in the order in which the attributes were set.
+    Every attribute that is a `Parameter`, a `Buffer` or a `Module` belongs to the module's state.
+    As in PyTorch, a module's own parameters come before those of its parts, each in the order in
+    which they were set. What two places share is listed once, except in the `state_dict`.
+
+    ``super().__init__()`` may be called or left out.
     """
 
     training: bool = True
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _forward_hooks: list[tuple[Callable, bool]]
+    _forward_pre_hooks: list[tuple[Callable, bool]]
+    # Buffers that older state dicts do not have.
+    _may_be_missing: tuple[str, ...] = ()
 
-    def forward(self, *inputs):
+    def __new__(cls, *arguments: Any, **options: Any):
+        module = super().__new__(cls)
+        vars(module).update(
+            training=True, _parameters={}, _buffers={}, _modules={}, _not_saved=set(),
+            _forward_hooks=[], _forward_pre_hooks=[],
+        )  # fmt: skip
+        return module
+
+    def __init__(self) -> None:
+        """Nothing is left to do: `__new__` has made the tables of parts."""
+
+    def forward(self, *inputs, **options):
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def __call__(self, *inputs, **options):
+        if self._forward_hooks or self._forward_pre_hooks:
+            return hooks.call(self, inputs, options)
         return self.forward(*inputs, **options)
+
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> hooks.Handle:
+        """``hook(module, inputs, output)`` after each forward; what it returns, unless None,
+        replaces the output. The handle that comes back has ``remove()``."""
+        return hooks.register(self._forward_hooks, hook, prepend, with_kwargs)
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> hooks.Handle:
+        """``hook(module, inputs)`` before each forward; what it returns, unless None, replaces
+        the inputs."""
+        return hooks.register(self._forward_pre_hooks, hook, prepend, with_kwargs)
+
+    # Attributes: parameters, buffers and parts lie in tables of their own
+
+    def __getattr__(self, name: str) -> Any:  # called when the usual places have no such name
+        for table in ("_parameters", "_buffers", "_modules"):
+            entries = self.__dict__[table]
+            if name in entries:
+                return entries[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        for kind, table in (
+            (Parameter, self._parameters), (Module, self._modules), (Buffer, self._buffers),
+        ):  # fmt: skip
+            if isinstance(value, kind):
+                if name not in table:
+                    self._forget(name)
+                table[name] = value  # type: ignore[assignment]
+                if isinstance(value, Buffer) and not value.persistent:
+                    self._not_saved.add(name)
+                return
+        if name in self._parameters:
+            self._check_replaced(name, value, "parameter", "nn.Parameter(...)")
+            self._parameters[name] = None
+        elif name in self._modules:
+            self._check_replaced(name, value, "module", "a Module")
+            self._modules[name] = None
+        elif name in self._buffers:
+            if not isinstance(value, Tensor):
+                self._check_replaced(name, value, "buffer", "a Tensor")
+            self._buffers[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def _check_replaced(self, name: str, value: Any, kind: str, wanted: str) -> None:
+        if value is not None:
+            advice = ""
+            if kind == "parameter":
+                advice = (
+                    f"; to change its values, write ``with no_grad(): x.{name}.copy_(values)``"
+                )
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a {kind}: it can be set to {wanted} or None, "
+                f"not to a {type(value).__name__}{advice}"
+            )
+
+    def __delattr__(self, name: str) -> None:
+        if not self._forget(name):
+            super().__delattr__(name)
+
+    def _forget(self, name: str) -> bool:
+        """Takes `name` out of whichever table or place holds it; whether one did."""
+        self._not_saved.discard(name)
+        tables = self._parameters, self._buffers, self._modules, self.__dict__
+        found = [table for table in tables if name in table]
+        for table in found:
+            del table[name]
+        return bool(found)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Sets a parameter by its name; None reserves the name."""
+        self._register(name, param, Parameter, self._parameters)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Sets a buffer by its name; with persistent=False it is not part of the `state_dict`."""
+        self._register(name, tensor, Tensor, self._buffers)
+        if not persistent:
+            self._not_saved.add(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Sets a part by its name."""
+        self._register(name, module, Module, self._modules)
+
+    add_module = register_module
+
+    def _register(self, name: str, value: Any, kind: type, table: dict[str, Any]) -> None:
+        what = f"{type(self).__name__}: the name of a {kind.__name__}"
+        if not isinstance(name, str):
+            raise TypeError(f"{what} must be a string, got {type(name).__name__}")
+        if not name or "." in name:
+            raise KeyError(f"{what} must not be empty and have no dot, got {name!r}")
+        if name not in table and hasattr(self, name):
+            raise KeyError(f"{what}: there is an attribute {name!r} already")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{what} {name!r} names a {type(value).__name__}")
+        if isinstance(value, Tensor) and value.grad_fn is not None:
+            raise ValueError(f"{what}: {name!r} was made by an op; register its .detach()")
+        table[name] = value
 
     # The parts
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the direct parts."""
-        return ((n, part) for n, part in vars(self).items() if isinstance(part, Module))
+        seen: set[int] = set()
+        for name, part in self._modules.items():
+            if part is not None and id(part) not in seen:
+                seen.add(id(part))
+                yield name, part
 
     def children(self) -> Iterator[Module]:
         return (part for _, part in self.named_children())
 
+    def named_modules(
+        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """(dotted name, module) of this module, whose name is `prefix`, and all parts."""
+        memo = set() if memo is None else memo
+        if remove_duplicate and id(self) in memo:
+            return
+        memo.add(id(self))
+        yield prefix, self
+        for name, part in self._modules.items():
+            if part is not None:
+                path = f"{prefix}.{name}" if prefix else name
+                yield from part.named_modules(memo, path, remove_duplicate)
+
     def modules(self) -> Iterator[Module]:
         """This module and all parts, parts of parts, and so on."""
-        yield self
+        return (part for _, part in self.named_modules())
+
+    def _named(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Named:
+        parts = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+        seen: set[int] = set()
+        for path, part in parts if recurse else [(prefix, self)]:
+            for name, value in getattr(part, table).items():
+                if value is None or (remove_duplicate and id(value) in seen):
+                    continue
+                seen.add(id(value))
+                yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(dotted name, parameter) of this module and, with `recurse`, all parts."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        return (value for _, value in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, buffer) of this module and, with `recurse`, all parts."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (value for _, value in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The part of a dotted name; "" is the module itself.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        module = self
+        for name in target.split(".") if target else []:
+            part = getattr(module, name)
+            if not isinstance(part, Module):
+                raise AttributeError(f"{target!r}: {name!r} of {type(module).__name__} is no part")
+            module = part
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of a dotted name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return self._get(target, Parameter)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of a dotted name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return self._get(target, Tensor)
+
+    def _get(self, target: str, kind: type) -> Any:
+        path, _, name = target.rpartition(".")
+        value = getattr(self.get_submodule(path), name)
+        if not isinstance(value, kind):
+            raise AttributeError(f"{target!r} is a {type(value).__name__}, no {kind.__name__}")
+        return value
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Calls `fn` for all parts and then for this module: to set initial values, say."""
         for part in self.children():
-            yield from part.modules()
-
-    def _named(self, kind: type, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        for name, value in vars(self).items():
-            if isinstance(value, kind):
-                yield prefix + name, value  # type: ignore[misc]
-            elif isinstance(value, Module):
-                yield from value._named(kind, f"{prefix}{name}.")
-
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, parameter) of this module and all parts."""
-        return self._named(Parameter)
-
-    def parameters(self) -> Iterator[Tensor]:
-        return (value for _, value in self.named_parameters())
-
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, buffer) of this module and all parts."""
-        return self._named(Buffer)
-
-    def buffers(self) -> Iterator[Tensor]:
-        return (value for _, value in self.named_buffers())
+            part.apply(fn)
+        fn(self)
+        return self
 
     # Modes
 
     def train(self: M, mode: bool = True) -> M:
         """Sets training mode (or, with False, evaluation mode) here and in all parts."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: mode must be True or False, got {mode!r}")
         for module in self.modules():
             module.training = mode
         return self
@@ -96,51 +283,86 @@ class Module:
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients of all parameters, or fills them with zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                with beside(parameter.grad.array):
+                    parameter.grad.array[...] = 0
+                parameter.grad.version += 1
 
-    def to(self: M, device: str) -> M:
-        """Moves all parameters and buffers to `device`, in place."""
-        for kind in (Parameter, Buffer):
-            for _, value in self._named(kind):
-                value.array, value.grad = to_device(value.array, device), None
+    def to(self: M, *targets: Target, device: Target = None, dtype: Target = None,
+           non_blocking: bool = False) -> M:  # fmt: skip
+        """Moves parameters and buffers, with gradients, to a device; floating ones to a dtype.
+
+        ``to("cuda")``, ``to(float64)``, ``to("cuda", float64)``, ``to(x)`` for a tensor x. Copies
+        are always complete on return, whatever `non_blocking` says.
+
+        Raises:
+            TypeError: the dtype is neither float32 nor float64.
+        """
+        move(self, targets, device, dtype)
         return self
+
+    def cpu(self: M) -> M:
+        return self.to("cpu")
+
+    def cuda(self: M, device: Any = None) -> M:
+        """Moves to the GPU of this name or number, the first one by default."""
+        return self.to("cuda" if device is None else device)
+
+    def float(self: M) -> M:
+        return self.to("float32")
+
+    def double(self: M) -> M:
+        return self.to("float64")
+
+    def half(self) -> Module:
+        """Refused: see `tinygan.autocast`."""
+        raise TypeError(
+            "half: parameters are float32 or float64; for products in 16 bits write "
+            "``with tinygan.autocast('bfloat16'):`` around the forward pass"
+        )
+
+    bfloat16 = half
+
+    def type(self: M, dst_type: Target) -> M:
+        return self.to(dtype=dst_type)
 
     # State
 
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers, by dotted name."""
-        named = dict(self._named((Parameter, Buffer)))  # type: ignore[arg-type]
-        return {name: np.array(to_device(value.array, "cpu")) for name, value in named.items()}
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Tensor]:
+        """All parameters and persistent buffers by dotted name, in an OrderedDict.
 
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Copies the values of `state` (arrays or Tensors by dotted name) into this module.
+        As in PyTorch they share the memory of the module, without its graph: for values that do
+        not change with it, copy them (``copy.deepcopy``). With `keep_vars` they are the parameters
+        themselves.
+        """
+        state = OrderedDict() if destination is None else destination
+        for path, part in self.named_modules(remove_duplicate=False):
+            at = prefix + (f"{path}." if path else "")
+            for name, value in [*part._parameters.items(), *part._buffers.items()]:
+                if value is not None and name not in part._not_saved:
+                    state[at + name] = value if keep_vars else value.detach()
+        return state
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Copies the values of a state (Tensors or arrays by dotted name) into this module.
+
+        Returns:
+            a named tuple (missing_keys, unexpected_keys).
 
         Raises:
-            ValueError: names are missing or unexpected, or shapes differ; all are listed, and
-                nothing is changed.
+            StateDictError: a RuntimeError and ValueError. With `strict`, names are missing or
+                unexpected; in any case, shapes differ. All are listed, and nothing is changed.
         """
-        named = dict(self._named((Parameter, Buffer)))  # type: ignore[arg-type]
-        arrays = {
-            name: np.asarray(to_device(value.array, "cpu") if isinstance(value, Tensor) else value)
-            for name, value in state.items()
-        }
-        problems = [f"missing: {name}" for name in named if name not in arrays]
-        problems += [f"unexpected: {name}" for name in arrays if name not in named]
-        problems += [
-            f"shape of {name}: {arrays[name].shape} given, {value.shape} expected"
-            for name, value in named.items()
-            if name in arrays and arrays[name].shape != value.shape
-        ]
-        if problems:
-            raise ValueError(
-                f"load_state_dict of {type(self).__name__}:\n  " + "\n  ".join(problems)
-            )
-        for name, value in named.items():
-            with beside(value.array):
-                value.array[...] = to_device(arrays[name].astype(value.dtype), value.device)
-            value.version += 1
+        return load(self, state_dict, strict)
 
     # Print
 
@@ -148,11 +370,14 @@ class Module:
         """The options, for the printed form."""
         return ""
 
+    def _get_name(self) -> str:
+        return type(self).__name__
+
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.parameters())
         note = f"  # {count:,} parameters" if count else ""
-        head = f"{type(self).__name__}({self.extra_repr()}"
-        parts = list(self.named_children())
+        head = f"{self._get_name()}({self.extra_repr()}"
+        parts = list(self._modules.items())
         if not parts:
             return f"{head}){note}"
         lines = [f"{head}{note}"]

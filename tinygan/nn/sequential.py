@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
+from tinygan.nn.containers import _Numbered
 from tinygan.nn.fusion import calls
 from tinygan.nn.module import Module
 
 
-class Sequential(Module):
+class Sequential(_Numbered):
     """Modules one after the other: the output of each is the input of the next.
 
-    Neighbours that `fusion.py` lists, as a convolution and its activation, are computed as one op.
+    ``Sequential(a, b)`` names them "0" and "1"; ``Sequential({"first": a, "second": b})`` (or an
+    OrderedDict) gives them names. Neighbours that `fusion.py` lists, as a convolution and its
+    activation, are computed as one op.
     """
 
-    def __init__(self, *layers: Module):
-        for index, layer in enumerate(layers):
-            if not isinstance(layer, Module):
-                raise TypeError(
-                    f"Sequential: part {index} is a {type(layer).__name__}, not a Module"
-                )
-            setattr(self, str(index), layer)
+    def __init__(self, *layers: Any):
+        if len(layers) == 1 and isinstance(layers[0], dict):
+            for name, layer in layers[0].items():
+                self.add_module(name, layer)
+        else:
+            self.extend(layers)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
+    def _some(self, parts: dict[str, Module | None]) -> Sequential:
+        # As in PyTorch: the names stay.
+        result = Sequential()
+        result._modules.update(parts)
+        return result
 
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *other)
 
-    def __getitem__(self, index):
-        parts = list(self.children())[index]
-        return Sequential(*parts) if isinstance(index, slice) else parts
-
-    def forward(self, x):
-        for call in calls(self.children()):
-            x = call(x)
-        return x
+    def forward(self, input):
+        for call in calls(self):
+            input = call(input)
+        return input

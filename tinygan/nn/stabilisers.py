@@ -9,7 +9,8 @@ from tinygan.kernels.matmul import matmul
 from tinygan.nn import init
 from tinygan.nn.convolution import Conv2d, ConvTranspose2d
 from tinygan.nn.layers import Linear, _empty, _positive
-from tinygan.nn.module import Buffer, Module
+from tinygan.nn.module import Module
+from tinygan.nn.parameter import Buffer
 from tinygan.ops.shape import cat
 from tinygan.tensor import Tensor
 
@@ -77,7 +78,8 @@ class SpectralNorm(Module):
             outer = self._like_weight(self.u.array[:, None] * self.v.array)
         sigma = (self.layer.weight * Tensor(outer)).sum()
         normalised = copy.copy(self.layer)
-        normalised.weight = self.layer.weight / sigma
+        bias = {name: p for name, p in self.layer._parameters.items() if name != "weight"}
+        vars(normalised).update(_parameters=bias, weight=self.layer.weight / sigma)
         return normalised
 
     def _iterate(self, count: int) -> None:

@@ -3,18 +3,23 @@ differentiated again."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import tinygan.kernels.activation as kernels
 from tinygan.autograd import Function
 from tinygan.device import array_module
 from tinygan.kernels.layout import elementwise
-from tinygan.ops.math import by_element, exp, floating
+from tinygan.ops.math import by_element, exp, floating, where
 from tinygan.ops.reduction import amax, sum
 from tinygan.ops.shape import check_dim
 from tinygan.tensor import Tensor
 
-__all__ = ["leaky_relu", "log_softmax", "maxout", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+__all__ = [
+    "leaky_relu", "log_softmax", "maxout", "relu", "sigmoid", "softmax", "softmin", "softplus",
+    "tanh",
+]  # fmt: skip
 
 
 class ReLU(Function):
@@ -138,6 +143,8 @@ class LogSoftmax(Function):
 
     def forward(self, x):
         xp = array_module(x)
+        if not x.size:
+            return x.copy()
         shifted = elementwise(xp.subtract, x, x.max(axis=self.dim, keepdims=True))
         total = elementwise(xp.exp, shifted).sum(axis=self.dim, keepdims=True, dtype=np.float64)
         return elementwise(xp.subtract, shifted, xp.log(total).astype(x.dtype))
@@ -146,19 +153,19 @@ class LogSoftmax(Function):
         return (grad_output - exp(self.output) * sum(grad_output, self.dim, keepdim=True),)
 
 
-def relu(x: Tensor) -> Tensor:
-    """max(x, 0), any shape."""
-    return ReLU()(x)
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0), any shape. `inplace` changes nothing: the result is always a new tensor."""
+    return ReLU()(input)
 
 
-def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x where x > 0, negative_slope * x elsewhere; any shape.
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where x > 0, negative_slope * x elsewhere; any shape. `inplace` as of `relu`.
 
     Raises:
         ValueError: negative_slope is negative (the sign of the output would not tell the branch).
     """
     check_negative_slope(negative_slope)
-    return LeakyReLU(negative_slope)(x) if negative_slope > 0 else ReLU()(x)
+    return LeakyReLU(negative_slope)(input) if negative_slope > 0 else ReLU()(input)
 
 
 def check_negative_slope(negative_slope: float) -> None:
@@ -167,31 +174,61 @@ def check_negative_slope(negative_slope: float) -> None:
         raise ValueError(f"leaky_relu: negative_slope must be >= 0, got {negative_slope}")
 
 
-def tanh(x: Tensor) -> Tensor:
+def tanh(input: Tensor) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x), any shape."""
-    return Tanh()(floating(x))
+    return Tanh()(floating(input))
 
 
-def sigmoid(x: Tensor) -> Tensor:
+def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + e^-x), any shape."""
-    return Sigmoid()(floating(x))
+    return Sigmoid()(floating(input))
 
 
-def softplus(x: Tensor) -> Tensor:
-    """ln(1 + e^x), any shape, without overflow."""
-    return Softplus()(floating(x))
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """ln(1 + e^(beta x)) / beta, any shape, without overflow.
+
+    Where beta x is above a `threshold` other than 20 the result is x. (PyTorch has this for 20,
+    too, where it is away by up to 2e-9; here the formula holds.)
+
+    Raises:
+        ValueError: beta is not positive.
+    """
+    if beta <= 0:
+        raise ValueError(f"softplus: beta must be > 0, got {beta}")
+    x = floating(input)
+    y = Softplus()(x) if beta == 1 else Softplus()(x * beta) * (1.0 / beta)
+    return y if threshold == 20 else where(x * beta > threshold, x, y)
 
 
-def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
-    """x - ln sum_j e^(x_j) along `dim`, without overflow."""
-    check_dim("log_softmax", dim, x.ndim)
-    return LogSoftmax(dim)(floating(x))
+def _softmax_dim(name: str, dim: int | None, ndim: int) -> int:
+    """`dim`, or the one that PyTorch takes when none is given."""
+    if dim is None:
+        dim = 0 if ndim in (0, 1, 3) else 1
+    return check_dim(name, dim, max(1, ndim))
 
 
-def softmax(x: Tensor, dim: int = -1) -> Tensor:
-    """e^(x_i) / sum_j e^(x_j) along `dim`, without overflow."""
-    check_dim("softmax", dim, x.ndim)
-    return exp(log_softmax(x, dim))
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """x - ln sum_j e^(x_j) along `dim`, without overflow.
+
+    Without a `dim` it is PyTorch's choice: 0 for 1 and 3 dimensions, else 1. With a `dtype` the
+    input is converted first.
+    """
+    dim = _softmax_dim("log_softmax", dim, input.ndim)
+    x = floating(input) if dtype is None else input.to(dtype)
+    return LogSoftmax(dim)(x) if x.ndim else LogSoftmax(0)(x.reshape(1)).reshape(())
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """e^(x_i) / sum_j e^(x_j) along `dim`, without overflow; `dim` and `dtype` as of
+    `log_softmax`."""
+    dim = _softmax_dim("softmax", dim, input.ndim)
+    return exp(log_softmax(input, dim, dtype=dtype))
+
+
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """softmax(-x) along `dim`."""
+    dim = _softmax_dim("softmin", dim, input.ndim)
+    return softmax(-input, dim, dtype=dtype)
 
 
 def maxout(x: Tensor, pieces: int, dim: int = 1) -> Tensor:

@@ -54,12 +54,14 @@ class ExponentialMovingAverage:
             else:
                 self._count += 1
             for mean, value in pairs:
-                if mean.dtype.kind != "f":  # a count, say
+                if mean.dtype.kind != "f" and mean.device != "cpu":  # a count, say
                     mean.array[...] = value.array
-        graph.on_host(self._count_change)
+        graph.on_host(self._change_on_host)
 
-    def _count_change(self) -> None:
-        for mean, _ in self._pairs():
+    def _change_on_host(self) -> None:
+        for mean, value in self._pairs():
+            if mean.dtype.kind != "f" and mean.device == "cpu":
+                mean.array[...] = value.array
             mean.version += 1
 
     def state_dict(self) -> dict:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from tinygan.ops.loss import GANLoss, gan_loss
+from tinygan.ops.adversarial import GANLoss, gan_loss
 from tinygan.optim import LinearLR, Optimizer
 from tinygan.tensor import Tensor
 from tinygan.training import stabilisers

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tinygan.nn import Module
 from tinygan.ops import stack
-from tinygan.ops.loss import GANLoss
+from tinygan.ops.adversarial import GANLoss
 from tinygan.optim import Optimizer
 from tinygan.tensor import Tensor
 

@@ -1,0 +1,31 @@
+"""Layers whose weight is computed from another one."""
+
+from __future__ import annotations
+
+from tinygan.nn import stabilisers
+from tinygan.nn.module import Module
+
+__all__ = ["spectral_norm"]
+
+
+def spectral_norm(
+    module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
+    dim: int | None = None,
+) -> stabilisers.SpectralNorm:  # fmt: skip
+    """`tinygan.nn.spectral_norm` with PyTorch's arguments.
+
+    It returns a module around the layer, which computes what PyTorch's changed layer does; in a
+    `state_dict` the weight is "layer.weight", and u and v are buffers of their own.
+
+    Raises:
+        ValueError: another parameter than "weight", or a `dim` other than that of the outputs.
+        TypeError: the layer is no Linear, Conv2d or ConvTranspose2d.
+    """
+    if name != "weight":
+        raise ValueError(f"spectral_norm: name must be 'weight', got {name!r}")
+    if dim is not None:
+        raise ValueError(
+            f"spectral_norm: dim {dim} is not supported; leave it out, and rows of the matrix are "
+            "the output channels"
+        )
+    return stabilisers.spectral_norm(module, n_power_iterations, eps)
