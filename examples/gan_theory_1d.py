@@ -46,7 +46,7 @@ def train_discriminator(mean: float, steps: int, batch: int, rng, device) -> dic
     """Part 1: D, trained on ever new samples of p = N(0, 1), "real", and of q = N(mean, 1)."""
     q, d, loss = GaussianMixture([[mean]], 1.0), mlp().to(device), gan_loss("non-saturating")
     optimizer = Adam(d.parameters(), lr=5e-3)
-    schedule, average = LinearLR(optimizer, total_iters=steps), ExponentialMovingAverage(d, 0.995)
+    schedule, average = LinearLR(optimizer, 1.0, 0.0, steps), ExponentialMovingAverage(d, 0.995)
     for _ in range(steps):
         real, fake = (tinygan.tensor(x.sample(batch, rng), device=device) for x in (P, q))
         discriminator_step(d, optimizer, loss, real, fake)
@@ -64,7 +64,7 @@ def train_gan(steps: int, points: int, rng, out: Path, device) -> list[dict[str,
     generator, d = mlp(scale_out=0.25).to(device), mlp(scale_in=4.0).to(device)
     loss = gan_loss("non-saturating")
     adam_g, adam_d = (Adam(net.parameters(), 2e-3, (0.0, 0.99)) for net in (generator, d))
-    schedules = [LinearLR(adam, total_iters=steps) for adam in (adam_g, adam_d)]
+    schedules = [LinearLR(adam, 1.0, 0.0, steps) for adam in (adam_g, adam_d)]
     average, log = ExponentialMovingAverage(generator, 0.99), []
     even = np.linspace(-2.5, 2.5, 21, dtype=np.float32)[:, None]
     panels = FourPanels(DATA, even)

@@ -42,7 +42,7 @@ def train_points(options: argparse.Namespace, seed: int) -> dict:
     adam_g, adam_d = (Adam(net.parameters(), recipe.lr, recipe.betas) for net in nets)
     average = ExponentialMovingAverage(model.generator, recipe.average)
     steps = 20 if options.quick else options.epochs * parts.POINTS // recipe.batch
-    schedules = [LinearLR(adam, total_iters=steps - steps // 2, begin=steps // 2)
+    schedules = [LinearLR(adam, 1.0, 0.0, steps - steps // 2, begin=steps // 2)
                  for adam in (adam_g, adam_d) if recipe.decay]  # fmt: skip
     latent = model.latent(2_500, tinygan.Generator(seed + 1))
     start, transform = time.perf_counter(), partial(pack, count=options.pack)

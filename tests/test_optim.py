@@ -150,7 +150,11 @@ def test_state_dict_holds_copies():
     state["state"][0]["momentum_buffer"][...] = 9
     state["steps"][0] = 9
     assert optimizer.state_dict() == {
-        "lr": 1.0, "steps": [1], "state": [{"momentum_buffer": np.array([2.0])}]
+        "param_groups": [
+            {"params": [0], "lr": 1.0, "momentum": 1.0, "dampening": 0.0, "weight_decay": 0.0,
+             "nesterov": False, "maximize": False}
+        ],
+        "steps": [1], "state": [{"momentum_buffer": np.array([2.0])}],
     }  # fmt: skip
 
 
@@ -170,7 +174,7 @@ def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
         with pytest.raises(ValueError, match=re.escape(message)):
             optimizer.load_state_dict(state)
     state = optimizer.state_dict()
-    assert (state["lr"], state["steps"]) == (0.5, [1])
+    assert (state["param_groups"][0]["lr"], state["steps"]) == (0.5, [1])
     assert state["state"][0]["m"].tolist() == pytest.approx([0.1, 0.1], rel=1e-14)
 
 
@@ -187,7 +191,7 @@ def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
         (lambda p: optim.SGD([p], momentum=-0.5), ValueError, "SGD: momentum must be >= 0, got -0"),
         (lambda p: optim.LinearLR(optim.SGD([p]), total_iters=0), ValueError, "LinearLR: "
          "total_iters must be > 0 and begin >= 0, got 0, 0"),
-        (lambda p: optim.LinearLR(optim.SGD([p]), begin=-1), ValueError, "got 1, -1"),
+        (lambda p: optim.LinearLR(optim.SGD([p]), begin=-1), ValueError, "got 5, -1"),
         (lambda p: optim.ExponentialMovingAverage(nn.ReLU(), 1.0), ValueError,
          "ExponentialMovingAverage: decay must be in [0, 1), got 1.0"),
     ],
@@ -209,7 +213,7 @@ def test_linear_schedule():
     again = optim.LinearLR(other, 1.0, 0.5, total_iters=4, begin=2)
     for _ in range(4):
         again.step()
-    again.load_state_dict(schedule.state_dict() | {"count": 5})
+    again.load_state_dict(schedule.state_dict() | {"last_epoch": 5})
     assert other.lr == 5
     again.step()
     assert other.lr == 4
@@ -241,7 +245,7 @@ def test_a_subclass_may_set_its_numbers_before_the_base_class_is_ready():
             self.lr = lr
             super().__init__(params)
 
-        def _update(self, params, grads, slots, state):
+        def _update(self, params, grads, slots, state, group):
             state[0] += 1
             for p, grad in zip(params, grads, strict=True):
                 p -= state[1].astype(p.dtype) * grad

@@ -213,7 +213,7 @@ def test_default_weights_have_the_distribution_of_torch():
 # Optimizers
 
 
-def quadratic_steps(device, dtype, make_ours, make_theirs, steps=100):
+def quadratic_steps(device, dtype, make_ours, make_theirs, steps):
     """Both minimise |A p + q - c|^2 with p a matrix, q a vector, from the same start."""
     rng = np.random.default_rng(5)
     a, c = rng.standard_normal((4, 4)).astype(dtype), rng.standard_normal((4, 3)).astype(dtype)
@@ -255,7 +255,7 @@ def test_optimizers_and_schedules(make, dtype, device):
         return start
 
     quadratic_steps(
-        device, dtype, both(optim, optim), both(torch.optim, torch.optim.lr_scheduler)
+        device, dtype, both(optim, optim), both(torch.optim, torch.optim.lr_scheduler), make.steps
     )
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from tinygan.device import beside
+from tinygan.device import array_module, beside
 from tinygan.nn import hooks
 from tinygan.nn.moving import Target, move
 from tinygan.nn.parameter import Buffer, Parameter
@@ -289,9 +289,9 @@ class Module:
             if set_to_none or parameter.grad is None:
                 parameter.grad = None
             else:
-                with beside(parameter.grad.array):
-                    parameter.grad.array[...] = 0
-                parameter.grad.version += 1
+                array = parameter.array
+                with beside(array):  # in memory of its own, which others may read
+                    parameter.grad.array = array_module(array).zeros_like(array)
 
     def to(self: M, *targets: Target, device: Target = None, dtype: Target = None,
            non_blocking: bool = False) -> M:  # fmt: skip

@@ -161,7 +161,7 @@ class Trainer:
         extra = load_checkpoint(self.checkpoint_path, self._parts, self._facts())
         self.step, self._stuck.steps = extra["step"], extra["stuck_steps"]
         for schedule in self.schedules:
-            schedule.count = self.step
+            schedule.last_epoch = self.step
             schedule.apply()
         generator.set_state(extra["random_state"])
         return extra["log_position"]
