@@ -42,6 +42,13 @@ def test_a_table_with_a_row_of_padding(device):
         nn.Embedding(4, 3, 4)
 
 
+def test_functions_by_the_path_of_torch():
+    import tinygan.nn.functional as by_path
+
+    assert by_path is nn.functional and set(F.__all__) <= set(dir(by_path))
+    assert by_path.relu is F.relu
+
+
 def test_flatten_of_some_dimensions_before_linear():
     x = tinygan.randn(2, 3, 4, 5)
     net = nn.Sequential(nn.Flatten(2), nn.Linear(20, 2))

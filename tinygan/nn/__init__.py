@@ -1,7 +1,16 @@
 """Layers: modules with parameters, made of the functions in ``tinygan.functional``."""
 
-from tinygan import functional
-from tinygan.nn import activations, containers, dropout, images, init, losses, norms, utils
+from tinygan.nn import (
+    activations,
+    containers,
+    dropout,
+    functional,
+    images,
+    init,
+    losses,
+    norms,
+    utils,
+)
 from tinygan.nn.activations import *
 from tinygan.nn.containers import *
 from tinygan.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
