@@ -145,13 +145,13 @@ def test_convolution_weight_gradient_runs_only_for_trained_weights(rng, monkeypa
         calls.append(args[0].shape)
         return kernel(*args, **options)
 
-    kernel = conv.weight_grad_kernel
-    monkeypatch.setattr(conv, "weight_grad_kernel", spy)
+    kernel = conv.plain.conv2d_weight_grad
+    monkeypatch.setattr(conv.plain, "conv2d_weight_grad", spy)
     transposed = []
-    transpose_kernel = conv.conv_transpose2d_kernel
+    transpose_kernel = conv.plain.conv_transpose2d
     monkeypatch.setattr(
-        conv,
-        "conv_transpose2d_kernel",
+        conv.plain,
+        "conv_transpose2d",
         lambda *args, **options: transposed.append(1) or transpose_kernel(*args, **options),
     )
     images = tensor(rng.standard_normal((2, 3, 5, 5)))

@@ -70,8 +70,8 @@ class Row:
 
     @property
     def fraction(self) -> float:
-        """The achieved FLOP/s as a fraction of the attainable."""
-        return self.flops / self.median / self.attainable
+        """The achieved FLOP/s as a fraction of the attainable; 0 where nothing is to be computed."""
+        return 0.0 if not self.flops else self.flops / self.median / self.attainable
 
     def as_json(self) -> dict[str, Any]:
         timed = self.status == "timed"
