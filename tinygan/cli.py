@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import tinygan
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return doctor(given[1:])
     options = parser.parse_args(given)
+    from tinygan.compat import MissingName
     from tinygan.compat import run as run_script
 
     try:
@@ -30,4 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         if error.filename is None:
             parser.error(str(error))
         raise
+    except (MissingName, ImportError) as error:
+        if isinstance(error, ImportError) and not str(error.name).startswith("torch"):
+            raise
+        print(f"tinygan: {Path(options.script).name} ended: {error}", file=sys.stderr)
+        return 1
     return 0

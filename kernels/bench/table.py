@@ -70,7 +70,7 @@ class Row:
 
     @property
     def fraction(self) -> float:
-        """The achieved FLOP/s as a fraction of the attainable; 0 where nothing is to be computed."""
+        """The achieved FLOP/s as a fraction of the attainable; 0 where nothing is computed."""
         return 0.0 if not self.flops else self.flops / self.median / self.attainable
 
     def as_json(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ runs a program that was written for PyTorch, as it stands. Only `run` installs t
 imports tinygan never meets them, and an installed PyTorch is not touched.
 """
 
-from tinygan.compat.modules import install
+from tinygan.compat.modules import MissingName, install
 from tinygan.compat.script import missing_names, run
 
-__all__ = ["install", "missing_names", "run"]
+__all__ = ["MissingName", "install", "missing_names", "run"]

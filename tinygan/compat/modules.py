@@ -18,6 +18,10 @@ from tinygan.tensor import Tensor, float32
 PAGE = "docs/from-pytorch.md"
 
 
+class MissingName(AttributeError):
+    """A name of PyTorch's that tinygan has not."""
+
+
 class Facade(types.ModuleType):
     """A module of PyTorch's name: ``own`` names first, then those of tinygan's `modules`."""
 
@@ -32,7 +36,7 @@ class Facade(types.ModuleType):
             for module in self.__dict__["_modules"]:
                 with contextlib.suppress(AttributeError, ModuleNotFoundError):
                     return getattr(importlib.import_module(module), name)
-        raise AttributeError(
+        raise MissingName(
             f"{self.__name__}.{name} does not exist in tinygan; what to write instead may stand in "
             f"{PAGE}"
         )

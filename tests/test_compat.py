@@ -1,0 +1,96 @@
+"""Programs that were written for PyTorch, run as they stand by ``tinygan run``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import tinygan
+from tinygan import cli
+from tinygan.compat import missing_names
+from tinygan.compat.modules import _modules
+
+HERE = Path(__file__).parent
+PROGRAM = HERE / "pytorch_program.py"
+
+
+def output(*command, cwd=HERE):
+    result = subprocess.run([sys.executable, *map(str, command)], cwd=cwd, capture_output=True,
+                            text=True)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return result.stdout, result.stderr
+
+
+def test_a_gan_prints_what_it_prints_with_pytorch():
+    ours, said = output("-m", "tinygan", "run", PROGRAM, "--steps", "4")
+    assert ours.count("[Batch") == 4 and "do not exist here" not in said
+    if find_spec("torch") is None:
+        pytest.skip("needs PyTorch: pip install torch")
+    theirs, _ = output(PROGRAM, "--steps", "4")
+    assert ours == theirs.replace("torch.Size([4, 1, 16, 16])", "(4, 1, 16, 16)").replace(
+        "torch.float32", "float32"
+    )
+
+
+def test_the_names_are_there_in_this_process_only(tmp_path):
+    (tmp_path / "mine.py").write_text("NAME = 'beside the program'\n")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys, mine, torch, torchvision.transforms as T\n"
+        "from torch.utils.data import DataLoader\n"
+        "print(mine.NAME, sys.argv, torch.__version__.split()[0], __name__, torch.Tensor([1, 2]))\n"
+    )
+    text, said = output("-m", "tinygan", "run", program, "a", "--b", cwd=tmp_path)
+    assert text == (
+        f"beside the program ['{program}', 'a', '--b'] tinygan __main__ tensor([1., 2.])\n"
+    )
+    assert said == ""
+    assert "torch" not in sys.modules or not hasattr(sys.modules["torch"], "_modules")
+
+
+def test_missing_names_are_said_beforehand(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import torch\nimport torch.nn as nn\nfrom torch.nn import LSTM as R, Linear\n"
+        "import torchvision.models\nprint('runs')\n"
+        "def later():\n    return nn.GRU(1, 1), torch.fft.fft, torch.nn.Linear\n"
+    )
+    result = subprocess.run([sys.executable, "-m", "tinygan", "run", str(program)],
+                            capture_output=True, text=True)  # fmt: skip
+    first, last = result.stderr.splitlines()
+    assert first.startswith("tinygan: program.py uses torch.nn.LSTM, torchvision.models, torch.")
+    assert "torch.nn.GRU" in first and "torch.fft," in first and "torch.nn.Linear" not in first
+    assert first.endswith("which do not exist here; see docs/from-pytorch.md")
+    assert last.startswith("tinygan: program.py ended: cannot import name 'LSTM' from 'torch.nn'")
+    assert result.returncode == 1
+
+
+def test_every_facade_leads_somewhere():
+    modules = _modules()
+    for text in (
+        "import torch\ntorch.randn, torch.float32, torch.long, torch.device, torch.no_grad",
+        "import torch.nn.functional as F\nF.relu, F.interpolate, F.cross_entropy, F.dropout",
+        "from torch import nn, optim, autograd\nnn.utils.clip_grad_norm_, optim.Adam",
+        "from torch.autograd import Function, Variable\nfrom torch.nn import Parameter, init",
+        "import torch.optim.lr_scheduler as s\ns.StepLR, s.LambdaLR",
+        "import torch.backends.cudnn as cudnn\ncudnn.benchmark",
+    ):
+        assert missing_names(text, modules) == []
+
+
+def test_what_does_not_exist_is_named_with_its_page():
+    with pytest.raises(AttributeError, match=r"torch\.nn\.LSTM does not exist in tinygan"):
+        _modules()["torch"].nn.LSTM  # noqa: B018
+
+
+def test_the_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0 and tinygan.__version__ in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "nowhere.py"])
+    assert ended.value.code == 2 and "there is no file nowhere.py" in capsys.readouterr().err
