@@ -28,7 +28,7 @@ FLOORS = [
     [{"autograd", "tensor", "ops", "dlpack", "static_function"}],
     ["inplace", "functions"],
     ["creation", "graph", "gradcheck", "profiler", "capture", "serialization", "weights_format"],
-    ["methods"],
+    ["methods", "utils"],
     ["names"],
     ["functional", "weights"],
     ["nn"],
