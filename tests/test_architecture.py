@@ -29,7 +29,7 @@ FLOORS = [
     ["inplace", "functions"],
     ["creation", "graph", "gradcheck", "profiler", "capture", "serialization", "weights_format"],
     ["methods", "utils"],
-    ["names"],
+    ["names", "vision"],
     ["functional", "weights"],
     ["nn"],
     ["optim"],

@@ -249,7 +249,7 @@ class DataLoader(Generic[T_co]):
         self.batch_size = batch_size
         self.sampler = sampler
         self.batch_sampler = batch_sampler
-        self.collate_fn = collate_fn
+        self.collate_fn: Callable[[Any], Any] = collate_fn
         self.drop_last = drop_last
         self.generator = generator
         self.num_workers, self.pin_memory, self.timeout = num_workers, pin_memory, timeout
