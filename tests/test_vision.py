@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from PIL import Image
 
 import tinygan
 from tinygan.vision import transforms as T
+from tinygan.vision.utils import make_grid, save_image
 
 
 @pytest.fixture
@@ -245,6 +247,8 @@ def test_center_crop(colours):
     for result in both(T.CenterCrop((3, 4)), pixels):
         # (7 - 4) / 2 = 1.5 is rounded to the even 2
         assert np.array_equal(result, pixels[1:4, 2:6])
+    for result in both(T.CenterCrop((2, 5)), pixels):  # and (5 - 2) / 2 too
+        assert np.array_equal(result, pixels[2:4, 1:6])
     for result in both(T.CenterCrop(8), pixels):  # 1 above, 2 below; 0 at the left, 1 at the right
         assert np.array_equal(result, np.pad(pixels, ((1, 2), (0, 1), (0, 0))))
     for result in both(T.CenterCrop([4]), pixels):
@@ -309,3 +313,96 @@ def test_without_pillow_a_sentence_says_what_to_install():
     assert result.stdout == (
         "(1, 2, 2)\nToPILImage needs Pillow: pip install 'tinygan[examples]'\n"
     ), result.stderr
+
+
+# Grids and files
+
+
+def test_grid_places_images_row_by_row(rng, device):
+    images = rng.standard_normal((5, 3, 2, 4)).astype(np.float32)
+    grid = make_grid(tinygan.tensor(images, device=device), nrow=3, padding=1, pad_value=0.5)
+    assert grid.device == tinygan.zeros(1, device=device).device
+    assert (grid.shape, grid.dtype) == ((3, 2 * (2 + 1) + 1, 3 * (4 + 1) + 1), np.float32)
+    expected = np.full(grid.shape, 0.5, np.float32)
+    for i in range(5):
+        expected[:, i // 3 * 3 + 1 :, i % 3 * 5 + 1 :][:, :2, :4] = images[i]
+    assert np.array_equal(grid.cpu().numpy(), expected)
+
+
+def test_grid_of_other_shapes(rng):
+    images = rng.standard_normal((3, 1, 2, 4)).astype(np.float32)
+    grid = make_grid(tinygan.tensor(images))
+    assert grid.shape == (3, 2 + 2 * 2, 3 * (4 + 2) + 2)  # not 8 columns: as many as there are
+    for channel in grid.numpy():
+        assert np.array_equal(channel[2:4, 14:18], images[2, 0])
+    listed = make_grid([tinygan.tensor(image) for image in images])
+    assert np.array_equal(listed.numpy(), grid.numpy())
+    for one in (images[0], images[0, 0], images[:1]):  # no border
+        assert np.array_equal(make_grid(tinygan.tensor(one)).numpy(), images[0].repeat(3, 0))
+    x = tinygan.tensor(images[:1].repeat(3, 1), requires_grad=True)
+    make_grid(x)[:] = 0  # a copy, without a graph
+    assert np.array_equal(x.detach().numpy()[0], images[0].repeat(3, 0))
+
+
+def test_grid_normalizes(rng, device):
+    images = rng.standard_normal((2, 3, 4, 4))
+    x = tinygan.tensor(images, device=device)
+
+    def inner(**options):
+        grid = make_grid(x, padding=0, normalize=True, **options).cpu().numpy()
+        return np.stack([grid[:, :, :4], grid[:, :, 4:]])
+
+    low, high = images.min(), images.max()
+    assert np.array_equal(inner(), (images - low) / (high - low))
+    low, high = (f(images, (1, 2, 3), keepdims=True) for f in (np.min, np.max))
+    assert np.array_equal(inner(scale_each=True), (images - low) / (high - low))
+    assert np.array_equal(inner(value_range=(-1, 0.5)), (images.clip(-1, 0.5) + 1) / 1.5)
+    assert np.array_equal(x.cpu().numpy(), images)
+    constant = make_grid(tinygan.ones(2, 3, 1, 1), padding=0, normalize=True)
+    assert not constant.numpy().any()  # 0 / 1e-5, not 0 / 0
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "error", "message"),
+    [
+        (np.zeros((1, 2, 2)), {}, TypeError, "expected a Tensor or a list of them, got ndarray"),
+        (tinygan.zeros(3), {}, ValueError, r"\(c, h, w\) or \(h, w\), got \(3,\)"),
+        (tinygan.zeros(0, 3, 2, 2), {}, ValueError, "n >= 1"),
+        ([tinygan.zeros(2, 2), tinygan.zeros(2, 3)], {}, ValueError, "images of one shape"),
+        (tinygan.zeros(2, 3, 2, 2), dict(nrow=0), ValueError, "nrow must be 1 or more"),
+        (
+            tinygan.zeros(2, 3, 2, 2).long(), dict(normalize=True), TypeError,
+            "normalize needs floating images, got int64",
+        ),
+        (
+            tinygan.zeros(2, 3, 2, 2), dict(normalize=True, value_range=[0, 1]), TypeError,
+            r"value_range must be a tuple \(low, high\), got \[0, 1\]",
+        ),
+    ],
+)  # fmt: skip
+def test_grid_refuses(images, options, error, message):
+    with pytest.raises(error, match=message):
+        make_grid(images, **options)
+
+
+def test_save_image_rounds_to_the_nearest_byte(tmp_path):
+    shades = np.array([[-1, 0, 0.49 / 255, 0.51 / 255], [0.5, 254.4 / 255, 7, np.nan]], np.float32)
+    expected = np.array([[0, 0, 0, 1], [128, 254, 255, 0]])  # 127.5 becomes 128
+    save_image(tinygan.tensor(shades), tmp_path / "image.png")
+    with Image.open(tmp_path / "image.png") as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGB")
+        assert np.array_equal(np.asarray(picture), expected[..., None].repeat(3, -1))
+
+
+def test_save_image_writes_the_grid_in_a_format(rng):
+    images = tinygan.tensor(rng.uniform(-1, 1, (5, 3, 2, 4)).astype(np.float32))
+    options = dict(nrow=2, normalize=True, value_range=(-1, 1), pad_value=1)
+    file = io.BytesIO()
+    save_image(list(images), file, "BMP", **options)
+    grid = make_grid(images, **options).numpy()
+    with Image.open(file) as picture:
+        assert picture.format == "BMP"
+        pixels = np.asarray(picture).transpose(2, 0, 1)
+    assert np.array_equal(pixels, np.floor(grid * np.float32(255) + np.float32(0.5)))
+    with pytest.raises(TypeError, match="expected floating images, from 0 to 1, got uint8"):
+        save_image(tinygan.zeros(2, 2, dtype="uint8"), file, "BMP")

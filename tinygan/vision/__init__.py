@@ -5,6 +5,6 @@ and files, `tinygan.vision.datasets` finds the data sets. Pictures are Pillow's,
 ``pip install 'tinygan[examples]'``.
 """
 
-from tinygan.vision import transforms
+from tinygan.vision import transforms, utils
 
-__all__ = ["transforms"]
+__all__ = ["transforms", "utils"]
