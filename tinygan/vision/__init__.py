@@ -5,6 +5,6 @@ and files, `tinygan.vision.datasets` finds the data sets. Pictures are Pillow's,
 ``pip install 'tinygan[examples]'``.
 """
 
-from tinygan.vision import transforms, utils
+from tinygan.vision import datasets, transforms, utils
 
-__all__ = ["transforms", "utils"]
+__all__ = ["datasets", "transforms", "utils"]
