@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tarfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tinygan
-from tinygan.data import DataUnavailableError, cache_dir
+from tinygan.data import DataFormatError, DataUnavailableError, cache_dir
 from tinygan.utils.data import DataLoader
-from tinygan.vision.datasets import MNIST, FakeData, FashionMNIST, ImageFolder
+from tinygan.vision.datasets import CIFAR10, MNIST, FakeData, FashionMNIST, ImageFolder
 from tinygan.vision.transforms import ToTensor
 
 
@@ -81,6 +82,81 @@ def test_names_of_classes():
     assert MNIST.classes[7] == "7 - seven"
     assert FashionMNIST.classes[0] == "T-shirt/top"
     assert len(MNIST.classes) == len(FashionMNIST.classes) == 10
+
+
+def cifar_batch(images, labels):
+    """The pickle of a batch, opcode by opcode as Python 2 and its NumPy wrote the published one."""
+    pixels = images.tobytes()
+    return (
+        b"\x80\x02}(U\x04data"
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        b"(K\x01" + b"".join(b"J" + struct.pack("<i", n) for n in (len(images), 3072)) + b"\x86"
+        b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R"
+        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        b"\x89T" + struct.pack("<i", len(pixels)) + pixels + b"tb"
+        b"U\x06labels](" + b"".join(b"K" + bytes([n]) for n in labels) + b"eu."
+    )
+
+
+@pytest.fixture
+def cifar(tmp_path, rng):
+    """A folder with batches of two images each, and what they hold, by file name."""
+    folder = tmp_path / "root" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    batches = {}
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+        images = rng.integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
+        batches[name] = images, rng.integers(0, 10, 2).tolist()
+        (folder / name).write_bytes(cifar_batch(*batches[name]))
+    return folder, batches
+
+
+def test_cifar_is_read_from_a_folder_and_from_the_archive(cifar, tmp_path, monkeypatch):
+    folder, batches = cifar
+    archive = tmp_path / "mine" / "cifar-10" / "cifar-10-python.tar.gz"
+    archive.parent.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder, folder.name)
+    monkeypatch.setenv("TINYGAN_DATA", str(tmp_path / "mine"))
+    images = np.concatenate([batches[f"data_batch_{i}"][0] for i in range(1, 6)])
+    labels = [label for i in range(1, 6) for label in batches[f"data_batch_{i}"][1]]
+    for root in (folder.parent, tmp_path / "elsewhere"):
+        dataset = CIFAR10(root)
+        assert len(dataset) == 10
+        assert np.array_equal(dataset.data, images.transpose(0, 2, 3, 1))
+        assert dataset.targets == labels
+        picture, label = dataset[7]
+        assert (picture.mode, label) == ("RGB", labels[7])
+        assert np.array_equal(np.asarray(picture), images[7].transpose(1, 2, 0))
+        test = CIFAR10(root, train=False, transform=ToTensor())
+        assert np.array_equal(test[1][0].numpy(), batches["test_batch"][0][1] / np.float32(255))
+    assert CIFAR10.classes[3] == "cat"
+    assert dataset.class_to_idx["truck"] == 9
+
+
+def test_cifar_runs_nothing_and_says_what_is_wrong(cifar, tmp_path):
+    folder, batches = cifar
+    with pytest.raises(DataUnavailableError, match=r"CIFAR10\(..., download=True\) fetches it"):
+        CIFAR10(tmp_path / "elsewhere")
+    images, labels = batches["test_batch"]
+    for content, message in [
+        (b"cos\nsystem\n(U\x04truetR.", "it asks for os.system, which no batch needs"),
+        (cifar_batch(images, labels)[:-40], "truncated|ran out|exhausted"),
+        (cifar_batch(images, labels[:1]), "2 images, but labels"),
+        (cifar_batch(images, [1, 10]), "from 0 to 9"),
+        (b"\x80\x02}.", "data"),
+    ]:
+        (folder / "test_batch").write_bytes(content)
+        with pytest.raises(DataFormatError, match=rf"test_batch: not a batch .*({message})"):
+            CIFAR10(folder.parent, train=False)
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder / "test_batch", f"{folder.name}/test_batch")
+    with pytest.raises(DataFormatError, match=r"not the archive of CIFAR-10 .*data_batch_1"):
+        CIFAR10(tmp_path)
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(DataFormatError, match="not the archive of CIFAR-10"):
+        CIFAR10(tmp_path, train=False)
 
 
 def write_pictures(root, *names):

@@ -14,16 +14,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tinygan.creation import tensor
 from tinygan.data import Dataset as Images
 from tinygan.data import DataUnavailableError, fashion_mnist, mnist
 from tinygan.device import Generator
 from tinygan.tensor import Tensor
 from tinygan.utils.data import Dataset
+from tinygan.vision.cifar import cifar10
 from tinygan.vision.pillow import pillow
 from tinygan.vision.transforms import ToPILImage
 
-__all__ = ["MNIST", "FakeData", "FashionMNIST", "ImageFolder"]
+__all__ = ["CIFAR10", "MNIST", "FakeData", "FashionMNIST", "ImageFolder"]
 
 Transform = Callable[[Any], Any] | None
 
@@ -83,7 +86,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     @property
     def class_to_idx(self) -> dict[str, int]:
-        return {name: label for label, name in enumerate(self.classes)}
+        return _numbered(self.classes)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         picture = pillow(type(self).__name__).fromarray(self.data[index].numpy())
@@ -103,6 +106,52 @@ class FashionMNIST(MNIST):
         "Ankle boot",
     ]  # fmt: skip
     _read = staticmethod(fashion_mnist)
+
+
+class CIFAR10(Dataset[tuple[Any, Any]]):
+    """CIFAR-10's photographs of animals and vehicles, 32 x 32 in colour. (As
+    torchvision.datasets.CIFAR10; Krizhevsky 2009.)
+
+    The folder ``cifar-10-batches-py``, or the archive ``cifar-10-python.tar.gz``, is read from
+    `root`; where it is not there, from ``$TINYGAN_DATA/cifar-10`` or from tinygan's own cache.
+
+    Args:
+        train: the 50,000 images to train on, else the 10,000 to test with.
+        download: fetch an archive that is nowhere into the cache, and check it.
+
+    Attributes:
+        data: an array uint8 (n, 32, 32, 3). targets: a list of integers. classes: a name for each.
+        class_to_idx: the integer of each name.
+
+    Raises:
+        DataUnavailableError: the archive is nowhere, or cannot be fetched.
+        DataFormatError: a file is damaged.
+    """
+
+    classes: ClassVar[list[str]] = [
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    ]  # fmt: skip
+
+    def __init__(
+        self, root: str | os.PathLike, train: bool = True, transform: Transform = None,
+        target_transform: Transform = None, download: bool = False,
+    ):  # fmt: skip
+        self.root, self.train = root, train
+        self.transform, self.target_transform = transform, target_transform
+        images = cifar10("train" if train else "test", root, download)
+        self.data = np.ascontiguousarray(images.images.transpose(0, 2, 3, 1))
+        self.targets: list[int] = images.require_labels().tolist()
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        return _numbered(self.classes)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        picture = pillow("CIFAR10").fromarray(self.data[index])
+        return _transformed(self, picture, self.targets[index])
+
+    def __len__(self) -> int:
+        return len(self.data)
 
 
 def read_picture(path: str | os.PathLike) -> Any:
@@ -148,7 +197,7 @@ class ImageFolder(Dataset[tuple[Any, Any]]):
                 f"ImageFolder: {folder} has no sub-folders; expected one for each class, with its "
                 "pictures in it"
             )
-        self.class_to_idx = {name: label for label, name in enumerate(self.classes)}
+        self.class_to_idx = _numbered(self.classes)
         is_sample = is_valid_file or _is_picture_file
         self.samples: list[tuple[str, int]] = []
         for name, label in self.class_to_idx.items():
@@ -209,6 +258,10 @@ def _transformed(dataset: Any, image: Any, label: int) -> tuple[Any, Any]:
     if dataset.target_transform is not None:
         label = dataset.target_transform(label)
     return image, label
+
+
+def _numbered(classes: list[str]) -> dict[str, int]:
+    return {name: label for label, name in enumerate(classes)}
 
 
 def _is_picture_file(path: str) -> bool:
