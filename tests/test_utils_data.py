@@ -221,6 +221,14 @@ def test_samplers_and_collate_of_ones_own():
     assert list(DataLoader(range(3), 2, collate_fn=sum)) == [1, 2]
 
 
+def test_a_data_set_may_read_a_batch_at_once():
+    class Together(Squares):
+        def __getitems__(self, indices):
+            return [sum(indices)] * len(indices)
+
+    assert [x.tolist() for x in DataLoader(Together(5), 3)] == [[3, 3, 3], [7, 7]]
+
+
 def test_without_a_batch_size_samples_come_one_by_one():
     loader = DataLoader([{"a": np.ones(2, np.float32)}, (1, "b")], batch_size=None)
     first, second = loader

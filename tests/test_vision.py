@@ -214,6 +214,24 @@ def test_pad(mode, colours):
             assert np.array_equal(result, expected)
 
 
+def test_tensors_stay_on_their_device_and_in_their_graph(colours, device):
+    """d(sum of w * result)/dx is the same transform's, backwards: here of a border and a mirror."""
+    pixels, _ = colours
+    x = tinygan.tensor(pixels.transpose(2, 0, 1) / 255.0, device=device, requires_grad=True)
+    for transform, gradient in [
+        (T.Pad(1), np.ones((5, 7))),
+        (T.Pad((1, 0), padding_mode="edge"), np.array([[2, 1, 1, 1, 1, 1, 2]] * 5)),
+        (T.CenterCrop((5, 1)), np.array([[0, 0, 0, 1, 0, 0, 0]] * 5)),
+        (T.RandomHorizontalFlip(1), np.ones((5, 7))),
+        (T.Normalize([0.5], [0.25]), np.full((5, 7), 4)),
+        (T.Grayscale(), np.array([0.2989, 0.587, 0.114])[:, None, None]),
+    ]:
+        y = transform(x)
+        assert y.device == x.device
+        (found,) = tinygan.grad(y.sum(), x)
+        assert np.array_equal(found.cpu().numpy(), np.broadcast_to(gradient, (3, 5, 7)))
+
+
 def test_pad_keeps_mode_and_palette(colours):
     _, picture = colours
     for mode in ("L", "P", "LA", "RGBA", "HSV"):

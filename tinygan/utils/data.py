@@ -46,8 +46,8 @@ class Dataset(Generic[T_co]):
     """What all map-style data sets have in common: ``dataset[index]`` is a sample. (As
     torch.utils.data.Dataset.)
 
-    A subclass has ``__getitem__(index)`` and ``__len__()``. The sum of two data sets is one that
-    holds both.
+    A subclass has ``__getitem__(index)`` and ``__len__()``; it may have ``__getitems__(indices)``,
+    which returns the list of samples of a batch. The sum of two data sets is one that holds both.
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -268,13 +268,20 @@ class DataLoader(Generic[T_co]):
                 yield self.collate_fn(self.dataset[index])
         else:
             for indices in self.batch_sampler:
-                yield self.collate_fn([self.dataset[index] for index in indices])
+                yield self.collate_fn(_samples(self.dataset, indices))
 
     def __len__(self) -> int:
         """The number of batches; of an iterable data set, if it has a length."""
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
         return len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
+
+
+def _samples(dataset: Any, indices: Sequence) -> list[Any]:
+    """Those of a batch, all at once where the data set knows how to."""
+    if hasattr(dataset, "__getitems__"):
+        return dataset.__getitems__(indices)
+    return [dataset[index] for index in indices]
 
 
 def get_worker_info() -> None:
