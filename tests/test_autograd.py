@@ -579,3 +579,12 @@ def test_ops_with_a_context_are_checked(device):
     with pytest.raises(RuntimeError, match=r"Two\.backward returned 1 gradients for 2 arguments"):
         Two.apply(x, x).sum().backward()
     assert values(Probe.apply(x, x)) == [2]
+
+
+def test_arguments_of_grad_are_in_pytorchs_order():
+    x = leaf(2.0)
+    y = x * x * x
+    (first,) = grad(y, x, None, True, True)  # retain_graph, create_graph
+    assert values(first) == [12] and values(grad(first, x, only_inputs=True)[0]) == [12]
+    with pytest.raises(ValueError, match="grad: only_inputs=False is not supported"):
+        grad(y, x, only_inputs=False)

@@ -141,6 +141,9 @@ def test_random_values_in_place(device):
     # Means of 1000 samples, standard error 2 / sqrt(1000) = 0.063 and 0.045 for the deviation.
     assert x.mean().item() == pytest.approx(3, abs=0.3)
     assert x.std().item() == pytest.approx(2, abs=0.25)
+    assert sorted(set(x.random_(2, 5).tolist())) == [2, 3, 4]
+    assert sorted(set(x.random_(3).tolist())) == [0, 1, 2]
+    assert 0.1 < x.bernoulli_(0.2).mean().item() < 0.3  # 8 standard errors
     x.uniform_(-2, -1)
     assert -2 <= x.min().item() < -1.95 and -1.05 < x.max().item() < -1
 

@@ -8,7 +8,7 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     no_grad,
     set_grad_enabled,
 )
-from tinygan import cuda, functional, names, nn, optim, weights
+from tinygan import cuda, functional, names, nn, optim, utils, weights
 from tinygan.capture import CaptureError, capture
 from tinygan.creation import *
 from tinygan.device import Generator, manual_seed
@@ -36,6 +36,6 @@ __all__ = [
     "get_float32_matmul_precision", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
     "int64", "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "optim", "print_graph",
     "profile", "save", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
-    "stack", "weights", "where",
+    "stack", "utils", "weights", "where",
 ]  # fmt: skip
 __all__ += names.__all__

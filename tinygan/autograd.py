@@ -466,8 +466,8 @@ def backward(
 @_hooked
 def grad(
     outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None, create_graph: bool = False, *,
-    retain_graph: bool | None = None, allow_unused: bool = False,
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None, retain_graph: bool | None = None,
+    create_graph: bool = False, only_inputs: bool = True, allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:  # fmt: skip
     """The gradients of sum_i <outputs[i], grad_outputs[i]> with respect to `inputs`.
 
@@ -477,14 +477,17 @@ def grad(
         outputs: a tensor or several.
         inputs: the tensor or tensors to differentiate by; they may be inner ones.
         grad_outputs: one tensor per output, of its shape and dtype; None means 1 for a scalar.
-        create_graph: record the computation, so that the result can be differentiated again.
         retain_graph: keep the saved arrays for another walk; by default as `create_graph`.
+        create_graph: record the computation, so that the result can be differentiated again.
+        only_inputs: True always; a name from before PyTorch 0.4.
         allow_unused: return None for an input that the outputs do not depend on.
 
     Raises:
         RuntimeError: an output needs no gradient or is no scalar and has no grad_output; an input
             was not used (unless `allow_unused`); the graph was already released.
     """
+    if not only_inputs:
+        raise ValueError("grad: only_inputs=False is not supported; call backward")
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     if grad_outputs is None:

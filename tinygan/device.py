@@ -173,12 +173,13 @@ class Generator:
     def __init__(self, seed: int = 0):
         self.manual_seed(seed)
 
-    def manual_seed(self, seed: int) -> None:
+    def manual_seed(self, seed: int) -> Generator:
         """Starts the stream of `seed`, a non-negative integer, from its beginning."""
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed must be a non-negative integer, got {seed!r}")
         self._bits = np.random.Philox(int(seed))
         self.numpy = np.random.Generator(self._bits)
+        return self
 
     def get_state(self) -> dict:
         """The position in the stream, as integers and lists that JSON can hold."""
@@ -306,6 +307,6 @@ generator = Generator()
 """The stream that `randn`, `rand`, dropout and the initialisers draw from."""
 
 
-def manual_seed(seed: int) -> None:
-    """Starts the default random stream from its beginning, as ``torch.manual_seed`` does."""
-    generator.manual_seed(seed)
+def manual_seed(seed: int) -> Generator:
+    """Starts the default random stream from its beginning, and returns it."""
+    return generator.manual_seed(seed)

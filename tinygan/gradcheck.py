@@ -159,7 +159,7 @@ def _vector_jacobian(
     if not connected:
         return [None] * len(wanted)
     outputs, cotangents = zip(*connected, strict=True)
-    return grad(outputs, wanted, cotangents, create_graph, allow_unused=True)
+    return grad(outputs, wanted, cotangents, create_graph=create_graph, allow_unused=True)
 
 
 def _gradients(function, inputs, cotangents: list[np.ndarray]) -> list[np.ndarray | None]:

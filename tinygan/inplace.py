@@ -12,6 +12,8 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from tinygan.autograd import Function
 from tinygan.device import array_module, beside, generator, to_device
 from tinygan.grad_mode import is_grad_enabled, no_grad
@@ -155,6 +157,22 @@ def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, generator=generator) -> 
     return _drawn(x, generator.uniform(x.shape, x.dtype, x.device), b - a, a)
 
 
+def random_(x: Tensor, low: int = 0, high: int | None = None, generator=generator) -> Tensor:
+    """Every element becomes an integer uniform in low ... high - 1; with one number, below it."""
+    low, high = (0, low) if high is None and low > 0 else (low, high)
+    if high is None:
+        high = 2**24 if x.dtype.itemsize == 4 and x.dtype.kind == "f" else 2**31
+    setitem(x, ..., Tensor(to_device(generator.numpy.integers(low, high, x.shape), x.device)))
+    return x
+
+
+def bernoulli_(x: Tensor, p: float = 0.5, generator=generator) -> Tensor:
+    """Every element becomes 1 with probability p, else 0."""
+    drawn = Tensor(generator.uniform(x.shape, np.dtype(np.float32), x.device))
+    setitem(x, ..., (drawn < p).to(x.dtype))
+    return x
+
+
 def _drawn(x: Tensor, samples: Any, scale: float, shift: float) -> Tensor:
     with beside(samples), no_grad():
         values = Tensor(samples) * scale + shift
@@ -201,8 +219,8 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Scalar | Tensor) -> Tensor:
     return scatter_(x.clone(), dim, index, src)
 
 
-_OWN = (fill_, zero_, copy_, normal_, uniform_, detach_, masked_fill_, masked_fill, scatter,
-        scatter_)
+_OWN = (fill_, zero_, copy_, normal_, uniform_, random_, bernoulli_, detach_, masked_fill_,
+        masked_fill, scatter, scatter_)
 _OPERATORS = {"add": math.add, "sub": math.sub, "mul": math.mul, "truediv": math.div,
               "pow": math.pow}  # fmt: skip
 _FUNCTIONS = (math.add, math.sub, math.mul, math.div, math.neg, math.exp, math.log, math.sqrt,
