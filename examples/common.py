@@ -13,7 +13,7 @@ import numpy as np
 import tinygan
 from tinygan.creation import tensor
 from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_digits
-from tinygan.device import Generator, check_device
+from tinygan.devices import Generator, check_device
 from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores, hold_out

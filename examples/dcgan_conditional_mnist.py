@@ -16,7 +16,7 @@ import common
 import numpy as np
 
 from tinygan.creation import tensor
-from tinygan.device import Generator
+from tinygan.devices import Generator
 from tinygan.images import grid, save_png
 from tinygan.metrics import nearest_neighbour_error
 from tinygan.models import DCGAN

@@ -14,7 +14,7 @@ import numpy as np
 import tinygan
 from tinygan import explore
 from tinygan.data import BatchSampler, Dataset, load_dataset, synthetic_digits
-from tinygan.device import Generator
+from tinygan.devices import Generator
 from tinygan.functional import gan_loss
 from tinygan.images import grid, save_png
 from tinygan.metrics import Classifier, classifier_for, nearest_neighbours, train_classifier

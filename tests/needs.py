@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinygan.device import check_device
+from tinygan.devices import check_device
 from tinygan.kernels.cuda import nvrtc as nvidia
 from tinygan.kernels.emulator import EmulatorError, compiler
 

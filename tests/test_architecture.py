@@ -21,7 +21,7 @@ KERNELS = Path(tinygan.kernels.__path__[0])
 # memory, and memory handed over becomes one.
 FLOORS = [
     ["kernels", "files"],
-    ["device", "data", "images"],
+    ["devices", "data", "images"],
     ["cuda"],
     ["precision"],
     ["grad_mode"],

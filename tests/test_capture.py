@@ -131,7 +131,7 @@ def test_what_another_thread_does_meanwhile_is_not_recorded(gpu, rng):
     """As a thread that loads the next batch: it starts and ends while the step is recorded."""
     net = small_net(gpu)
     inner = make_step(net, Adam(net.parameters(), 1e-2))
-    others = [tinygan.device.Generator(seed) for seed in range(4)]
+    others = [tinygan.devices.Generator(seed) for seed in range(4)]
     loaded, refused = [], []
 
     def load(generator):
@@ -158,7 +158,7 @@ def test_what_another_thread_does_meanwhile_is_not_recorded(gpu, rng):
     assert refused == [] and len(set(losses)) == 6
     assert len(loaded) == 6 and [x.tolist() for x in loaded] == known
     drawn = tinygan.randn(3, 4, dtype="float64", device=gpu,
-                          generator=tinygan.device.Generator(1))  # fmt: skip
+                          generator=tinygan.devices.Generator(1))  # fmt: skip
     assert loaded[4].tolist() == (F.relu(loaded[5].to(gpu)) + drawn).tolist()
 
 

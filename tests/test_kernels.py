@@ -10,7 +10,7 @@ import functools
 import numpy as np
 import pytest
 
-from tinygan.device import to_device
+from tinygan.devices import to_device
 from tinygan.kernels.cpu import threads
 from tinygan.kernels.cpu.parallel import parallel
 from tinygan.kernels.emulator import fake_cupy

@@ -48,7 +48,7 @@ def test_classifier_learns_and_leaves_the_random_stream_alone(digits, classifier
     before = tinygan.Generator().get_state()
     tinygan.manual_seed(0)
     train_classifier(synthetic_digits(40, seed=0), epochs=1, batch_size=20)
-    after = tinygan.device.generator.get_state()
+    after = tinygan.devices.generator.get_state()
     assert before == after
 
 
@@ -67,14 +67,14 @@ def test_classifier_rejects_other_data():
 def test_classifier_is_cached_and_a_damaged_cache_is_replaced(tmp_path, monkeypatch):
     monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path))
     data = synthetic_digits(130, seed=2)
-    lines, stream = [], tinygan.device.generator.get_state()
+    lines, stream = [], tinygan.devices.generator.get_state()
     first = classifier_for(data, progress=lines.append)
     assert lines[0].startswith("training a classifier of synthetic")
     lines.clear()
     again = classifier_for(data, progress=lines.append)
     assert lines == []
     # A run draws the same numbers, whatever was in the cache.
-    assert tinygan.device.generator.get_state() == stream
+    assert tinygan.devices.generator.get_state() == stream
     a, b = arrays_of(first), arrays_of(again)
     assert all(np.array_equal(a[name], b[name]) for name in a)
     (path,) = (tmp_path / "classifiers").iterdir()

@@ -52,9 +52,9 @@ def test_random_features_are_he_distributed_and_always_the_same():
     first = [w.array.ravel()[:2].view(np.uint32).tolist() for w in weights[:2]]
     assert first == FIRST_BITS
     tinygan.manual_seed(77)
-    before = tinygan.device.generator.get_state()
+    before = tinygan.devices.generator.get_state()
     again = RandomFeatures(3)
-    assert tinygan.device.generator.get_state() == before
+    assert tinygan.devices.generator.get_state() == before
     for a, b in zip(weights, again.parameters(), strict=True):
         np.testing.assert_array_equal(a.array, b.array)
 

@@ -11,7 +11,7 @@ import pytest
 import tinygan
 import tinygan.functional as F
 from tinygan import Generator, nn
-from tinygan.device import device_of, to_device
+from tinygan.devices import device_of, to_device
 from tinygan.kernels.emulator.cases import draw
 from tinygan.kernels.random import advance, uniform
 from tinygan.kernels.random.cases import SHAPES

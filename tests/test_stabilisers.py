@@ -6,7 +6,7 @@ import pytest
 import tinygan
 import tinygan.functional as F
 from tinygan import gradcheck, nn, tensor
-from tinygan.device import Generator
+from tinygan.devices import Generator
 from tinygan.ops.image import translate
 from tinygan.optim import SGD
 from tinygan.training import (

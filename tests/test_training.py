@@ -284,7 +284,7 @@ def test_samples_do_not_depend_on_batch_mates(device):
     model.generator(model.latent(32).to(device))  # running statistics that are not the initial ones
     latent = model.latent(9).to(device)
     before = arrays_of(model.generator)
-    state = tinygan.device.generator.get_state()
+    state = tinygan.devices.generator.get_state()
     together = sample(model.generator, latent)
     alone = np.concatenate([sample(model.generator, latent[i : i + 1]) for i in range(9)])
     split = sample(model.generator, latent, batch_size=4)
@@ -294,7 +294,7 @@ def test_samples_do_not_depend_on_batch_mates(device):
     assert all(module.training for module in model.generator.modules())
     after = arrays_of(model.generator)
     assert all(np.array_equal(before[name], after[name]) for name in before)
-    assert tinygan.device.generator.get_state() == state
+    assert tinygan.devices.generator.get_state() == state
 
 
 def test_step_trains_each_net_by_its_own_loss(device):

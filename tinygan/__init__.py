@@ -11,7 +11,7 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
 from tinygan import cuda, functional, names, nn, optim, utils, weights
 from tinygan.capture import CaptureError, capture
 from tinygan.creation import *
-from tinygan.device import Generator, manual_seed
+from tinygan.devices import Generator, manual_seed
 from tinygan.dlpack import from_dlpack
 from tinygan.functions import *
 from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck

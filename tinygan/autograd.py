@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
-from tinygan.device import Array, array_module, beside, device_of
+from tinygan.devices import Array, array_module, beside, device_of
 from tinygan.grad_mode import enable_grad, is_grad_enabled, mode, no_grad, set_grad_enabled
 
 __all__ = [

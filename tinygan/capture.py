@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinygan.device import check_device, on_device, to_device
+from tinygan.devices import check_device, on_device, to_device
 from tinygan.kernels.cuda import graph
 from tinygan.kernels.cuda.graph import CaptureError, Recording
 from tinygan.tensor import Tensor

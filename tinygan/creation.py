@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinygan import device as devices
-from tinygan.device import Generator, array_module, beside, check_device, generator, to_device
+from tinygan import devices
+from tinygan.devices import Generator, array_module, beside, check_device, generator, to_device
 from tinygan.tensor import Scalar, Tensor, check_dtype, float32, float64, int64, sizes
 
 __all__ = [

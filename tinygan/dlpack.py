@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygan.device import beside
+from tinygan.devices import beside
 
 if TYPE_CHECKING:
     from tinygan.tensor import Tensor

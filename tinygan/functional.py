@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinygan.creation import rand
-from tinygan.device import array_module, beside, generator
+from tinygan.devices import array_module, beside, generator
 from tinygan.ops import (
     activation,
     adversarial,

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygan import ops
 from tinygan.autograd import Function
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.ops.math import as_tensor, floating
 from tinygan.ops.reduction import ValuesAndIndices
 from tinygan.ops.shape import check_dim, check_range

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinygan.autograd import grad
-from tinygan.device import to_device
+from tinygan.devices import to_device
 from tinygan.tensor import Tensor, float64
 
 FULL_JACOBIAN_ELEMENTS = 4096

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, beside, generator, to_device
+from tinygan.devices import array_module, beside, generator, to_device
 from tinygan.grad_mode import is_grad_enabled, no_grad
 from tinygan.kernels.cuda import graph
 from tinygan.ops import math, shape

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygan import functions, ops
-from tinygan.device import device_of
+from tinygan.devices import device_of
 from tinygan.inplace import augmented, in_place
 from tinygan.tensor import Tensor, bool_, int64
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygan import creation, functions, methods, ops  # noqa: F401  (methods come first)
 from tinygan.creation import *
+from tinygan.devices import device
 from tinygan.functions import *
 from tinygan.ops.activation import log_softmax, softmax
 from tinygan.tensor import Tensor, bool_, float32, float64, int64
@@ -41,6 +42,7 @@ __all__ = [
     "concat",
     "concatenate",
     "detach",
+    "device",
     "div",
     "divide",
     "double",
@@ -104,38 +106,6 @@ __all__ += functions.__all__
 float, double, long, bool = float32, float64, int64, bool_
 uint8, int8, int16, int32 = (np.dtype(name) for name in ("uint8", "int8", "int16", "int32"))
 short, int = int16, int32
-
-
-class device(str):
-    """Where tensors lie: ``device("cpu")``, ``device("cuda:0")``, ``device("cuda", 0)``. A string
-    that also knows its `type` and its `index`.
-
-    Raises:
-        ValueError: the name is neither "cpu", "cuda" nor "cuda:<index>".
-    """
-
-    def __new__(cls, name: str, index: builtins.int | None = None):
-        whole = name if index is None else f"{name}:{index}"
-        kind, _, number = str(whole).partition(":")
-        if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-            raise ValueError(
-                f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {whole!r}; GPUs of other "
-                "makers are not supported"
-            )
-        return super().__new__(cls, "cpu" if kind == "cpu" else whole)
-
-    @property
-    def type(self) -> str:
-        return self.partition(":")[0]
-
-    @property
-    def index(self) -> builtins.int | None:  # type: ignore[override]
-        number = self.partition(":")[2]
-        return builtins.int(number) if number else None
-
-    def __repr__(self) -> str:
-        index = "" if self.index is None else f", index={self.index}"
-        return f"device(type={self.type!r}{index})"
 
 
 # Classes by dtype: FloatTensor(2, 3) is a size, FloatTensor([2, 3]) are values

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinygan import autograd
-from tinygan.device import moment, seconds_between, settle
+from tinygan.devices import moment, seconds_between, settle
 from tinygan.kernels import ladder as ladders
 from tinygan.tensor import Tensor
 

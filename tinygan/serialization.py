@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygan.device import to_device
+from tinygan.devices import to_device
 from tinygan.files import atomic_write
 from tinygan.tensor import Tensor
 

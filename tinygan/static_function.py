@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygan.autograd import Function
-from tinygan.device import Array
+from tinygan.devices import Array
 from tinygan.grad_mode import no_grad
 from tinygan.tensor import Tensor
 

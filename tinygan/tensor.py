@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygan import autograd, dlpack
-from tinygan.device import (
+from tinygan import autograd, devices, dlpack
+from tinygan.devices import (
     Array,
     array_module,
     beside,
@@ -130,8 +130,8 @@ class Tensor:
         return self.array.dtype
 
     @property
-    def device(self) -> str:
-        return device_of(self.array)
+    def device(self) -> devices.device:
+        return devices.named(device_of(self.array))
 
     @property
     def is_leaf(self) -> bool:
@@ -160,7 +160,7 @@ class Tensor:
         if self.dtype not in (float32, int64, bool_):
             notes.append(f"dtype={self.dtype}")
         if self.device != "cpu":
-            notes.append(f"device={self.device!r}")
+            notes.append(f"device={str(self.device)!r}")
         if self.grad_fn is not None:
             notes.append(f"grad_fn={self.grad_fn!r}")
         elif self.requires_grad:

@@ -12,7 +12,7 @@ import numpy as np
 
 import tinygan
 from tinygan import autograd, creation, names, weights
-from tinygan.device import generator
+from tinygan.devices import generator
 from tinygan.tensor import Tensor, float32
 
 PAGE = "docs/from-pytorch.md"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygan.device import check_device
+from tinygan.devices import check_device
 from tinygan.kernels import ladder
 
 

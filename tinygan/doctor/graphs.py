@@ -12,7 +12,7 @@ from typing import Any
 import tinygan.functional as F
 from tinygan.capture import CapturedStep, capture
 from tinygan.creation import rand, zeros
-from tinygan.device import manual_seed
+from tinygan.devices import manual_seed
 from tinygan.doctor.plan import Findings, Item, Plan
 from tinygan.doctor.steps import REHEARSED, trained
 from tinygan.kernels.bench.peaks.gpu import l2_flush

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def work(name: str, device: str, until: float, first: int) -> int:
     """What a worker process does; see `workers.work`."""
     from tinygan import cuda
-    from tinygan.device import check_device, on_device
+    from tinygan.devices import check_device, on_device
 
     try:
         device = check_device(device)

@@ -12,7 +12,7 @@ import numpy as np
 import tinygan.functional as F
 from tinygan.capture import capture
 from tinygan.creation import tensor, zeros
-from tinygan.device import Generator, manual_seed
+from tinygan.devices import Generator, manual_seed
 from tinygan.doctor.guards import guards
 from tinygan.doctor.plan import Findings, Item, Plan
 from tinygan.models import CGAN, DCGAN, GAN, mnist_500_model

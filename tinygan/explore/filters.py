@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygan import nn
 from tinygan.autograd import Function, grad
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.explore.nets import (
     block_at,
     cut,

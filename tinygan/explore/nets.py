@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygan import nn
 from tinygan.creation import tensor
-from tinygan.device import temporary_seed, to_device
+from tinygan.devices import temporary_seed, to_device
 from tinygan.tensor import Tensor
 from tinygan.training.sampling import sample
 

@@ -11,7 +11,7 @@ import tinygan.functional as F
 from tinygan import nn
 from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset, cache_dir
-from tinygan.device import temporary_seed
+from tinygan.devices import temporary_seed
 from tinygan.metrics.checks import positive
 from tinygan.metrics.feature_net import FeatureNet
 from tinygan.optim import Adam, LinearLR

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygan import nn
 from tinygan.data import Dataset
-from tinygan.device import temporary_seed
+from tinygan.devices import temporary_seed
 from tinygan.metrics.checks import positive
 from tinygan.metrics.feature_net import FeatureNet
 from tinygan.nn import init

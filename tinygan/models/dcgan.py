@@ -21,7 +21,7 @@ from __future__ import annotations
 import tinygan.functional as F
 from tinygan import nn
 from tinygan.creation import rand, tensor
-from tinygan.device import Generator, generator
+from tinygan.devices import Generator, generator
 from tinygan.models.arguments import check_positive
 from tinygan.models.labels import WithLabels
 from tinygan.ops.shape import cat

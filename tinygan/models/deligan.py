@@ -22,7 +22,7 @@ import numpy as np
 import tinygan.functional as F
 from tinygan import nn
 from tinygan.creation import rand, randn, tensor
-from tinygan.device import Generator, generator
+from tinygan.devices import Generator, generator
 from tinygan.models.arguments import check_choice, check_positive
 from tinygan.ops.shape import cat
 from tinygan.tensor import Tensor

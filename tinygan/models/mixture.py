@@ -22,7 +22,7 @@ import itertools
 
 from tinygan import nn
 from tinygan.creation import randn
-from tinygan.device import Generator, generator
+from tinygan.devices import Generator, generator
 from tinygan.models.arguments import check_choice, check_positive
 from tinygan.tensor import Tensor
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from tinygan import nn
 from tinygan.creation import rand
-from tinygan.device import Generator, generator
+from tinygan.devices import Generator, generator
 from tinygan.models.arguments import check_choice, check_positive
 from tinygan.tensor import Tensor
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tinygan.device import beside, generator, to_device
+from tinygan.devices import beside, generator, to_device
 from tinygan.nn.module import Module
 from tinygan.tensor import Tensor
 

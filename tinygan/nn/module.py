@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.nn import hooks
 from tinygan.nn.moving import Target, move
 from tinygan.nn.parameter import Buffer, Parameter

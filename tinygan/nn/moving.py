@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinygan.device import Array, beside, check_device, to_device
+from tinygan.devices import Array, beside, check_device, to_device
 from tinygan.nn.parameter import HostBuffer
 from tinygan.tensor import Tensor, check_dtype
 

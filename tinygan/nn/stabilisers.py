@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from tinygan.device import Array, array_module, beside, generator, to_device
+from tinygan.devices import Array, array_module, beside, generator, to_device
 from tinygan.kernels.matmul import matmul
 from tinygan.nn import init
 from tinygan.nn.convolution import Conv2d, ConvTranspose2d

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tinygan.device import beside, to_device
+from tinygan.devices import beside, to_device
 from tinygan.tensor import Tensor
 
 if TYPE_CHECKING:

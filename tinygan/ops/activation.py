@@ -9,7 +9,7 @@ import numpy as np
 
 import tinygan.kernels.activation as kernels
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.kernels.layout import elementwise
 from tinygan.ops.math import by_element, exp, floating, where
 from tinygan.ops.reduction import amax, sum

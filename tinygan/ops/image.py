@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import Array, array_module, beside
+from tinygan.devices import Array, array_module, beside
 from tinygan.tensor import Tensor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.kernels.cuda import graph
 from tinygan.ops.activation import log_softmax, softplus
 from tinygan.ops.math import by_element, clip, exp, log, where

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygan.autograd import Array, Function
-from tinygan.device import array_module, beside, full
+from tinygan.devices import array_module, beside, full
 from tinygan.kernels.layout import elementwise
 from tinygan.ops.shape import sum_to
 from tinygan.tensor import Tensor, bool_, float32, int64

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.kernels.layout import is_transposed
 from tinygan.kernels.matmul import matmul as matmul_kernel
 from tinygan.ops.math import as_tensor, promoted

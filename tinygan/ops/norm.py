@@ -6,7 +6,7 @@ import math
 
 import tinygan.kernels.conv_batch_norm as ladders
 from tinygan.autograd import Array, Function, is_grad_enabled
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.kernels.batch_norm import batch_norm as forward_kernel
 from tinygan.kernels.batch_norm import batch_norm_backward as backward_kernel
 from tinygan.kernels.copies import contiguous

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.kernels.layout import along
 from tinygan.ops.shape import cat, expand, getitem
 from tinygan.tensor import Tensor

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from tinygan.device import array_module, beside, to_device
+from tinygan.devices import array_module, beside, to_device
 from tinygan.ops.conv import Conv2d
 from tinygan.ops.reduction import mean
 from tinygan.ops.shape import flatten, gather, reshape, squeeze, stack, unsqueeze

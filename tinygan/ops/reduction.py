@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.kernels.layout import along, elementwise
 from tinygan.kernels.reduction import column_sums
 from tinygan.ops.shape import check_dim, expand, gather, reshape

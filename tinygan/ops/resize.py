@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import Array, array_module, to_device
+from tinygan.devices import Array, array_module, to_device
 from tinygan.kernels.layout import along
 from tinygan.ops.math import floating
 from tinygan.ops.matmul import MatMul

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function, no_grad
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.kernels.layout import along
 from tinygan.ops.math import clip, floating
 from tinygan.ops.norm import batch_norm

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module, beside, device_of, to_device
+from tinygan.devices import array_module, beside, device_of, to_device
 from tinygan.kernels.copies import contiguous
 from tinygan.kernels.cuda import graph
 from tinygan.kernels.layout import along

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.kernels.layout import elementwise
 from tinygan.ops.activation import sigmoid, softplus, tanh
 from tinygan.ops.math import abs, by_element, clip, exp, floating, where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinygan.autograd import Function
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.ops.math import by_element, floating
 from tinygan.tensor import Tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinygan.device import array_module
+from tinygan.devices import array_module
 from tinygan.optim.optimizer import Optimizer
 
 

@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 
-from tinygan.device import array_module, beside
+from tinygan.devices import array_module, beside
 from tinygan.kernels.average import average as average_kernel
 from tinygan.kernels.cuda import graph
 from tinygan.nn.module import Module

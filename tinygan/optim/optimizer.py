@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygan.autograd import enable_grad
-from tinygan.device import Array, array_module, beside, to_device
+from tinygan.devices import Array, array_module, beside, to_device
 from tinygan.kernels.cuda import graph
 from tinygan.kernels.layout import elementwise
 from tinygan.tensor import Tensor

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygan.autograd import grad
 from tinygan.creation import rand, randn
-from tinygan.device import Array, Generator, array_module, beside, generator
+from tinygan.devices import Array, Generator, array_module, beside, generator
 from tinygan.ops.image import translate
 from tinygan.ops.math import sqrt
 from tinygan.tensor import Tensor

@@ -12,7 +12,7 @@ import numpy as np
 from tinygan.capture import capture
 from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset
-from tinygan.device import Generator, check_device, generator
+from tinygan.devices import Generator, check_device, generator
 from tinygan.images import grid, plot_curves, save_gif, save_png
 from tinygan.nn import Module
 from tinygan.optim import Adam, ExponentialMovingAverage

@@ -18,8 +18,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from tinygan.device import Generator
-from tinygan.device import generator as default_generator
+from tinygan.devices import Generator
+from tinygan.devices import generator as default_generator
 from tinygan.tensor import Tensor
 from tinygan.utils.collate import default_collate, default_convert
 from tinygan.utils.samplers import (

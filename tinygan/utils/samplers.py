@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
-from tinygan.device import Generator
-from tinygan.device import generator as default_generator
+from tinygan.devices import Generator
+from tinygan.devices import generator as default_generator
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -19,7 +19,7 @@ import numpy as np
 from tinygan.creation import tensor
 from tinygan.data import Dataset as Images
 from tinygan.data import DataUnavailableError, fashion_mnist, mnist
-from tinygan.device import Generator
+from tinygan.devices import Generator
 from tinygan.tensor import Tensor
 from tinygan.utils.data import Dataset
 from tinygan.vision.cifar import cifar10

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.creation import full
-from tinygan.device import generator
+from tinygan.devices import generator
 from tinygan.functions import flip
 from tinygan.vision.pillow import height_and_width, is_picture, pillow
 

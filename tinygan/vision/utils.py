@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tinygan.device import Array, array_module, beside
+from tinygan.devices import Array, array_module, beside
 from tinygan.tensor import Tensor
 from tinygan.vision.pillow import pillow
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygan.device import to_device
+from tinygan.devices import to_device
 from tinygan.tensor import Tensor
 
 

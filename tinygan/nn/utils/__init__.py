@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinygan.autograd import no_grad
-from tinygan.device import beside, to_device
+from tinygan.devices import beside, to_device
 from tinygan.nn.utils import parametrizations
 from tinygan.nn.utils.parametrizations import spectral_norm
 from tinygan.ops.math import abs, add, clip

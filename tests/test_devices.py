@@ -10,7 +10,7 @@ import pytest
 
 import tinygan
 from tinygan import Generator, randn
-from tinygan.device import array_module, check_device, device_of, temporary_seed, to_device
+from tinygan.devices import array_module, check_device, device_of, temporary_seed, to_device
 from tinygan.kernels.cuda.memory import explaining
 from tinygan.kernels.emulator import fake_cupy
 
@@ -167,3 +167,16 @@ def test_samples_have_the_right_moments():
     assert abs(normal.mean()) < 0.035 and abs(normal.std() - 1) < 0.025
     assert abs(uniform.mean() - 0.5) < 0.01
     assert uniform.min() >= 0 and uniform.max() < 1
+
+
+def test_a_device_knows_its_type_and_index():
+    for device, kind, index in (
+        (tinygan.device("cpu"), "cpu", None), (tinygan.device("cuda"), "cuda", None),
+        (tinygan.device("cuda:1"), "cuda", 1), (tinygan.device("cuda", 2), "cuda", 2),
+        (tinygan.zeros(2).device, "cpu", None),
+    ):  # fmt: skip
+        assert (device.type, device.index) == (kind, index)
+    assert tinygan.device("cuda", 0) == "cuda:0" and f"{tinygan.device('cuda:0')}" == "cuda:0"
+    assert repr(tinygan.device("cuda:0")) == "device(type='cuda', index=0)"
+    with pytest.raises(ValueError, match=r"device must be 'cpu', 'cuda' or .*, got 'mps'"):
+        tinygan.device("mps")

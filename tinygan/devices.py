@@ -6,6 +6,7 @@ This file and the kernels are the only places that know there is more than one d
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import sys
 import time
@@ -36,6 +37,44 @@ def device_of(array: Array) -> str:
     if isinstance(array, (np.ndarray, np.generic)):
         return "cpu"
     return f"cuda:{array.device.id}"
+
+
+class device(str):
+    """Where tensors lie: ``device("cpu")``, ``device("cuda:0")``, ``device("cuda", 0)``. A string
+    that also knows its `type` and its `index`.
+
+    Raises:
+        ValueError: the name is neither "cpu", "cuda" nor "cuda:<index>".
+    """
+
+    def __new__(cls, name: str, index: int | None = None):
+        whole = name if index is None else f"{name}:{index}"
+        kind, _, number = str(whole).partition(":")
+        if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+            raise ValueError(
+                f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {whole!r}; GPUs of other "
+                "makers are not supported"
+            )
+        return super().__new__(cls, "cpu" if kind == "cpu" else whole)
+
+    @property
+    def type(self) -> str:
+        return self.partition(":")[0]
+
+    @property
+    def index(self) -> int | None:  # type: ignore[override]
+        number = self.partition(":")[2]
+        return int(number) if number else None
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{index})"
+
+
+@functools.cache
+def named(name: str) -> device:
+    """The `device` of this name."""
+    return device(name)
 
 
 def check_device(device: str | None) -> str:
