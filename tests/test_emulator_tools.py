@@ -8,8 +8,8 @@ import needs
 import pytest
 
 from tinygan.kernels.cuda import source as cuda
+from tinygan.kernels.emulator import EmulatorError, cases, fake_cupy, mutants
 from tinygan.kernels.emulator import __main__ as command
-from tinygan.kernels.emulator import cases, fake_cupy, mutants
 
 needs.cpp_compiler()
 
@@ -126,3 +126,49 @@ def test_every_barrier_and_every_bound_is_missed(names):
 def test_every_excuse_is_needed():
     known = {(mutant.file, mutant.line.strip(), mutant.put_in) for mutant in mutants.all_mutants()}
     assert set(mutants.EQUIVALENT) <= known
+
+
+@pytest.fixture
+def mutants_command(monkeypatch, capsys):
+    """mutants_command(arguments) -> exit status, what was printed, and what as an error."""
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["mutants", *arguments])
+        try:
+            status = mutants.main()
+        except SystemExit as stopped:
+            status = stopped.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_a_build_that_fails_notices_no_mutant(monkeypatch, mutants_command):
+    monkeypatch.setenv("CXX", "/bin/false")  # the workers' compiler
+    status, out, said = mutants_command("swap_inner")
+    assert (status, out) == (2, "")
+    assert "/bin/false failed" in said
+
+
+def test_a_text_that_does_not_compile_is_not_noticed():
+    source = SOURCES["swap_inner/2_tiles.cu"]
+    with fake_cupy.installed(checked=True), pytest.raises(EmulatorError, match="missing_name"):
+        mutants.killed_by(source, source.text.replace("__syncthreads();", "missing_name();"))
+
+
+def test_a_kernel_that_fails_with_nothing_changed_is_refused(monkeypatch, mutants_command):
+    monkeypatch.setattr(mutants, "_fault_of_the_unchanged", _always_wrong)
+    status, out, said = mutants_command("swap_inner/2")
+    assert (status, out) == (2, "")
+    assert said == "swap_inner/2_tiles.cu fails with nothing changed: an error\n"
+
+
+def _always_wrong(name):
+    return "an error"
+
+
+@pytest.mark.parametrize("names", [["nosuch"], ["swap_inner", "nosuch"]])
+def test_a_name_of_no_file_is_an_error(mutants_command, names):
+    status, out, said = mutants_command(*names)
+    assert (status, out) == (2, "")
+    assert "'nosuch'" in said and "swap_inner/2_tiles.cu" in said

@@ -260,12 +260,21 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"record them in {RECORD.name}")
     parser.add_argument("--first-step", action="store_true", help="only how long one would wait")
     options = parser.parse_args()
-    if options.first_step:
-        print(first_step())
-        return 0
-    table, bad = compile_all(*options.names), 0
-    if not table:
-        parser.error(f"no CUDA source has a name that begins with {' or '.join(options.names)}")
+    from .source import sources
+
+    known = [source.name for source in sources()]
+    for name in options.names:
+        if not any(each.startswith(name) for each in known):
+            parser.error(f"no CUDA source has a name that begins with {name!r}; "
+                         f"there are {', '.join(known)}")  # fmt: skip
+    try:
+        if options.first_step:
+            print(first_step())
+            return 0
+        table, bad = compile_all(*options.names), 0
+    except NvrtcError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(f"{'kernel':60}" + "".join(f"{a:>16}" for a in ARCHITECTURES))
     for name, kernels in table.items():
         for kernel, by_architecture in kernels.items():
@@ -275,8 +284,8 @@ def main() -> int:
             print(f"{name + ': ' + kernel:60}" + "".join(f"{cell:>16}" for cell in cells)
                   + ("  SPILLS" if spills else ""))  # fmt: skip
     if options.write:
-        known = json.loads(RECORD.read_text()) if options.names else {}  # without, a new record
-        RECORD.write_text(json.dumps({**known, **table}, indent=1) + "\n")
+        before = json.loads(RECORD.read_text()) if options.names else {}  # without, a new record
+        RECORD.write_text(json.dumps({**before, **table}, indent=1) + "\n")
         print(f"recorded in {RECORD}")
     return 1 if bad else 0
 

@@ -9,7 +9,8 @@ it guards a return, always false. Each is run on the test cases of the rungs tha
 access checked, until one fails as it would in the tests: a fault, a value that is not finite, or an
 error above the bound. Several threads that write the same to one place are a fault here. Those that
 survive are printed; the exit status is 1 when one of them is not among EQUIVALENT, where it says
-why they compute the same.
+why they compute the same. It is 2 when nothing can be said: a text does not build, or the unchanged
+one fails already.
 """
 
 from __future__ import annotations
@@ -128,7 +129,11 @@ def text_mutants(text: str) -> dict[Mutant, str]:
 
 
 def killed_by(source: cuda.Source, text: str) -> str | None:
-    """What notices that the source has this text; None when nothing does."""
+    """What notices that the source has this text; None when nothing does.
+
+    Raises:
+        EmulatorError: it could not be run, so that nothing could notice it.
+    """
     original = source.text, source._ready, source.kernels
     source.text, source._ready = text, {}
     source.kernels = [kernel for kernel in source.kernels if "<double" not in kernel]
@@ -138,7 +143,7 @@ def killed_by(source: cuda.Source, text: str) -> str | None:
                 continue
             try:
                 error = case.error("float32")
-            except (KernelFault, ValueError, EmulatorError) as fault:
+            except (KernelFault, ValueError) as fault:
                 return f"{case}: {str(fault).splitlines()[0]}"
             if error > cases.bound(case.rung, "float32"):
                 return f"{case}: error {error:.1e}"
@@ -175,14 +180,31 @@ def _killer(mutant: Mutant) -> str | None:
         return first_killer(_cached_mutants()[mutant])
 
 
+def _fault_of_the_unchanged(name: str) -> str | None:
+    """What is wrong with a source as it is."""
+    source = next(source for source in cuda.sources() if source.name == name)
+    module.same_writes_are_races = True
+    with fake_cupy.installed(checked=True):
+        return killed_by(source, source.text)
+
+
 def killers(*names: str) -> Iterator[tuple[Mutant, str | None]]:
-    """What notices each mutant of the files whose names begin with one of `names`, on all cores."""
+    """What notices each mutant of the files whose names begin with one of `names`, on all cores.
+
+    Raises:
+        EmulatorError: a text does not build, or a source that has nothing changed fails already.
+    """
     chosen = [mutant for mutant in _cached_mutants() if mutant.file.startswith(names or "")]
+    # Of the sources that have a mutant's line the last is tried first.
+    first = list(dict.fromkeys(_cached_mutants()[mutant][-1][0].name for mutant in chosen))
     workers, context = get_num_threads(), multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as folder,  # these libraries are not used again
         concurrent.futures.ProcessPoolExecutor(workers, context, _cache_in, (folder,)) as pool,
     ):
+        for name, fault in zip(first, pool.map(_fault_of_the_unchanged, first), strict=True):
+            if fault is not None:
+                raise EmulatorError(f"{name} fails with nothing changed: {fault}")
         yield from zip(chosen, pool.map(_killer, chosen), strict=True)
 
 
@@ -193,14 +215,23 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="beginnings of names of files")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each mutant")
     options = parser.parse_args()
+    files = sorted({mutant.file for mutant in _cached_mutants()})
+    for name in options.names:
+        if not any(file.startswith(name) for file in files):
+            parser.error(f"no file with a barrier or a bound has a name that begins with {name!r}; "
+                         f"there are {', '.join(files)}")  # fmt: skip
     start, survivors, count = time.perf_counter(), [], 0
-    for mutant, killer in killers(*options.names):
-        count += 1
-        if killer is None:
-            survivors.append(mutant)
-            print(f"survives  {mutant}  {mutant.excuse or ''}", flush=True)
-        elif options.verbose:
-            print(f"noticed   {mutant}  {killer}", flush=True)
+    try:
+        for mutant, killer in killers(*options.names):
+            count += 1
+            if killer is None:
+                survivors.append(mutant)
+                print(f"survives  {mutant}  {mutant.excuse or ''}", flush=True)
+            elif options.verbose:
+                print(f"noticed   {mutant}  {killer}", flush=True)
+    except EmulatorError as error:
+        print(error, file=sys.stderr)
+        return 2
     unexplained = [mutant for mutant in survivors if mutant.excuse is None]
     print(f"{count} mutants, {len(survivors)} survive, {len(unexplained)} of them without an "
           f"explanation; {time.perf_counter() - start:.0f} s")  # fmt: skip
