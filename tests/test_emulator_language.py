@@ -166,6 +166,43 @@ def test_an_index_past_an_array_names_it_and_the_index():
         assert caught.value.message.startswith(message)
 
 
+@pytest.mark.parametrize("head", ["", "template <typename T>"])
+def test_an_index_around_shared_memory_is_out_of_bounds(head):
+    """Nothing of the compiler's or the linker's lies beside what the text declares."""
+    kind, name = ("T", "kernel<float>") if head else ("float", "kernel")
+    text = f"""{head} __global__ void kernel({kind}* out, int i) {{
+      __shared__ {kind} s[13];
+      s[threadIdx.x] = 1;
+      if (threadIdx.x == 0) s[i] = 2;
+      __syncthreads();
+      out[threadIdx.x] = s[threadIdx.x];
+    }}"""
+    kernel = Module(text, [name], name="a.cu", checked=True)
+    for index in (-1, -4, -8, -12, -13, -16, -1000, 13, 14, 15, 16, 17, 1000):
+        where = (f"{-4 * index} bytes before" if index < 0 else
+                 f"{4 * index - 52} bytes past the end of")  # fmt: skip
+        with pytest.raises(KernelFault, match=r"out of bounds at a\.cu:4") as caught:
+            kernel.launch(name, (1,), (13,), [np.zeros(13, np.float32), np.int32(index)])
+        message = f"write of 4 bytes, {where} shared memory (52 bytes), thread (0,0,0)"
+        assert caught.value.message.startswith(message)
+    out = np.zeros(13, np.float32)
+    kernel.launch(name, (1,), (13,), [out, np.int32(0)])
+    np.testing.assert_array_equal(out, [2] + 12 * [1])
+
+
+def test_bytes_of_shared_memory_are_counted_from_its_first():
+    text = """__global__ void kernel(float* out, int i) {
+      __shared__ float s[16];
+      if (threadIdx.x < 8) s[threadIdx.x] = 1;
+      __syncthreads();
+      out[threadIdx.x] = s[threadIdx.x + i];
+    }"""
+    kernel = Module(text, ["kernel"], checked=True)
+    with pytest.raises(KernelFault) as caught:
+        kernel.launch("kernel", (1,), (8,), [np.zeros(8, np.float32), np.int32(8)])
+    assert caught.value.message.startswith("shared memory, byte 32 is read and was never written")
+
+
 FIVE = ["-D", "X=5"]
 OPTIONS = [  # as NVRTC takes them: as g++ does
     (("-D", "X=5"), FIVE), (("-DX=5",), FIVE), (("-D=X=5",), FIVE), (("-D X=5",), FIVE),

@@ -14,6 +14,8 @@
 
 #include "runtime.h"
 
+EMULATOR_SHARED_BORDERS
+
 #define TINYGAN_EMULATOR 1
 #ifndef __CUDA_ARCH__
 #define __CUDA_ARCH__ 800
@@ -158,7 +160,7 @@ EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes) {
   }
 
 // The library's own borders, from the linker.
-extern "C" char __ehdr_start[], __bss_start[], _end[];
+extern "C" char __ehdr_start[], __bss_start[];
 extern "C" __attribute__((weak, visibility("hidden"))) char __start_cuda_variables[],
     __stop_cuda_variables[];
 extern "C" EMULATOR_UNWATCHED void emulator_library(char** borders) {
@@ -166,7 +168,8 @@ extern "C" EMULATOR_UNWATCHED void emulator_library(char** borders) {
   borders[1] = __start_cuda_variables;
   borders[2] = __stop_cuda_variables;
   borders[3] = __bss_start;
-  borders[4] = _end;
+  borders[4] = emulator_shared;
+  borders[5] = emulator_shared_end;
 }
 
 // ----------------------------------------------------------- what NVRTC does not know by itself

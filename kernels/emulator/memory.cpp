@@ -317,8 +317,8 @@ void watch(const Array* arrays, int count, const Library& library, char* dynamic
     if (writable) region.locations.resize(array.bytes / region.grain + 1);
   }
   // Constants that the compiler keeps beside the code: text in quotes, constexpr tables.
-  add_region(library.begin, library.variables ? library.variables : library.shared, false, false);
-  if (library.variables) add_region(library.variables_end, library.shared, false, false);
+  add_region(library.begin, library.variables ? library.variables : library.gap, false, false);
+  if (library.variables) add_region(library.variables_end, library.gap, false, false);
 }
 
 void forget_shared_memory() {

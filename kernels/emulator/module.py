@@ -98,7 +98,7 @@ class Module:
         self._runtime = ctypes.CDLL(str(build.runtime()))
         self._runtime.emulator_report.restype = ctypes.c_char_p
         self._symbols = Symbols(path, self._library.emulator_library)
-        self._borders = (ctypes.c_void_p * 5)()
+        self._borders = (ctypes.c_void_p * 6)()
         self._library.emulator_library(self._borders)
         self._variables = self._find_variables(variables)
         self.traffic: list[Traffic] = []

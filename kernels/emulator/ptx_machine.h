@@ -16,6 +16,8 @@
 
 #include "runtime.h"
 
+EMULATOR_SHARED_BORDERS
+
 #define PTX_INLINE inline __attribute__((always_inline))
 #define PTX_PLACE (emulator::Place{__FILE__, __LINE__})
 
@@ -314,10 +316,11 @@ PTX_INLINE void copy(uint32_t to, uint64_t from, uint32_t valid, emulator::Place
 }  // namespace ptx
 
 // The library's own borders, from the linker; there are no variables but shared ones.
-extern "C" char __ehdr_start[], __bss_start[], _end[];
+extern "C" char __ehdr_start[], __bss_start[];
 extern "C" void emulator_library(char** borders) {
   borders[0] = __ehdr_start;
   borders[1] = borders[2] = nullptr;
   borders[3] = __bss_start;
-  borders[4] = _end;
+  borders[4] = emulator_shared;
+  borders[5] = emulator_shared_end;
 }

@@ -19,6 +19,15 @@ struct dim3 {
 // Where the dynamic shared memory of the running block lies.
 extern "C" char emulator_dynamic_shared[];
 
+// Between these a kernel's library has its __shared__ variables. A gap lies before them, the first
+// thing in the text's part of the section of variables without a value: what the compiler has there
+// itself lies before that, and an index that runs out of the first variable ends in it. A common
+// symbol comes last in the section.
+#define EMULATOR_SHARED_BORDERS                                                              \
+  __asm__(".pushsection .bss\n.balign 1024\n.skip 65536\nemulator_shared:\n.popsection\n"    \
+          ".hidden emulator_shared_end\n.comm emulator_shared_end, 1, 1");                   \
+  extern "C" __attribute__((visibility("hidden"))) char emulator_shared[], emulator_shared_end[];
+
 namespace emulator {
 
 constexpr int warp_size = 32;

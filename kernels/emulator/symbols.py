@@ -17,7 +17,7 @@ class Symbols:
     """Looks up lines with addr2line or llvm-symbolizer; without either, places are addresses."""
 
     def __init__(self, path: Path, tell_borders: Callable):
-        borders = (ctypes.c_void_p * 5)()
+        borders = (ctypes.c_void_p * 6)()
         tell_borders(borders)
         self._path, self._base = path, borders[0] or 0
         self._known: dict[int, str] = {}

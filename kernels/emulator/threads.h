@@ -80,11 +80,11 @@ struct Array {
   int parameter;     // which of the kernel's, or one of these:
   const char* name;  // of a variable of the text, which is no parameter
 };
-// A kernel's library in memory: [begin, shared) is code and what belongs to it, with the text's own
-// variables in [variables, variables_end); [shared, end) are those that start without a value, which
-// are the __shared__ ones.
+// A kernel's library in memory: [begin, gap) is code and what belongs to it, with the text's own
+// variables in [variables, variables_end); [gap, shared) is nobody's; [shared, end) are the variables
+// that start without a value, which are the __shared__ ones.
 struct Library {
-  char *begin, *variables, *variables_end, *shared, *end;
+  char *begin, *variables, *variables_end, *gap, *shared, *end;
 };
 void watch(const Array* arrays, int count, const Library& library, char* dynamic_shared,
            size_t dynamic_bytes, bool check, bool strict, bool count_traffic);
