@@ -387,3 +387,27 @@ def test_faults_in_functions_of_the_emulator_are_at_the_kernel_s_line():
         module = Module(text.replace("CALL", call), ["kernel"], name="line.cu", checked=True)
         with pytest.raises(KernelFault, match=r"^kernel: out of bounds at line\.cu:3: "):
             launch(module, "forward")
+
+
+def test_the_lowest_number_divided_by_minus_one_is_not_called_a_division_by_zero_alone():
+    text = "__global__ void kernel(int* out, int a, int b) { out[0] = a / b; }"
+    kernel = Module(text, ["kernel"], checked=True)
+    with pytest.raises(KernelFault, match=r"by zero, or of the lowest integer by -1, thread"):
+        kernel.launch("kernel", (1,), (1,), [np.zeros(1, np.int32), np.int32(-(2**31)),
+                                             np.int32(-1)])  # fmt: skip
+
+
+def test_a_launch_that_makes_no_sense_is_refused_with_what_is_expected():
+    kernel = Module("__global__ void kernel(int* out) { out[0] = 1; }", ["kernel"])
+    out = np.zeros(1, np.int32)
+    for call in (lambda: kernel.launch("nope", (1,), (1,), [out]),
+                 lambda: kernel.parameters("nope")):  # fmt: skip
+        with pytest.raises(ValueError, match=r"no kernel 'nope'; this module has \['kernel'\]"):
+            call()
+    for wrong in (1, (), (1, 1, 1, 1), (1.5,), "1"):
+        for grid, block, name in ((wrong, (1,), "grid"), ((1,), wrong, "block")):
+            expected = re.escape(f"kernel: {name} must be one to three integers, got {wrong!r}")
+            with pytest.raises(TypeError, match=expected):
+                kernel.launch("kernel", grid, block, [out])
+    kernel.launch("kernel", np.array([1, 1]), [np.int64(1)], [out])
+    assert out == 1

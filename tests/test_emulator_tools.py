@@ -172,3 +172,21 @@ def test_a_name_of_no_file_is_an_error(mutants_command, names):
     status, out, said = mutants_command(*names)
     assert (status, out) == (2, "")
     assert "'nosuch'" in said and "swap_inner/2_tiles.cu" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(None, "No such file"), ("folder", "s a directory"), (b"\x7fELF\xff\xfe", "not text in UTF-8"),
+     (b'#include "nosuch.cuh"\n', "mine.cu:1: no file nosuch.cuh")],
+)  # fmt: skip
+def test_a_text_that_cannot_be_read_is_an_error(shell, capsys, tmp_path, content, expected):
+    path = tmp_path / "mine.cu"
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SystemExit) as stopped:
+        shell("swap_inner/2_tiles.cu", "--text", path)
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert f"--text {path}" in said and expected in said

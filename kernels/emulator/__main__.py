@@ -51,7 +51,12 @@ def main() -> int:
     if options.text:
         if len(chosen) > 1:
             parser.error(f"--text replaces one kernel, and {options.kernel!r} names {len(chosen)}")
-        chosen[0].text = cuda.expand(options.text.resolve())
+        try:
+            chosen[0].text = cuda.expand(options.text.resolve())
+        except UnicodeDecodeError:
+            parser.error(f"--text {options.text}: not text in UTF-8")
+        except OSError as error:
+            parser.error(f"--text {options.text}: {error.strerror or error}")
     failures = 0
     for source in chosen:
         print(f"{source.name}: {', '.join(source.kernels)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import shutil
 import tempfile
 import threading
@@ -111,10 +112,19 @@ class Module:
         """Whether a parameter of that size, as `parameters` tells it, takes an address."""
         return size < 0
 
+    def _number(self, kernel: str) -> int:
+        if kernel not in self.kernels:
+            raise ValueError(f"there is no kernel {kernel!r}; this module has {self.kernels}")
+        return self.kernels.index(kernel)
+
     def parameters(self, kernel: str) -> list[int]:
-        """The bytes of each parameter, negative for pointers."""
+        """The bytes of each parameter, negative for pointers.
+
+        Raises:
+            ValueError: the module has no such kernel.
+        """
         sizes = (ctypes.c_int * 64)()
-        describe = getattr(self._library, f"emulator_parameters_{self.kernels.index(kernel)}")
+        describe = getattr(self._library, f"emulator_parameters_{self._number(kernel)}")
         return list(sizes[: describe(sizes)])
 
     def _find_variables(self, variables: Sequence[language.Variable]) -> dict[str, _Array]:
@@ -160,12 +170,14 @@ class Module:
             traffic: count bank conflicts and sectors, into `self.traffic`; needs `checked`.
 
         Raises:
-            ValueError: grid, block or shared memory that no GPU takes, or an unknown order.
-            TypeError: arguments that do not fit the parameters.
+            ValueError: grid, block or shared memory that no GPU takes, an unknown order, or no such
+                kernel.
+            TypeError: arguments that do not fit the parameters, or a grid or block that is not one
+                to three integers.
             KernelFault: the kernel made a mistake; arrays may be half-written.
             KeyboardInterrupt: Ctrl-C; so, too.
         """
-        grid, block = [*map(int, grid), 1, 1][:3], [*map(int, block), 1, 1][:3]
+        grid, block = _extents(kernel, "grid", grid), _extents(kernel, "block", block)
         _check_launch(kernel, grid, block, shared_bytes)
         if order not in ORDERS:
             raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
@@ -181,7 +193,7 @@ class Module:
         else:
             rows = []
         table = (_Array * max(1, len(rows)))(*rows)
-        entry = getattr(self._library, f"emulator_kernel_{self.kernels.index(kernel)}")
+        entry = getattr(self._library, f"emulator_kernel_{self._number(kernel)}")
         with _one_at_a_time:
             faults = self._runtime.emulator_launch(
                 entry, pointers, (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block),
@@ -285,6 +297,17 @@ def _kind(arg: Any) -> str:
     if isinstance(arg, np.ndarray):
         return f"an array of shape {arg.shape} and dtype {arg.dtype}"
     return type(arg).__name__
+
+
+def _extents(kernel: str, name: str, given: Any) -> list[int]:
+    """A grid or a block in three dimensions."""
+    try:
+        extents = [operator.index(extent) for extent in given]
+    except TypeError:
+        extents = []
+    if not 1 <= len(extents) <= 3:
+        raise TypeError(f"{kernel}: {name} must be one to three integers, got {given!r}")
+    return [*extents, 1, 1][:3]
 
 
 def _check_launch(kernel: str, grid: list[int], block: list[int], shared_bytes: int) -> None:

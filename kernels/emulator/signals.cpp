@@ -54,7 +54,7 @@ void on_mistake(int number, siginfo_t* info, void* context) {
   const char* address = static_cast<char*>(info->si_addr);
   char text[120];
   if (number == SIGFPE) {
-    snprintf(text, sizeof text, "integer division by zero, ");
+    snprintf(text, sizeof text, "integer division by zero, or of the lowest integer by -1, ");
   } else if (number == SIGABRT) {
     snprintf(text, sizeof text, "the host's library has called abort(), ");
     code = nullptr;
