@@ -5,7 +5,7 @@
     python examples/explore_dcgan.py --quick                            a tiny net, trained now
 
 Pictures and results.json go to --out; below each number stands what to compare it with. Needs
-scikit-learn: pip install 'tinygan[explore]'.
+pip install scikit-learn.
 """
 
 from __future__ import annotations

@@ -113,11 +113,38 @@ def test_a_run_that_is_interrupted_leaves_a_report(emulated, monkeypatch, tmp_pa
 
     monkeypatch.setattr(run, "SECTIONS", {"machine": 0.5, "rungs": 0.5})
     monkeypatch.setattr(workers, "run", interrupted)
-    assert emulated() == 0
+    assert emulated() == 1
     report = json.loads((tmp_path / "tinygan-cuda-report.json").read_text())
     assert [found["not_run"] for found in report["sections"].values()] == [
-        ["all of it: it was interrupted"], ["all of it: no time was left"]
+        ["all of it: it was interrupted"], ["all of it: it was interrupted"]
     ]
+    assert report["verdict"] == "nothing was run"
+    assert "all is right" not in capsys.readouterr().out
+
+
+def test_an_interruption_is_part_of_the_verdict(emulated, monkeypatch, capsys):
+    calls = []
+
+    def second_is_interrupted(command, most, least):
+        calls.append(most)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return {**result(), "seconds": 0.0}
+
+    monkeypatch.setattr(run, "SECTIONS", {"machine": 0.5, "rungs": 0.5})
+    monkeypatch.setattr(workers, "run", second_is_interrupted)
+    assert emulated() == 1
+    said = capsys.readouterr().out
+    assert "all that was run is right; not all was run of: rungs (it was interrupted)" in said
+
+
+def test_the_first_section_looks_for_a_gpu_however_short_the_time(emulated, monkeypatch, capsys):
+    def none(command, most, least):
+        raise workers.CannotRun("device 'cuda': no usable NVIDIA GPU")
+
+    monkeypatch.setattr(workers, "run", none)
+    assert emulated("--seconds", str(run.LEAST_SECONDS)) == 2
+    assert "no usable NVIDIA GPU" in capsys.readouterr().err
 
 
 def test_a_report_that_cannot_be_written_is_printed(emulated, monkeypatch, capsys):

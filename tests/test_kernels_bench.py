@@ -233,7 +233,7 @@ def test_cuda_without_cupy_or_a_gpu(ladder, capsys, monkeypatch, module):
         return types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime))
 
     found, message = {
-        None: (None, "device 'cuda' needs CuPy: pip install 'tinygan[cuda12]' or "),
+        None: (None, "device 'cuda' needs CuPy: pip install 'cupy-cuda12x[ctk]' or "),
         "no GPU": (cupy(no_gpu), "device 'cuda': no usable NVIDIA GPU (cudaErrorNoDevice: no CUDA"),
         "0 GPUs": (cupy(lambda: 0), "device 'cuda': this machine has 0 CUDA devices"),
     }[module]

@@ -329,7 +329,7 @@ def test_without_pillow_a_sentence_says_what_to_install():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == (
-        "(1, 2, 2)\nToPILImage needs Pillow: pip install 'tinygan[examples]'\n"
+        "(1, 2, 2)\nToPILImage needs Pillow: pip install pillow\n"
     ), result.stderr
 
 

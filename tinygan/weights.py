@@ -93,6 +93,6 @@ def _safetensors(op: str):
         import safetensors
     except ImportError:
         raise ImportError(
-            f"{op} needs the package safetensors: pip install 'tinygan[weights]'"
+            f"{op} needs the package safetensors: pip install safetensors"
         ) from None
     return safetensors

@@ -28,7 +28,7 @@ def count_devices(device: str) -> int:
         import cupy
     except ImportError as error:
         raise RuntimeError(
-            f"device {device!r} needs CuPy: pip install 'tinygan[cuda12]' or 'tinygan[cuda13]' "
+            f"device {device!r} needs CuPy: pip install 'cupy-cuda12x[ctk]' or 'cupy-cuda13x[ctk]' "
             f"({error})"
         ) from error
     runtime = cupy.cuda.runtime

@@ -62,7 +62,7 @@ def _read_square(file: Path, size: int, mode: str) -> np.ndarray:
         from PIL import Image, ImageOps
     except ImportError as error:
         raise ImportError(
-            "reading pictures needs Pillow: pip install tinygan[examples]"
+            "reading pictures needs Pillow: pip install pillow"
         ) from error
     try:
         with Image.open(file) as opened:

@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"doctor: the report cannot be written: {error}", file=sys.stderr)
         return 1
     print(f"Written: {out.with_suffix('.json')} and {out.with_suffix('.md')}\n{report['verdict']}")
-    return 1 if any(found["problems"] for found in sections.values()) else 0
+    wrong = any(found["problems"] for found in sections.values())
+    return 1 if wrong or _ended_early(sections) else 0
 
 
 def work(name: str, device: str, until: float, first: int) -> int:
@@ -111,13 +112,14 @@ def examine(device: str, seconds: float) -> dict[str, Any]:
     """
     end = time.monotonic() + seconds
     found: dict[str, Any] = {}
+    why = "no time was left"
     shares = list(SECTIONS.values())
     for number, name in enumerate(SECTIONS):
         left = end - time.monotonic()
         own = left - seconds * sum(shares[number + 1 :])
         try:
-            if left < LEAST_SECONDS:
-                found[name] = {**result(), "not_run": ["all of it: no time was left"]}
+            if number and left < LEAST_SECONDS:  # the first one says whether there is a GPU
+                found[name] = {**result(), "not_run": [f"all of it: {why}"]}
             else:
                 own = min(max(own, LEAST_SECONDS), max(left - LEAST_SECONDS, left / 2))
                 found[name] = _section(name, device, own, min(own + GRACE_SECONDS, left))
@@ -126,8 +128,8 @@ def examine(device: str, seconds: float) -> dict[str, Any]:
                 raise
             found[name] = {**result(), "problems": [f"there is no GPU any more: {error}"]}
         except KeyboardInterrupt:
-            found[name] = {**result(), "not_run": ["all of it: it was interrupted"]}
-            end = time.monotonic()  # so that what there is gets written
+            found[name] = {**result(), "not_run": [f"all of it: {INTERRUPTED}"]}
+            end, why = time.monotonic(), INTERRUPTED  # so that what there is gets written
         each = found[name]
         each["verdict"] = ("wrong" if each["problems"] else "incomplete" if each["not_run"]
                            else "right")  # fmt: skip
@@ -146,14 +148,26 @@ def _section(name: str, device: str, own: float, most: float) -> dict[str, Any]:
     )
 
 
+INTERRUPTED = "it was interrupted"
+
+
+def _ended_early(sections: dict[str, Any]) -> bool:
+    """Whether nothing was run, or somebody stopped it."""
+    left = [" ".join(found["not_run"]) for found in sections.values()]
+    return any(INTERRUPTED in text for text in left) or all("all of it" in text for text in left)
+
+
 def verdict(sections: dict[str, Any]) -> str:
     """In a sentence."""
+    if all("all of it" in " ".join(found["not_run"]) for found in sections.values()):
+        return "nothing was run"
     wrong = [name for name, found in sections.items() if found["problems"]]
     left = [name for name, found in sections.items() if found["not_run"]]
     said = f"something is wrong in: {', '.join(wrong)}" if wrong else "all that was run is right"
-    return f"{said}; not all was run of: {', '.join(left)}" if left else (
-        said if wrong else "all is right"
-    )
+    if not left:
+        return said if wrong else "all is right"
+    early = f" ({INTERRUPTED})" if _ended_early(sections) else ""
+    return f"{said}; not all was run of: {', '.join(left)}{early}"
 
 
 def _parser() -> argparse.ArgumentParser:

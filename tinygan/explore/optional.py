@@ -16,5 +16,5 @@ def sklearn(module: str) -> Any:
         return importlib.import_module(f"sklearn.{module}")
     except ImportError as error:
         raise ImportError(
-            f"this needs sklearn.{module}, of scikit-learn: pip install 'tinygan[explore]'"
+            f"this needs sklearn.{module}, of scikit-learn: pip install scikit-learn"
         ) from error

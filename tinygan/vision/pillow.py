@@ -18,7 +18,7 @@ def pillow(user: str) -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError(f"{user} needs Pillow: pip install 'tinygan[examples]'") from error
+        raise ImportError(f"{user} needs Pillow: pip install pillow") from error
     return Image
 
 
