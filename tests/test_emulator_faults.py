@@ -411,3 +411,17 @@ def test_a_launch_that_makes_no_sense_is_refused_with_what_is_expected():
                 kernel.launch("kernel", grid, block, [out])
     kernel.launch("kernel", np.array([1, 1]), [np.int64(1)], [out])
     assert out == 1
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_an_array_that_is_read_only_is_refused_where_a_kernel_may_write(checked):
+    text = """__global__ void kernel(const float* x, float* out) { out[threadIdx.x] = x[0]; }"""
+    kernel = Module(text, ["kernel"], checked=checked)
+    locked, out = np.full(4, 3, np.float32), np.zeros(4, np.float32)
+    locked.flags.writeable = False
+    with pytest.raises(ValueError, match=r"kernel: parameter 1 may be written to.* read-only"):
+        kernel.launch("kernel", (1,), (4,), [out, locked])
+    np.testing.assert_array_equal(locked, 3)
+    kernel.launch("kernel", (1,), (4,), [locked, out])
+    kernel.launch("kernel", (1,), (4,), [np.broadcast_to(np.float32(3), (4,)), out])
+    np.testing.assert_array_equal(out, 3)

@@ -128,7 +128,8 @@ extern "C" EMULATOR_UNWATCHED int printf(const char* format, ...) {
 // ---------------------------------------------------------------------------------- entry points
 
 // For each kernel: a function that calls it with pointers to its arguments, as cuLaunchKernel gets
-// them, and one that says how many bytes each parameter has (negative: a pointer).
+// them, and one that says how many bytes each parameter has (negative: a pointer), and whether it points
+// to what the kernel only reads.
 namespace emulator {
 template <class... A, size_t... i>
 EMULATOR_UNWATCHED void call(void (*kernel)(A...), void** arguments, std::index_sequence<i...>) {
@@ -139,9 +140,10 @@ EMULATOR_UNWATCHED void call(void (*kernel)(A...), void** arguments) {
   call(kernel, arguments, std::index_sequence_for<A...>{});
 }
 template <class... A>
-EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes) {
+EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes, int* only_read) {
   int count = 0;
-  ((sizes[count++] = static_cast<int>(sizeof(A)) * (std::is_pointer_v<A> ? -1 : 1)), ...);
+  ((only_read[count] = std::is_const_v<std::remove_pointer_t<A>>,
+    sizes[count++] = static_cast<int>(sizeof(A)) * (std::is_pointer_v<A> ? -1 : 1)), ...);
   return count;
 }
 }  // namespace emulator
@@ -150,8 +152,9 @@ EMULATOR_UNWATCHED int parameter_sizes(void (*)(A...), int* sizes) {
   extern "C" EMULATOR_UNWATCHED void emulator_kernel_##number(void** arguments) {    \
     emulator::call(&__VA_ARGS__, arguments);                                         \
   }                                                                                  \
-  extern "C" EMULATOR_UNWATCHED int emulator_parameters_##number(int* sizes) {       \
-    return emulator::parameter_sizes(&__VA_ARGS__, sizes);                           \
+  extern "C" EMULATOR_UNWATCHED int emulator_parameters_##number(int* sizes,         \
+                                                                 int* only_read) {   \
+    return emulator::parameter_sizes(&__VA_ARGS__, sizes, only_read);                \
   }
 #define EMULATOR_ADDRESS(number, name)                                               \
   extern "C" EMULATOR_UNWATCHED void* emulator_variable_##number(size_t* bytes) {    \

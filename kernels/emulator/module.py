@@ -123,9 +123,15 @@ class Module:
         Raises:
             ValueError: the module has no such kernel.
         """
-        sizes = (ctypes.c_int * 64)()
+        return [size for size, _ in self._parameters(kernel)]
+
+    def _parameters(self, kernel: str) -> list[tuple[int, bool]]:
+        """The bytes of each parameter, and whether the kernel cannot write to what it points to.
+        PTX does not tell; there it counts as so."""
+        sizes, only_read = (ctypes.c_int * 64)(), (ctypes.c_int * 64)(*[1] * 64)
         describe = getattr(self._library, f"emulator_parameters_{self._number(kernel)}")
-        return list(sizes[: describe(sizes)])
+        count = describe(sizes, only_read)
+        return list(zip(sizes[:count], map(bool, only_read[:count]), strict=True))
 
     def _find_variables(self, variables: Sequence[language.Variable]) -> dict[str, _Array]:
         found = {}
@@ -170,8 +176,8 @@ class Module:
             traffic: count bank conflicts and sectors, into `self.traffic`; needs `checked`.
 
         Raises:
-            ValueError: grid, block or shared memory that no GPU takes, an unknown order, or no such
-                kernel.
+            ValueError: grid, block or shared memory that no GPU takes, an unknown order, no such
+                kernel, or an array that is read-only where the kernel may write.
             TypeError: arguments that do not fit the parameters, or a grid or block that is not one
                 to three integers.
             KernelFault: the kernel made a mistake; arrays may be half-written.
@@ -215,13 +221,13 @@ class Module:
             raise KernelFault(kernel, kind, self._symbols.in_text(message), place)
 
     def _arguments(self, kernel: str, args: Sequence[Any]):
-        sizes = self.parameters(kernel)
+        sizes = self._parameters(kernel)
         if len(sizes) != len(args):
             raise TypeError(f"{kernel} has {len(sizes)} parameters, got {len(args)} arguments; on "
                             "a GPU nobody would notice")  # fmt: skip
         values: list[Any] = []
         arrays: list[tuple[int, np.ndarray]] = []
-        for number, (size, arg) in enumerate(zip(sizes, args, strict=True)):
+        for number, ((size, only_read), arg) in enumerate(zip(sizes, args, strict=True)):
             if self._is_pointer(size, arg):
                 address = _address(arg)
                 if address is not None:
@@ -230,6 +236,11 @@ class Module:
                 if not (isinstance(arg, np.ndarray) and arg.ndim):
                     raise TypeError(f"{kernel}: parameter {number} is a pointer and needs an "
                                     f"array, got {_kind(arg)}; on a GPU nobody would notice")
+                if not (arg.flags.writeable or only_read):
+                    raise ValueError(
+                        f"{kernel}: parameter {number} may be written to, and its array is "
+                        "read-only (flags.writeable is False); pass a copy, or make it const"
+                    )
                 arrays.append((number, arg if arg.flags.forc else _memory_of(arg)))
                 values.append(ctypes.c_void_p(arg.ctypes.data))
                 continue

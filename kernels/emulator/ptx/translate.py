@@ -39,7 +39,7 @@ def translate(text: str, entries: Sequence[str]) -> str:
         library.define(f'extern "C" void emulator_kernel_{number}(void** arguments)', function)
         sizes = ", ".join(str(p.bytes) for p in function.parameters)
         library.lines.append(
-            f'extern "C" int emulator_parameters_{number}(int* sizes) {{ '
+            f'extern "C" int emulator_parameters_{number}(int* sizes, int*) {{ '
             f"const int all[] = {{{sizes or 0}}}; memcpy(sizes, all, sizeof all); "
             f"return {len(function.parameters)}; }}"
         )
