@@ -10,7 +10,7 @@ access checked, until one fails as it would in the tests: a fault, a value that 
 error above the bound. Several threads that write the same to one place are a fault here. Those that
 survive are printed; the exit status is 1 when one of them is not among EQUIVALENT, where it says
 why they compute the same. It is 2 when nothing can be said: a text does not build, or the unchanged
-one fails already.
+one fails in its smallest case.
 """
 
 from __future__ import annotations
@@ -128,8 +128,9 @@ def text_mutants(text: str) -> dict[Mutant, str]:
     return found
 
 
-def killed_by(source: cuda.Source, text: str) -> str | None:
-    """What notices that the source has this text; None when nothing does.
+def killed_by(source: cuda.Source, text: str, most: int | None = None) -> str | None:
+    """What notices that the source has this text; None when nothing does. `most`: how many cases
+    are tried, those with the least work.
 
     Raises:
         EmulatorError: it could not be run, so that nothing could notice it.
@@ -138,7 +139,7 @@ def killed_by(source: cuda.Source, text: str) -> str | None:
     source.text, source._ready = text, {}
     source.kernels = [kernel for kernel in source.kernels if "<double" not in kernel]
     try:
-        for case in cases.by_source()[source.name]:
+        for case in cases.by_source()[source.name][:most]:
             if case.flops > cases.MOST_CHECKED_FLOPS:
                 continue
             try:
@@ -181,18 +182,18 @@ def _killer(mutant: Mutant) -> str | None:
 
 
 def _fault_of_the_unchanged(name: str) -> str | None:
-    """What is wrong with a source as it is."""
+    """What is wrong with a source as it is, in its smallest case: whether it builds and runs."""
     source = next(source for source in cuda.sources() if source.name == name)
     module.same_writes_are_races = True
     with fake_cupy.installed(checked=True):
-        return killed_by(source, source.text)
+        return killed_by(source, source.text, most=1)
 
 
 def killers(*names: str) -> Iterator[tuple[Mutant, str | None]]:
     """What notices each mutant of the files whose names begin with one of `names`, on all cores.
 
     Raises:
-        EmulatorError: a text does not build, or a source that has nothing changed fails already.
+        EmulatorError: a text does not build, or one that is not changed fails in its smallest case.
     """
     chosen = [mutant for mutant in _cached_mutants() if mutant.file.startswith(names or "")]
     # Of the sources that have a mutant's line the last is tried first.
