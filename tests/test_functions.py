@@ -119,7 +119,7 @@ def test_every_function_is_tried():
         "empty_like", "floor_divide", "remainder", "tril", "triu",
     }  # fmt: skip
     names = {*tinygan.functions.__all__, *tinygan.creation.__all__} - elsewhere
-    assert [name for name in sorted(names) if f".{name}(" not in tried] == ["mm"][:0]
+    assert [name for name in sorted(names) if f".{name}(" not in tried] == []
 
 
 def test_drawn_numbers_have_their_shapes_and_ranges(device):

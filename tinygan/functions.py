@@ -549,12 +549,9 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
         return x[rows, columns]
     if x.ndim != 1:
         raise ValueError(f"diag: needs a vector or a matrix, got shape {x.shape}")
-    size = x.shape[0] + builtin_abs(diagonal)
+    size = x.shape[0] + abs(diagonal)
     index = ops.shape.index_arrays(x, (rows, columns))
     return ops.shape.PutItem(index, (size, size))(x)
-
-
-builtin_abs = abs
 
 
 def _diagonal_length(shape: tuple[int, ...], diagonal: int) -> int:
