@@ -59,8 +59,47 @@ def test_a_report_is_written_and_none_is_lost(emulated, tmp_path, capsys):
             assert len(name) < 6 or name not in path.read_text()
 
 
+def test_where_nothing_was_run_nothing_is_right(emulated, monkeypatch, capsys):
+    def late(command, most, least):
+        return {**result(), "not_run": ["all of it: took too long"], "facts": {"emulated": True}}
+
+    monkeypatch.setattr(workers, "run", late)
+    assert emulated() == 1
+    assert "\nnothing was run; not all was run of: machine\n" in capsys.readouterr().out
+
+
+def test_a_gpu_that_does_not_answer_is_told(emulated, monkeypatch, capsys):
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(workers, "command", lambda *args: command)
+    monkeypatch.setattr(run, "ASK_SECONDS", 0.5)
+    assert emulated() == 2
+    assert capsys.readouterr() == ("", "doctor: the GPU has not answered within 0 s\n")
+
+
+def test_sigterm_leaves_a_report_and_no_worker(monkeypatch, tmp_path, capsys):
+    ids = tmp_path / "ids"
+    body = f"""
+import os, signal, sys, time
+open({str(ids)!r}, 'w').write(str(os.getpid()))
+print({workers.MARK!r} + '{{"items": ["a"]}}')
+print({workers.MARK!r} + '{{"begin": 0}}')
+print({workers.MARK!r} + '{{"problem": "a is off"}}', flush=True)
+os.kill(os.getppid(), signal.SIGTERM)
+time.sleep(60)
+"""
+    monkeypatch.setattr(workers, "ask", lambda command, seconds: None)
+    monkeypatch.setattr(workers, "command", lambda *args: [sys.executable, "-c", body])
+    assert run.main(["--out", str(tmp_path)]) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ids.read_text()), 0)
+    report = json.loads((tmp_path / "tinygan-cuda-report.json").read_text())
+    assert report["verdict"].startswith("interrupted; something is wrong in: machine; not all")
+    assert report["sections"]["machine"]["problems"] == ["a is off"]
+
+
 def answers(monkeypatch, seconds=0.0, **found):
     """Workers that need so long and have found this."""
+    monkeypatch.setattr(workers, "ask", lambda command, seconds: None)
 
     def answer(command, most, least):
         time.sleep(seconds)
@@ -115,36 +154,12 @@ def test_a_run_that_is_interrupted_leaves_a_report(emulated, monkeypatch, tmp_pa
     monkeypatch.setattr(workers, "run", interrupted)
     assert emulated() == 1
     report = json.loads((tmp_path / "tinygan-cuda-report.json").read_text())
-    assert [found["not_run"] for found in report["sections"].values()] == [
-        ["all of it: it was interrupted"], ["all of it: it was interrupted"]
+    assert [found["not_run"] for found in report["sections"].values()] == 2 * [
+        ["all of it: it was interrupted"]
     ]
-    assert report["verdict"] == "nothing was run"
-    assert "all is right" not in capsys.readouterr().out
-
-
-def test_an_interruption_is_part_of_the_verdict(emulated, monkeypatch, capsys):
-    calls = []
-
-    def second_is_interrupted(command, most, least):
-        calls.append(most)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return {**result(), "seconds": 0.0}
-
-    monkeypatch.setattr(run, "SECTIONS", {"machine": 0.5, "rungs": 0.5})
-    monkeypatch.setattr(workers, "run", second_is_interrupted)
-    assert emulated() == 1
-    said = capsys.readouterr().out
-    assert "all that was run is right; not all was run of: rungs (it was interrupted)" in said
-
-
-def test_the_first_section_looks_for_a_gpu_however_short_the_time(emulated, monkeypatch, capsys):
-    def none(command, most, least):
-        raise workers.CannotRun("device 'cuda': no usable NVIDIA GPU")
-
-    monkeypatch.setattr(workers, "run", none)
-    assert emulated("--seconds", str(run.LEAST_SECONDS)) == 2
-    assert "no usable NVIDIA GPU" in capsys.readouterr().err
+    assert report["verdict"] == (
+        "interrupted; nothing was run; not all was run of: machine, rungs"
+    )
 
 
 def test_a_report_that_cannot_be_written_is_printed(emulated, monkeypatch, capsys):
@@ -167,6 +182,8 @@ def test_a_report_that_cannot_be_written_is_printed(emulated, monkeypatch, capsy
         (["--seconds", "1"], "--seconds must be at least 5, got 1.0"),
         (["--seconds", "nan"], "--seconds must be at least 5, got nan"),
         (["--device", "cuda:3"], "device 'cuda:3': this machine has 1 CUDA device(s)"),
+        (["--device", "cuda:3", "--seconds", "5"],
+         "device 'cuda:3': this machine has 1 CUDA device(s)"),
     ],
 )
 def test_wrong_options_are_one_line(arguments, message, emulated, tmp_path, capsys):
@@ -187,7 +204,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_run(
 
 
 def test_without_a_gpu_it_says_what_is_missing(tmp_path):
-    program = [sys.executable, "-m", "tinygan.cuda"]
+    program = [sys.executable, "-m", "tinygan.cuda", "--seconds", "5"]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path,
                           env={**os.environ, "PYTHONPATH": path})  # fmt: skip

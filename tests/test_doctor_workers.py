@@ -58,10 +58,30 @@ def test_a_worker_that_has_told_of_a_broken_gpu_is_replaced_quietly():
     assert found["problems"] == ["b is bad"] and done(found) == "abc"
 
 
-def test_a_worker_that_hangs_is_killed_and_what_is_left_is_named():
+SLOW = "took too long, stopped by the doctor after 1 s at: b"
+
+
+def test_a_worker_that_takes_too_long_is_stopped_and_nothing_is_wrong():
     found = ran("time.sleep(60)", 1.0)
-    assert found["problems"] == ["the worker ended by being killed after 1 s; it was at: b"]
-    assert done(found) == "ab" and found["not_run"] == ["c"] and found["seconds"] < 15
+    assert found["problems"] == [] and found["not_run"] == [SLOW, "c"]
+    assert done(found) == "ab" and found["seconds"] < 15
+
+
+def test_a_worker_that_hangs_is_wrong_and_one_that_goes_on_talking_is_slow(monkeypatch):
+    monkeypatch.setattr(workers, "HANG_SECONDS", 0.3)
+    found = ran("time.sleep(60)", 1.0)
+    (problem,) = found["problems"]
+    assert problem.startswith("hung: stopped by the doctor after 1 s, of which it said nothing for")
+    assert problem.endswith("s, at: b") and found["not_run"] == ["c"]
+    found = ran("while time.sleep(0.01) is None: say(step='b')", 1.0)
+    assert found["problems"] == [] and found["not_run"] == [SLOW, "c"]
+
+
+def test_an_interruption_keeps_what_was_found(monkeypatch, tmp_path):
+    """The worker says when it is at b, and this process is sent what Ctrl-C sends."""
+    found = ran("os.kill(os.getppid(), 2); time.sleep(60)", 30.0)
+    assert done(found) == "ab" and found["interrupted"] and found["problems"] == []
+    assert found["not_run"][0].startswith("interrupted after ") and found["not_run"][1:] == ["c"]
 
 
 @pytest.mark.parametrize(

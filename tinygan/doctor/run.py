@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,13 @@ SECTIONS = {
     "graphs": 0.12, "roofline": 0.11,
 }  # fmt: skip
 LEAST_SECONDS = 5.0  # with less left, a section is not begun
-# A section begins nothing after its time, but may take a little longer for what it has begun.
-GRACE_SECONDS = 12.0
+# A section begins nothing after its time, but may take a little longer for what it has begun: as
+# long as it takes to know a worker that hangs from a slow one.
+GRACE_SECONDS = workers.HANG_SECONDS
+ASK = "gpu"  # in place of a section: only whether there is a GPU
+ASK_SECONDS = 60.0  # CuPy's first import may take a while
+NO_ROOM = "all of it: no time was left"
+INTERRUPTED = "all of it: it was interrupted"
 
 
 def section(name: str) -> Section:
@@ -43,12 +50,14 @@ def section(name: str) -> Section:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: all is right; 1: something is wrong, and the report says what; 2: nothing was run.
+    """0: what was run is right; 1: something is wrong, or it was interrupted, or there was time for
+    nothing, and the report says which; 2: there is no report.
 
     This process does not touch the GPU: whatever happens there, it writes the report.
     """
     options = _parser().parse_args(arguments)
     if options.section:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this one
         return work(options.section, options.device, options.until, options.first)
     try:
         if not re.fullmatch(r"cuda(:\d+)?", options.device):
@@ -58,7 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"--seconds must be at least {LEAST_SECONDS:.0f}, got {options.seconds}"
             )
         out = _place(Path(options.out), options.force)
-        sections = examine(options.device, options.seconds)
+        with _terminated_as_interrupted():
+            workers.ask(workers.command(ASK, options.device, 0.0, 0), ASK_SECONDS)
+            sections = examine(options.device, options.seconds)
+    except KeyboardInterrupt:
+        print("doctor: interrupted before anything was run", file=sys.stderr)
+        return 2
     except (workers.CannotRun, ValueError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
@@ -77,8 +91,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"doctor: the report cannot be written: {error}", file=sys.stderr)
         return 1
     print(f"Written: {out.with_suffix('.json')} and {out.with_suffix('.md')}\n{report['verdict']}")
-    wrong = any(found["problems"] for found in sections.values())
-    return 1 if wrong or _ended_early(sections) else 0
+    good = not is_interrupted(sections) and any(map(was_run, sections.values()))
+    return 0 if good and not any(found["problems"] for found in sections.values()) else 1
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Inside, SIGTERM is as Ctrl-C: the worker is ended, and the report written."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def work(name: str, device: str, until: float, first: int) -> int:
@@ -90,6 +118,8 @@ def work(name: str, device: str, until: float, first: int) -> int:
         device = check_device(device)
     except RuntimeError as error:
         workers.say({"cannot": str(error)})
+        return 0
+    if name == ASK:
         return 0
     plan = Plan(device, time.monotonic() + until - time.time())
     with on_device(device):
@@ -112,14 +142,16 @@ def examine(device: str, seconds: float) -> dict[str, Any]:
     """
     end = time.monotonic() + seconds
     found: dict[str, Any] = {}
-    why = "no time was left"
+    interrupted = False
     shares = list(SECTIONS.values())
     for number, name in enumerate(SECTIONS):
         left = end - time.monotonic()
         own = left - seconds * sum(shares[number + 1 :])
         try:
-            if number and left < LEAST_SECONDS:  # the first one says whether there is a GPU
-                found[name] = {**result(), "not_run": [f"all of it: {why}"]}
+            if interrupted:
+                found[name] = {**result(), "not_run": [INTERRUPTED], "interrupted": True}
+            elif left < LEAST_SECONDS and number > 0:
+                found[name] = {**result(), "not_run": [NO_ROOM]}
             else:
                 own = min(max(own, LEAST_SECONDS), max(left - LEAST_SECONDS, left / 2))
                 found[name] = _section(name, device, own, min(own + GRACE_SECONDS, left))
@@ -128,9 +160,9 @@ def examine(device: str, seconds: float) -> dict[str, Any]:
                 raise
             found[name] = {**result(), "problems": [f"there is no GPU any more: {error}"]}
         except KeyboardInterrupt:
-            found[name] = {**result(), "not_run": [f"all of it: {INTERRUPTED}"]}
-            end, why = time.monotonic(), INTERRUPTED  # so that what there is gets written
+            found[name] = {**result(), "not_run": [INTERRUPTED], "interrupted": True}
         each = found[name]
+        interrupted = interrupted or each.get("interrupted", False)
         each["verdict"] = ("wrong" if each["problems"] else "incomplete" if each["not_run"]
                            else "right")  # fmt: skip
         print(f"{name:10} {each['verdict']:11}{each.get('seconds', 0.0):7.1f} s", flush=True)
@@ -163,11 +195,25 @@ def verdict(sections: dict[str, Any]) -> str:
         return "nothing was run"
     wrong = [name for name, found in sections.items() if found["problems"]]
     left = [name for name, found in sections.items() if found["not_run"]]
-    said = f"something is wrong in: {', '.join(wrong)}" if wrong else "all that was run is right"
-    if not left:
-        return said if wrong else "all is right"
-    early = f" ({INTERRUPTED})" if _ended_early(sections) else ""
-    return f"{said}; not all was run of: {', '.join(left)}{early}"
+    if wrong:
+        said = f"something is wrong in: {', '.join(wrong)}"
+    elif not any(map(was_run, sections.values())):
+        said = "nothing was run"
+    else:
+        said = "all that was run is right" if left else "all is right"
+    if is_interrupted(sections):
+        said = f"interrupted; {said}"
+    return f"{said}; not all was run of: {', '.join(left)}" if left else said
+
+
+def was_run(found: dict[str, Any]) -> bool:
+    """Whether a section has come to anything."""
+    facts = found["facts"].keys() - {"emulated"}
+    return bool(not found["not_run"] or found["problems"] or found["rows"] or facts)
+
+
+def is_interrupted(sections: dict[str, Any]) -> bool:
+    return any(found.get("interrupted") for found in sections.values())
 
 
 def _parser() -> argparse.ArgumentParser:

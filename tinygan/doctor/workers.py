@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ from tinygan.doctor.plan import Findings, Plan, Result, Say, Section, result, to
 MARK = "tinygan-doctor "  # begins a worker's lines; what else is printed is not read
 BROKEN = 3  # the status of a worker whose GPU does nothing more for it, which it has told
 MOST_WORKERS = 8  # for a section, if they die
+# A worker that has to be stopped counts as hung if it has said nothing for so long; otherwise it
+# was slow, which is no fault. Before its first piece it imports: it is slow then, too.
+HANG_SECONDS = 12.0
 KILL_SECONDS = 5.0  # a process that hangs in the driver may outlive even being killed
 
 
@@ -88,19 +92,38 @@ def plain(value: Any) -> Any:
 
 
 class Ended(NamedTuple):
-    """How a worker ended; status None: it was killed, for it took too long."""
+    """How a worker ended; status None: it was killed, for it took too long or the user has had
+    enough."""
 
     status: int | None
     lines: list[dict[str, Any]]
     complaints: list[str]  # the last lines of stderr
+    silent: float  # seconds since it wrote something
+    interrupted: bool
 
 
 class CannotRun(RuntimeError):
     """There is no GPU to work on; the message says what is missing."""
 
 
+def ask(command: Sequence[str], seconds: float) -> None:
+    """Asks a worker whether there is a GPU. One that dies says nothing: the sections will.
+
+    Raises:
+        CannotRun: it says that there is none, or nothing within so many seconds.
+        KeyboardInterrupt: the user has had enough.
+    """
+    ended = _run_one(command, seconds)
+    _read(ended.lines, result())
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    if ended.status is None:
+        raise CannotRun(f"the GPU has not answered within {seconds:.0f} s")
+
+
 def run(command: Callable[[int], Sequence[str]], seconds: float, least: float) -> Result:
-    """What a section has found, by as many workers as it takes.
+    """What a section has found, by as many workers as it takes; ``"interrupted"`` is True if the
+    user has had enough.
 
     Args:
         command: makes the command of a worker that begins with the piece of this number.
@@ -114,13 +137,20 @@ def run(command: Callable[[int], Sequence[str]], seconds: float, least: float) -
     for _ in range(MOST_WORKERS):
         ended = _run_one(command(first), seconds - (time.monotonic() - start))
         names, begun, last, whole = _read(ended.lines, found)
+        if ended.interrupted:
+            found["interrupted"] = True
         if whole:
-            if ended.status != 0:
-                found["problems"].append(f"the worker, done, ended {_how(ended, seconds)}")
+            if ended.status is not None and ended.status != 0:
+                found["problems"].append(f"the worker, done, ended with status {ended.status}")
             break
-        if ended.status != BROKEN or begun is None:
-            found["problems"].append(f"the worker ended {_how(ended, seconds)}; it was at: {last}")
-        found["complaints"] = ended.complaints
+        if ended.status is None:
+            _stopped(found, ended, begun, last, time.monotonic() - start)
+        elif ended.status != BROKEN or begun is None:
+            found["problems"].append(
+                f"the worker ended with status {ended.status}; it was at: {last}"
+            )
+        if not ended.interrupted:
+            found["complaints"] = ended.complaints
         left = seconds - (time.monotonic() - start)
         if begun is None or ended.status is None or left < least:
             first = len(names) if begun is None else begun + 1
@@ -135,10 +165,19 @@ def run(command: Callable[[int], Sequence[str]], seconds: float, least: float) -
     return found
 
 
-def _how(ended: Ended, seconds: float) -> str:
-    if ended.status is None:
-        return f"by being killed after {seconds:.0f} s"
-    return f"with status {ended.status}"
+def _stopped(found: Result, ended: Ended, begun: int | None, last: str, took: float) -> None:
+    """Says at what a worker was stopped: only if it hung, something is wrong."""
+    if ended.interrupted:
+        found["not_run"].append(f"interrupted after {took:.0f} s at: {last}")
+    elif begun is not None and ended.silent >= HANG_SECONDS:
+        found["problems"].append(
+            f"hung: stopped by the doctor after {took:.0f} s, of which it said nothing for "
+            f"{ended.silent:.0f} s, at: {last}"
+        )
+    else:
+        found["not_run"].append(
+            f"took too long, stopped by the doctor after {took:.0f} s at: {last}"
+        )
 
 
 def _read(
@@ -185,10 +224,14 @@ def _run_one(command: Sequence[str], seconds: float) -> Ended:
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL)
         status: int | None = None
+        interrupted = False
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = process.wait(max(0.0, seconds))
-        finally:  # also when the user has had enough
+        except KeyboardInterrupt:  # what it has said so far is kept
+            interrupted = True
+        finally:
+            silent = time.time() - os.fstat(output.fileno()).st_mtime
             if process.poll() is None:
                 process.kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -197,7 +240,8 @@ def _run_one(command: Sequence[str], seconds: float) -> Ended:
         errors.seek(0)
         lines = [_parsed(line) for line in _text(output.read()).splitlines()]
         complaints = _text(errors.read()).strip().splitlines()[-8:]
-        return Ended(status, [line for line in lines if line], complaints)
+        status = None if interrupted else status
+        return Ended(status, [line for line in lines if line], complaints, silent, interrupted)
 
 
 def _text(data: bytes) -> str:
