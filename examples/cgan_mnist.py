@@ -30,6 +30,7 @@ def main() -> None:
     options = common.parse(parser)
     if options.quick:
         options.epochs = 1
+    common.check_folder(options)
     model = CGAN(label=options.label, variant=options.variant)
     train, test = common.load_digits(options)
     scorer = common.scorer_for(train, test, options)
@@ -58,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

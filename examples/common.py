@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,32 @@ def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
         tinygan.set_num_threads(arguments.threads)
     tinygan.manual_seed(arguments.seed)
     return arguments
+
+
+def check_folder(arguments: argparse.Namespace) -> None:
+    """Leaves the program if --out holds a run already, or none where --resume or --sample needs
+    one: before the classifier is trained, which takes minutes."""
+    out = arguments.out
+    checkpoint = out / "checkpoint.npz"
+    sampling = getattr(arguments, "sample", None)
+    if out.exists() and not out.is_dir():
+        raise SystemExit(f"--out {out}: not a folder")
+    if (arguments.resume or sampling) and not checkpoint.exists():
+        option = "--sample" if sampling else "--resume"
+        raise SystemExit(f"{option}: --out {out} holds no run (no {checkpoint}); train one first")
+    if checkpoint.exists() and not (arguments.resume or sampling):
+        raise SystemExit(
+            f"--out {out} holds a run already; go on with it by --resume, or choose another folder"
+        )
+
+
+def start(main: Callable[[], object]) -> None:
+    """Runs an example; Ctrl-C ends it with a sentence and a shell's status for that, 130."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted before the end", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:

@@ -33,6 +33,7 @@ def main() -> None:
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width, options.samples = 1, 4, 500
+    common.check_folder(options)
     if options.sample:
         common.draw_samples(options, options.digit or 0)
         return
@@ -70,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

@@ -51,6 +51,7 @@ def main() -> None:
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width, options.batch_size, options.size = 1, 4, 20, 16
+    common.check_folder(options)
     if options.sample:
         common.draw_samples(options)
         return
@@ -74,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

@@ -31,6 +31,7 @@ def main() -> None:
     options = common.parse(parser)
     if options.quick:
         options.epochs, options.width, options.lr = 20, 16, 2e-3
+    common.check_folder(options)
     if options.sample:
         common.draw_samples(options)
         return
@@ -57,4 +58,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

@@ -131,4 +131,4 @@ def draw(first_runs: dict[tuple[str, str], np.ndarray], columns: list[str], path
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

@@ -10,6 +10,7 @@ pip install scikit-learn.
 
 from __future__ import annotations
 
+import common
 import numpy as np
 from explore_run import Found, Subject, subject
 
@@ -117,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

@@ -78,6 +78,7 @@ def points(options: argparse.Namespace) -> None:
 
 def stacked(options: argparse.Namespace) -> None:
     """Digits go through the Trainer, which can be resumed."""
+    common.check_folder(options)
     digits, _ = common.load_digits(argparse.Namespace(data="mnist", quick=options.quick))
     data = stacked_digits(digits, 640 if options.quick else 128_000)
     width, count = (4, 200) if options.quick else (options.width, 26_000)
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.start(main)

@@ -1,5 +1,6 @@
 """The examples, as a user runs them, at small sizes."""
 
+import importlib
 import json
 import runpy
 import sys
@@ -54,8 +55,41 @@ def test_dcgan_trains_scores_resumes_and_samples(run, tmp_path):
         assert picture.size == (2 * (3 * 30 - 2), 2 * (2 * 30 - 2))
         assert np.asarray(picture).std() > 0
 
-    with pytest.raises(ValueError, match="holds a run already"):
+    with pytest.raises(SystemExit, match="holds a run already; go on with it by --resume"):
         run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, *SMALL)
+
+
+TRAINED = ["cgan_mnist.py", "gan_mnist.py", "dcgan_mnist.py", "dcgan_conditional_mnist.py",
+           "dcgan_folder.py", "mode_coverage.py"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_folder_that_does_not_fit_is_refused_before_anything_is_computed(
+    name, run, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(importlib.import_module("common"), "load_data", None)  # would come next
+    more = ["--data", "stacked" if name == "mode_coverage.py" else "synthetic"]
+    with pytest.raises(SystemExit, match=r"--resume: --out none holds no run \(no none.check"):
+        run(name, "--out", "none", "--resume", *more)
+    (tmp_path / "checkpoint.npz").touch()
+    with pytest.raises(SystemExit, match=r"--out \. holds a run already; go on with"):
+        run(name, "--out", ".", *more)
+    with pytest.raises(SystemExit, match=r"--out checkpoint\.npz: not a folder"):
+        run(name, "--out", "checkpoint.npz", *more)
+    if "dcgan" in name:
+        with pytest.raises(SystemExit, match="--sample: --out none holds no run"):
+            run(name, "--out", "none", "--sample", 100)
+
+
+def test_ctrl_c_in_front_of_the_training_is_a_sentence(run, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("common"), "classifier_for", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        run("dcgan_mnist.py", "--quick")
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "interrupted before the end\n"
 
 
 def test_examples_run_on_the_device(run, tmp_path, rng, device):
