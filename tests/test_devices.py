@@ -180,3 +180,9 @@ def test_a_device_knows_its_type_and_index():
     assert repr(tinygan.device("cuda:0")) == "device(type='cuda', index=0)"
     with pytest.raises(ValueError, match=r"device must be 'cpu', 'cuda' or .*, got 'mps'"):
         tinygan.device("mps")
+
+
+def test_to_names_devices_where_it_knows_no_dtype():
+    for name in ("gpu", "CUDA"):
+        with pytest.raises(TypeError, match=r"to: dtype must .* a device is 'cpu', 'cuda' or"):
+            tinygan.zeros(2).to(name)

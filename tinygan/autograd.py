@@ -460,7 +460,8 @@ def backward(
     pairs = _walk([output], [start], None, create_graph, retain)
     with set_grad_enabled(create_graph):
         for leaf, grad in pairs:
-            leaf._grad = grad if leaf._grad is None else leaf._grad + grad  # type: ignore
+            assert grad is not None and isinstance(leaf, Tensor)  # all leaves were asked for
+            leaf._grad = grad if leaf._grad is None else leaf._grad + grad
 
 
 @_hooked

@@ -180,19 +180,8 @@ def _section(name: str, device: str, own: float, most: float) -> dict[str, Any]:
     )
 
 
-INTERRUPTED = "it was interrupted"
-
-
-def _ended_early(sections: dict[str, Any]) -> bool:
-    """Whether nothing was run, or somebody stopped it."""
-    left = [" ".join(found["not_run"]) for found in sections.values()]
-    return any(INTERRUPTED in text for text in left) or all("all of it" in text for text in left)
-
-
 def verdict(sections: dict[str, Any]) -> str:
     """In a sentence."""
-    if all("all of it" in " ".join(found["not_run"]) for found in sections.values()):
-        return "nothing was run"
     wrong = [name for name, found in sections.items() if found["problems"]]
     left = [name for name, found in sections.items() if found["not_run"]]
     if wrong:
