@@ -1,6 +1,6 @@
 """PyTorch's other methods of tensors: what is only a name for something stands here.
 
-Functions of `tinygan/functions.py` become methods as they are; those of one element get a form in
+Functions of `tinygan/functions/` become methods as they are; those of one element get a form in
 place, too. The rest are names of one line.
 """
 
