@@ -25,7 +25,7 @@ FLOORS = [
     ["cuda"],
     ["precision"],
     ["grad_mode"],
-    [{"autograd", "tensor", "ops", "dlpack", "static_function"}],
+    [{"autograd", "tensor", "ops", "dlpack", "static_function", "walk"}],
     ["inplace", "functions"],
     ["creation", "graph", "gradcheck", "profiler", "capture", "serialization", "weights_format"],
     ["methods", "utils"],

@@ -99,7 +99,7 @@ def test_graphs_have_no_reference_cycles(walked):
     try:
         x = leaf(0.5, 1.5)
         y = ((x.tanh() * x).exp() + x[0] / x).clip(-9.0, 9.0).reshape(2, 1).T.sqrt().mean()
-        nodes = [weakref.ref(node) for node in tinygan.autograd.graph_nodes([y])]
+        nodes = [weakref.ref(node) for node in tinygan.walk.graph_nodes([y])]
         arrays = [weakref.ref(node()._output) for node in nodes if node()._output is not None]
         assert len(nodes) >= 10 and len(arrays) >= 3
         if walked:

@@ -10,10 +10,10 @@ import pytest
 
 import tinygan
 from tinygan import nn
-from tinygan.autograd import graph_nodes
 from tinygan.nn import fusion, init
 from tinygan.ops import norm
 from tinygan.ops.norm import backward_kernel
+from tinygan.walk import graph_nodes
 
 
 @pytest.mark.parametrize("activation", [nn.LeakyReLU(0.2), nn.ReLU()], ids=repr)

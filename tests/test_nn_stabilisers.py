@@ -8,8 +8,8 @@ from states import arrays_of
 
 import tinygan
 from tinygan import nn
-from tinygan.autograd import graph_nodes
 from tinygan.tensor import Tensor
+from tinygan.walk import graph_nodes
 
 MAKERS = {
     "linear": lambda: nn.Linear(5, 4),

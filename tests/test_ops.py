@@ -17,7 +17,7 @@ import tinygan.functional as F
 import tinygan.ops
 import tinygan.ops.fused
 from tinygan import Function, Tensor, grad, gradcheck, gradgradcheck, methods
-from tinygan.autograd import graph_nodes
+from tinygan.walk import graph_nodes
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tinygan.autograd import Function, graph_nodes
+from tinygan.autograd import Function
 from tinygan.tensor import Tensor
+from tinygan.walk import graph_nodes
 
 
 def _label(edge: Function | Tensor) -> str:

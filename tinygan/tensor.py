@@ -1,7 +1,7 @@
 """Tensor: an array, whether it requires a gradient, and the op that made it.
 
 The methods are PyTorch's, and each hands over to an op in ``tinygan/ops``. How gradients flow is
-in ``tinygan/autograd.py``; ``tinygan/inplace.py`` adds the methods that change a tensor in place.
+in ``tinygan/autograd.py`` and ``walk.py``; ``inplace.py`` adds the methods that change a tensor in place.
 """
 
 from __future__ import annotations
