@@ -460,41 +460,6 @@ def test_the_graph_can_be_walked_by_hand(device):
     assert nothing is None
 
 
-# Ops of one's own
-
-
-def own(forward=lambda x: x * 2, backward=lambda g: (g * 2.0,)):
-    class Mine(Function):
-        def forward(self, x):
-            return forward(x)
-
-        def backward(self, grad_output):
-            return backward(grad_output)
-
-    return Mine()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "got"), [(Tensor, "Tensor"), (lambda x: (x, x), "tuple"), (lambda x: 1.0, "float")]
-)
-def test_a_forward_that_returns_no_array_is_named(wrong, got, device):
-    with pytest.raises(TypeError, match=rf"Mine\.forward must return one array, got {got}"):
-        own(wrong)(leaf(1.0, device=device))
-
-
-def test_a_backward_that_returns_something_else_is_named(device):
-    x = leaf(1.0, device=device)
-    for wrong, message in (
-        (lambda g: (g.array,), r"Mine\.backward must return Tensors, got ndarray"),
-        (lambda g: 1.0, r"Mine\.backward must return a tuple .* got float"),
-    ):
-        with pytest.raises(TypeError, match=message):
-            own(backward=wrong)(x).sum().backward()
-        assert x.grad is None
-    own(backward=lambda g: g * 2.0)(x).sum().backward()  # of one input it needs no tuple
-    assert values(x.grad) == [2]
-
-
 # Modes
 
 
@@ -532,53 +497,6 @@ def test_decorators_need_no_parentheses():
 
     assert off(1, y=2) == (False, 1, 2) and also_off() == (True, True) and on()
     assert off.__name__ == "off"
-
-
-# As PyTorch writes them: static methods and a context
-
-
-class Exponential(Function):
-    @staticmethod
-    def forward(ctx, x, scale):
-        y = (x * scale).exp()
-        ctx.scale = scale
-        ctx.save_for_backward(x, y)
-        assert ctx.needs_input_grad == (x.requires_grad, False)
-        return y
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        _, y = ctx.saved_tensors
-        return grad_output * y * ctx.scale, None
-
-
-def test_ops_with_a_context(device, rng):
-    x = tensor(rng.standard_normal(3), device=device, requires_grad=True)
-    y = Exponential.apply(x, 2.0)
-    assert values(y) == values((x * 2.0).exp()) and y.grad_fn.name == "Exponential"
-    assert tinygan.gradcheck(lambda x: Exponential.apply(x, 2.0), [x])
-    assert tinygan.gradgradcheck(lambda x: Exponential.apply(x, 2.0), [x])
-    with pytest.raises(RuntimeError, match=r"Exponential: a saved tensor .* was changed in place"):
-        x.data.mul_(2.0)
-        y.sum().backward()
-
-
-def test_ops_with_a_context_are_checked(device):
-    class Two(Function):
-        @staticmethod
-        def forward(ctx, x, y):
-            return (x, y) if ctx.needs_input_grad == (False, True) else x * y
-
-        @staticmethod
-        def backward(ctx, grad_output):
-            return grad_output
-
-    x = leaf(1.0, device=device)
-    with pytest.raises(TypeError, match=r"Two\.forward must return one Tensor, got tuple"):
-        Two.apply(x.detach(), x)
-    with pytest.raises(RuntimeError, match=r"Two\.backward returned 1 gradients for 2 arguments"):
-        Two.apply(x, x).sum().backward()
-    assert values(Probe.apply(x, x)) == [2]
 
 
 def test_arguments_of_grad_are_in_pytorchs_order():

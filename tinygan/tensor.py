@@ -1,20 +1,20 @@
 """Tensor: an array, whether it requires a gradient, and the op that made it.
 
 The methods are PyTorch's, and each hands over to an op in ``tinygan/ops``. How gradients flow is
-in ``tinygan/autograd.py`` and ``walk.py``; ``inplace.py`` adds the methods that change a tensor in place.
+in ``tinygan/autograd.py`` and ``walk.py``; ``inplace.py`` adds the methods that change a tensor in
+place, ``methods.py`` names that PyTorch has, too.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygan import autograd, devices, dlpack
+from tinygan import autograd, devices, dlpack, gradient_hooks
 from tinygan.devices import (
     Array,
     array_module,
@@ -24,14 +24,7 @@ from tinygan.devices import (
     reject_non_host,
     to_device,
 )
-
-float32 = np.dtype(np.float32)
-float64 = np.dtype(np.float64)
-int64 = np.dtype(np.int64)
-bool_ = np.dtype(np.bool_)
-
-Scalar = int | float
-Dim = int | Sequence[int] | None
+from tinygan.dtypes import Dim, Scalar, bool_, check_dtype, float32, float64, int64, sizes
 
 
 class Tensor:
@@ -251,32 +244,12 @@ class Tensor:
 
     def retain_grad(self) -> None:
         """Keeps the gradient of an inner tensor in its ``.grad``, as that of a leaf is kept."""
-        if not self._requires_grad:
-            raise RuntimeError("retain_grad: the tensor does not require a gradient")
-        if self.grad_fn is not None:
-            here = weakref.ref(self)  # the node must not hold its own output
+        gradient_hooks.retain_grad(self)
 
-            def keep(grad: Tensor) -> None:
-                x = here()
-                if x is not None:
-                    x._grad = grad.clone() if x._grad is None else x._grad + grad
-
-            self.grad_fn.hooks = (*self.grad_fn.hooks, keep)
-
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]):
         """``hook(grad)`` is called with this tensor's gradient when it is complete; a tensor that
-        it returns takes its place.
-
-        Returns:
-            A handle whose ``remove()`` takes the hook away.
-        """
-        if not self._requires_grad:
-            raise RuntimeError("register_hook: the tensor does not require a gradient")
-        if self.grad_fn is not None:
-            self.grad_fn.hooks = (*self.grad_fn.hooks, hook)
-            return RemovableHandle(self.grad_fn, "hooks", hook)
-        self._hooks = (*(self._hooks or ()), hook)
-        return RemovableHandle(self, "_hooks", hook)
+        it returns takes its place. The handle that comes back can ``remove()`` the hook."""
+        return gradient_hooks.register_hook(self, hook)
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: bool | None = None,
@@ -551,17 +524,6 @@ class Tensor:
         return ops.clone(self)
 
 
-class RemovableHandle:
-    """What takes a hook away again."""
-
-    def __init__(self, owner: Any, attribute: str, hook: Callable):
-        self.owner, self.attribute, self.hook = owner, attribute, hook
-
-    def remove(self) -> None:
-        hooks = getattr(self.owner, self.attribute)
-        setattr(self.owner, self.attribute, tuple(h for h in hooks if h is not self.hook))
-
-
 def _as_array(given: Any) -> Array:
     """The array of a new Tensor, of what is no NumPy array."""
     if isinstance(given, np.generic):
@@ -575,33 +537,6 @@ def _as_array(given: Any) -> Array:
     if isinstance(given, tuple) and all(isinstance(n, int) for n in given):
         return np.zeros(given, float32)
     return np.array(given, float32)
-
-
-def sizes(arguments: tuple) -> tuple[int, ...]:
-    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
-    if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
-        arguments = tuple(arguments[0])
-    for size in arguments:
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
-            raise TypeError(f"sizes and dimensions must be integers, got {size!r}")
-    return tuple(int(size) for size in arguments)
-
-
-def check_dtype(dtype: Any, default: np.dtype = float32) -> np.dtype:
-    """`dtype` as a NumPy dtype that tinygan computes with, `default` for None.
-
-    Raises:
-        TypeError: it is none of float32, float64, bool and the integers.
-    """
-    if dtype is None:
-        return default
-    try:
-        result = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"dtype must name a dtype such as 'float32', got {dtype!r}") from None
-    if result not in (float32, float64, bool_) and result.kind not in "iu":
-        raise TypeError(f"dtype must be float32, float64, bool or an integer type, got {result}")
-    return result
 
 
 # At the end, because the ops import Tensor.
