@@ -37,7 +37,10 @@ def check_dtype(dtype: Any, default: np.dtype = float32) -> np.dtype:
     try:
         result = np.dtype(dtype)
     except TypeError:
-        raise TypeError(f"dtype must name a dtype such as 'float32', got {dtype!r}") from None
+        raise TypeError(
+            f"dtype must name a dtype such as 'float32', got {dtype!r}, which is no device either "
+            "('cpu', 'cuda', 'cuda:<index>')"
+        ) from None
     if result not in (float32, float64, bool_) and result.kind not in "iu":
         raise TypeError(f"dtype must be float32, float64, bool or an integer type, got {result}")
     return result

@@ -501,12 +501,7 @@ class Tensor:
             elif isinstance(target, str) and (target == "cpu" or target.startswith("cuda")):
                 device = target
             else:
-                try:
-                    dtype = check_dtype(target, self.dtype)
-                except TypeError as error:
-                    raise TypeError(
-                        f"to: {error}; a device is 'cpu', 'cuda' or 'cuda:<index>'"
-                    ) from None
+                dtype = target
         device = self.device if device is None else check_device(device)
         return ops.to(self, check_dtype(dtype, self.dtype), device)
 
