@@ -7,6 +7,7 @@ are NCHW by name; the kernels take and return NHWC views of the same memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,15 +19,7 @@ from tinygan.kernels.layout import memory_order
 from tinygan.ops.activation import LeakyReLUBackward
 from tinygan.ops.reduction import sum
 from tinygan.ops.shape import squeeze, unsqueeze
-from tinygan.ops.windows import (
-    Padding,
-    Pair,
-    check_image,
-    extent,
-    four_sides,
-    pair,
-    single,
-)
+from tinygan.ops.windows import Padding, Pair, check_image, extent, four_sides, pair, single
 from tinygan.precision import product_precision
 from tinygan.tensor import Tensor
 
@@ -55,7 +48,7 @@ class Convolution(Function):
         return self.stride, self.padding, self.precision, self.dilation, self.groups
 
     def run(self, of_plain: Ladder, of_groups: Ladder, *arrays, **options):
-        how = dict(stride=self.stride, padding=self.padding)
+        how: dict[str, Any] = dict(stride=self.stride, padding=self.padding)
         if self.is_plain:
             return of_plain(*arrays, **how, precision=self.precision, **options)
         return of_groups(*arrays, **how, dilation=self.dilation, groups=self.groups, **options)
