@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+import needs
 import numpy as np
 import pytest
-from op_cases.case import torch
 
 import tinygan
 from tinygan import grad, gradcheck, gradgradcheck, tensor
@@ -69,9 +69,9 @@ def evaluate(library, expression, x, y):
     return eval(expression, names)
 
 
-@pytest.mark.skipif(torch is None, reason="needs PyTorch")
 @pytest.mark.parametrize("expression", expressions(CONSTANT) + expressions(DIFFERENTIABLE))
 def test_results_are_pytorchs(expression, rng):
+    torch = needs.pytorch()
     arrays = [a.astype("f") for a in numbers(rng)]
     ours = evaluate(tinygan, expression, *map(tensor, arrays))
     theirs = evaluate(torch, expression, *map(torch.tensor, arrays))
