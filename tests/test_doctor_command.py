@@ -274,3 +274,10 @@ def test_a_page_shows_problems_and_the_worst_of_long_tables():
     assert "(10 more rows are in the JSON file.)" in text and "| k49 | 49 ms |" in text
     assert "| 50 TFLOP/s | 2000 GB/s | 50 % |" in text
     assert "EMULATED" not in text and "Not run: adam" in text and "`r.json`" in text
+
+
+def test_a_page_without_rows_claims_no_measurement():
+    sections = {"rungs": {**result(), "not_run": ["adam"], "verdict": "incomplete"}}
+    text = page({"name": "r", "date": "2026-01-01", "tinygan": "1", "seconds": 1.0,
+                 "verdict": "incomplete", "sections": sections})  # fmt: skip
+    assert "Nothing was computed" in text and "measured" not in text

@@ -75,6 +75,9 @@ def test_other_declarations_are_refused_with_what_is_expected():
     for wrong in ("extern __shared__ float (*s)[];", "extern __shared__ float (&s)[4];"):
         with pytest.raises(EmulatorError, match=r"^a\.cu:2: dynamic shared .* got 'float"):
             build.host_text(f"__global__ void kernel() {{\n  {wrong} }}", "a.cu", [])
+    for wrong in ("static int n[4] = {1};", "static unsigned n, m = f(3);", "volatile static T n;"):
+        with pytest.raises(EmulatorError, match=r"^a\.cu:2: a static variable .* write __device__"):
+            build.host_text(f"__global__ void kernel() {{\n  {wrong} }}", "a.cu", [])
 
 
 VARIABLES = """
@@ -88,6 +91,8 @@ __device__ unsigned count = 4;
 __device__ volatile float result[2];
 static __device__ const float fixed[2] = {9.0f, 10.0f};
 constexpr __constant__ float ten = 10.0f;
+struct Three { static constexpr int value = 3; static __device__ int get() { return value; } };
+static __device__ int three() { static const int n = Three::value; return n; }
 struct Shape { int n; __device__ int size() const { return n; } };
 __constant__ Shape shape;
 __device__ float square(float x) { return x * x; }

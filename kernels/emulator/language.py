@@ -20,6 +20,7 @@ _ALIGNMENT = re.compile(r"\b(?:__align__|alignas)\s*\(|\b__attribute__\s*\(")
 _STORAGE = re.compile(
     r"\b(?:extern|static|inline|__shared__|__device__|__constant__|__managed__)\b"
 )
+_KEYWORD = re.compile(r"\b(?:__shared__|__constant__|__device__|__managed__|static)\b")
 
 
 class Declaration(NamedTuple):
@@ -47,7 +48,8 @@ def for_host(text: str, name: str) -> tuple[str, list[Variable]]:
     """The text for the host's compiler, and its variables in order.
 
     Raises:
-        LanguageError: dynamic shared memory in a form that is not understood.
+        LanguageError: dynamic shared memory in a form that is not understood, or a static variable
+            that does not say where it is stored.
     """
     # C++ wants one `static`, which __shared__ becomes, and alignas in front.
     text = re.sub(r"\bstatic(\s+__shared__)\b", r"\1", text)
@@ -60,9 +62,16 @@ def for_host(text: str, name: str) -> tuple[str, list[Variable]]:
         if declaration is None:
             continue
         words = set(re.findall(r"\w+", code[begin : declaration.end]))
+        place = f"{name}:{text.count(chr(10), 0, begin) + 1}"
         if keyword == "__shared__":
-            line = text.count("\n", 0, begin) + 1
-            made = _pointers(declaration, f"{name}:{line}")
+            made = _pointers(declaration, place)
+        elif keyword == "static":
+            # Of a function it would be the GPU's memory, outside the host's, which NVRTC refuses.
+            raise LanguageError(
+                f"{place}: a static variable is taken as __shared__, __device__ or __constant__ "
+                f"only, got {' '.join([declaration.type, *declaration.declarators])!r}; write "
+                "__device__ in front of it, outside of the function"
+            )
         elif "constexpr" in words or ("const" in words and keyword == "__device__"):
             continue  # the compiler keeps these beside the code, or nowhere
         elif not declaration.declarators:
@@ -82,9 +91,10 @@ def includes_host_headers(text: str) -> bool:
 
 
 def _declarations(code: str):
-    """(where it begins, __shared__, __constant__ or __device__) of what looks like a variable's."""
+    """(where it begins, __shared__, __constant__, __device__ or static) of what looks like a
+    variable's."""
     last = -1
-    for keyword in re.finditer(r"\b(?:__shared__|__constant__|__device__|__managed__)\b", code):
+    for keyword in _KEYWORD.finditer(code):
         begin = max(code.rfind(c, 0, keyword.start()) for c in ";{}") + 1
         begin += len(code[begin:]) - len(code[begin:].lstrip())
         if begin == last:
@@ -99,7 +109,12 @@ def _declarations(code: str):
                 yield begin, "__shared__"
         elif "template" not in words and "(" not in _without_alignment(head)[0]:
             last = begin
-            yield begin, "__constant__" if "__constant__" in words else "__device__"
+            if "__constant__" in words:
+                yield begin, "__constant__"
+            elif "__device__" in words or "__managed__" in words:
+                yield begin, "__device__"
+            elif "const" not in words and "constexpr" not in words:
+                yield begin, "static"
 
 
 def _closing(text: str, opening: int) -> int:

@@ -34,7 +34,10 @@ def page(report: dict[str, Any]) -> str:
                  "**No GPU has run this. Times are those of the emulator, none is one of a "
                  "GPU.**"]  # fmt: skip
     else:
-        lines = [f"# tinygan on {name}", "", "All numbers were measured on this GPU."]
+        ran = any(found["rows"] for found in report["sections"].values())
+        lines = [f"# tinygan on {name}", "",
+                 "All numbers were measured on this GPU." if ran else
+                 "**Nothing was computed: there are no numbers of this GPU.**"]  # fmt: skip
     made = f"`python -m tinygan.cuda`, tinygan {report['tinygan']}, {report['date']}"
     lines += ["", f"Made by {made}, within {report['seconds']:.0f} seconds: "
               f"**{report['verdict']}**.", ""]  # fmt: skip
