@@ -1,15 +1,15 @@
-"""Data sets, samplers and the loader; where PyTorch is installed, beside PyTorch's."""
+"""Data sets, samplers and the loader: their samples and order, beside PyTorch's where it helps."""
 
 from __future__ import annotations
 
 import collections
-import re
 
 import needs
 import numpy as np
 import pytest
 
 import tinygan
+from tinygan.data import BatchSampler as ResumableSampler
 from tinygan.utils.data import (
     BatchSampler,
     ConcatDataset,
@@ -21,322 +21,434 @@ from tinygan.utils.data import (
     Subset,
     SubsetRandomSampler,
     TensorDataset,
+    WeightedRandomSampler,
     default_collate,
+    default_convert,
     get_worker_info,
     random_split,
 )
 
-Point = collections.namedtuple("Point", ["x", "y"])
-
 
 class Squares(Dataset):
-    def __init__(self, size):
-        self.size = size
+    """Sample i is (i^2, "i")."""
 
-    def __getitem__(self, index):
-        return index * index, f"{index}"
+    def __init__(self, size=10):
+        self.size = size
 
     def __len__(self):
         return self.size
 
+    def __getitem__(self, index):
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        return float(index * index), str(index)
+
 
 class Countdown(IterableDataset):
-    def __init__(self, start):
-        self.start = start
+    def __init__(self, size=7):
+        self.size = size
 
     def __iter__(self):
-        return iter(range(self.start, 0, -1))
+        return iter(range(self.size, 0, -1))
 
-    def __len__(self):
-        return self.start
+
+def values(loader):
+    """What a loader of single values yields, as lists."""
+    return [batch.tolist() for batch in loader]
 
 
 # Data sets
 
 
-def test_a_subclass_without_its_methods_says_which():
-    with pytest.raises(NotImplementedError, match="Dataset needs a method __getitem__"):
-        Dataset()[0]
-    with pytest.raises(NotImplementedError, match="IterableDataset needs a method __iter__"):
-        iter(IterableDataset())
-
-
-def test_tensor_dataset_pairs_the_rows(rng):
-    x, y = rng.standard_normal((5, 2, 3)).astype(np.float32), np.arange(5)
+def test_a_tensor_dataset_is_rows_of_its_tensors(rng):
+    x, y = rng.standard_normal((5, 2, 3)), np.arange(5)
     dataset = TensorDataset(tinygan.tensor(x), tinygan.tensor(y))
     assert len(dataset) == 5
-    row, label = dataset[3]
-    assert np.array_equal(row.numpy(), x[3])
-    assert (label.shape, label.item()) == ((), 3)
-    assert len(list(dataset)) == 5  # ends by itself
-    rows, _ = dataset[1:3]
-    assert np.array_equal(rows.numpy(), x[1:3])
-    with pytest.raises(ValueError, match=r"shapes \[\(5,\), \(4,\)\]; expected .* equal first"):
-        TensorDataset(tinygan.zeros(5), tinygan.zeros(4))
-    with pytest.raises(ValueError, match="one tensor or more"):
-        TensorDataset()
-
-
-def test_concatenated_sets_follow_one_another():
-    both = Squares(3) + Squares(4)
-    assert isinstance(both, ConcatDataset)
-    assert [both[i][0] for i in range(-7, 7)] == 2 * [0, 1, 4, 0, 1, 4, 9]
-    assert [value for value, _ in both] == [0, 1, 4, 0, 1, 4, 9]
-    for index in (7, -8):
-        with pytest.raises(IndexError, match=f"index {index} of a data set of 7"):
-            both[index]
-    assert ConcatDataset([Squares(0), Squares(2)])[0] == (0, "0")
-    with pytest.raises(ValueError, match="one data set or more"):
-        ConcatDataset([])
-    with pytest.raises(TypeError, match="Countdown is an IterableDataset"):
-        Squares(2) + Countdown(3)
-
-
-def test_subset_and_random_split():
-    assert list(Subset(Squares(9), [8, 2])) == [(64, "8"), (4, "2")]
-    tensors = TensorDataset(tinygan.arange(9))
-    assert Subset(tensors, [8, 2, 5])[[0, 2]][0].tolist() == [8, 5]
-    parts = random_split(Squares(10), [3, 7])
-    assert [len(part) for part in parts] == [3, 7]
-    indices = [i for part in parts for i in part.indices]
-    assert sorted(indices) == list(range(10))
-    assert indices != list(range(10))
-    # 10 times 0.33, 0.33 and 0.34 are 3 each; the sample left over goes to the first part
-    assert [len(part) for part in random_split(Squares(10), [0.33, 0.33, 0.34])] == [4, 3, 3]
-    with pytest.warns(UserWarning, match=r"\[1, 0\] samples, one has none"):
-        random_split(Squares(1), [0.5, 0.5])
-
-
-def test_random_split_repeats_with_its_generator():
-    def split(seed):
-        return random_split(range(50), [0.5, 0.5], generator=tinygan.Generator(seed))[0].indices
-
-    assert split(4) == split(4)
-    assert split(4) != split(5)
-
-
-@pytest.mark.parametrize(
-    ("lengths", "message"),
-    [
-        ([3, 6], "add up to 9; expected the length of the data set, 10"),
-        ([12, -2], "must not be negative"),
-        ([0.5, 0.6], "add up to 1.1; expected 1"),
-    ],
-)
-def test_random_split_refuses_other_lengths(lengths, message):
-    with pytest.raises(ValueError, match=message):
-        random_split(Squares(10), lengths)
-
-
-# Samplers
-
-
-def test_orders():
-    data = "abcde"
-    assert list(SequentialSampler(data)) == [0, 1, 2, 3, 4]
-    sampler = RandomSampler(range(50))
-    first, second = list(sampler), list(sampler)
-    assert sorted(first) == sorted(second) == list(range(50))
-    assert first != second  # each pass has an order of its own
-    subset = SubsetRandomSampler([9, 7, 5])
-    assert sorted(subset) == [5, 7, 9]
-    assert (len(sampler), len(subset)) == (50, 3)
-
-
-def test_random_sampler_draws_more_and_fewer_than_there_are():
-    more = list(RandomSampler(range(4), num_samples=10))
-    assert [sorted(more[:4]), sorted(more[4:8])] == 2 * [[0, 1, 2, 3]]
-    assert len(more) == 10
-    assert len(set(RandomSampler(range(40), num_samples=9))) == 9
-    drawn = list(RandomSampler(range(3), replacement=True, num_samples=600))
-    counts = np.bincount(drawn, minlength=4)
-    assert counts[3] == 0
-    assert (abs(counts[:3] - 200) < 70).all()  # six standard deviations of 11.5
+    image, label = dataset[3]
+    assert image.tolist() == x[3].tolist() and label.item() == 3
+    assert dataset[-1][1].item() == 4
+    assert dataset.tensors[1].tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (dict(replacement=1), TypeError, "replacement must be a bool, got 1"),
-        (dict(num_samples=0), ValueError, "num_samples must be a positive integer, got 0"),
-        (dict(data_source=[]), ValueError, "the data set is empty"),
+        ([tinygan.zeros(3), tinygan.zeros(4)], ValueError, r"one length, got \(3,\), \(4,\)"),
+        ([tinygan.tensor(1.0)], ValueError, r"one length, got \(\)"),
+        ([np.zeros(3)], TypeError, "argument 0 must be a Tensor, got ndarray"),
+        ([], ValueError, "at least one tensor"),
     ],
 )
-def test_random_sampler_refuses(arguments, error, message):
+def test_a_tensor_dataset_refuses_what_has_no_rows(arguments, error, message):
+    with pytest.raises(error, match=f"TensorDataset: .*{message}"):
+        TensorDataset(*arguments)
+
+
+def test_concatenated_data_sets_go_on_from_one_to_the_next():
+    joined = Squares(3) + Squares(0) + Squares(2)
+    assert isinstance(joined, ConcatDataset)
+    assert [joined[i][1] for i in range(len(joined))] == ["0", "1", "2", "0", "1"]
+    assert joined[-1][1] == "1" and joined[-5][1] == "0"
+    assert ConcatDataset([Squares(3), Squares(2)]).cumulative_sizes == [3, 5]
+    for outside in (5, -6):
+        with pytest.raises(IndexError, match=f"index is {outside}; the data set has 5 samples"):
+            joined[outside]
+    with pytest.raises(TypeError, match="data set 1 is an IterableDataset"):
+        ConcatDataset([Squares(), Countdown()])
+    with pytest.raises(ValueError, match="at least one data set"):
+        ConcatDataset([])
+
+
+@pytest.mark.parametrize("indices", [[4, 0, 4], np.array([4, 0, 4]), tinygan.tensor([4, 0, 4])])
+def test_a_subset_has_the_samples_at_its_indices(indices):
+    subset = Subset(Squares(), indices)
+    assert [subset[i] for i in range(len(subset))] == [(16.0, "4"), (0.0, "0"), (16.0, "4")]
+    rows = Subset(TensorDataset(tinygan.arange(10)), indices)
+    assert [b[0].tolist() for b in DataLoader(rows, 2)] == [[4, 0], [4]]
+
+
+def test_subclasses_may_change_the_samples():
+    class Doubled(TensorDataset):
+        def __getitem__(self, index):
+            return 2 * super().__getitem__(index)[0]
+
+    assert values(DataLoader(Doubled(tinygan.arange(3)), 2)) == [[0, 2], [4]]
+
+    class Negative(Subset):
+        def __getitem__(self, index):
+            return -super().__getitem__(index)[0]
+
+    dataset = Negative(TensorDataset(tinygan.arange(5)), [1, 3])
+    assert values(DataLoader(dataset, 2)) == [[-1, -3]]
+
+
+def test_random_split_deals_out_every_sample_once():
+    parts = random_split(Squares(10), [3, 7])
+    assert [len(part) for part in parts] == [3, 7]
+    order = [i for part in parts for i in part.indices]
+    assert sorted(order) == list(range(10)) and order != sorted(order)
+    again = random_split(Squares(10), [3, 7])
+    assert [i for part in again for i in part.indices] != order  # the stream has moved on
+    tinygan.manual_seed(0)
+    assert random_split(Squares(10), [3, 7])[0].indices == parts[0].indices
+    seeded = [random_split(Squares(10), [3, 7], tinygan.Generator(5))[0].indices for _ in range(2)]
+    assert seeded[0] == seeded[1]
+
+
+def test_random_split_takes_fractions_as_pytorch_does():
+    """Rounded down, and what is left goes round: 30 (0.25, 0.35, 0.4) = 7 + 1, 10 + 1, 12 - 1."""
+    lengths = [len(part) for part in random_split(Squares(31), [0.25, 0.35, 0.4])]
+    assert lengths == [8, 11, 12]
+    with pytest.warns(UserWarning, match=r"the lengths are \[1, 0\]: a subset is empty"):
+        random_split(Squares(1), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("lengths", [[3, 8], [3], [-1, 11], [0.5, 0.4]])
+def test_random_split_refuses_lengths_that_do_not_add_up(lengths):
+    with pytest.raises(ValueError, match="must add up to 10"):
+        random_split(Squares(10), lengths)
+
+
+def test_random_split_refuses_fractions_that_are_none():
+    with pytest.raises(ValueError, match=r"a fraction is -0\.5; expected 0 to 1"):
+        random_split(Squares(10), [-0.5, 1.5])
+
+
+# Batches of samples
+
+Point = collections.namedtuple("Point", "x y")
+
+SAMPLES = {
+    "floats": lambda m: [0.5, 1.5],
+    "integers": lambda m: [3, -1],
+    "an integer and a float": lambda m: [3, 0.5],
+    "bools": lambda m: [True, False],
+    "arrays": lambda m: [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones((2, 3), np.float32)],
+    "numbers of NumPy": lambda m: [np.float32(1), np.float32(2)],
+    "double numbers of NumPy": lambda m: [np.float64(1), np.float64(2)],
+    "bytes": lambda m: [np.array([1, 2], np.uint8), np.array([3, 255], np.uint8)],
+    "tensors": lambda m: [m.ones(2, 1), m.zeros(2, 1)],
+    "0-d tensors": lambda m: [m.tensor(1.5), m.tensor(2.5)],
+    "strings": lambda m: ["a", "b"],
+    "tuples": lambda m: [(1, 2.0, "x"), (3, 4.0, "y")],
+    "lists": lambda m: [[1, 2], [3, 4]],
+    "named tuples": lambda m: [Point(1, m.ones(2)), Point(2, m.zeros(2))],
+    "dictionaries": lambda m: [{"a": 1, "b": {"c": (1.0, "z")}}, {"a": 2, "b": {"c": (2.0, "w")}}],
+    "an ordered dictionary": lambda m: [collections.OrderedDict(b=1, a=2)] * 2,
+}
+
+
+def plain(x):
+    """Types, dtypes and values, without whose tensors they are."""
+    if hasattr(x, "tolist"):
+        return "tensor", str(x.dtype).removeprefix("torch."), x.tolist()
+    if isinstance(x, dict):
+        return type(x).__name__, [(key, plain(value)) for key, value in x.items()]
+    if isinstance(x, (list, tuple)):
+        return type(x).__name__, [plain(value) for value in x]
+    return x
+
+
+@pytest.mark.parametrize("function", ["default_collate", "default_convert"])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_collating_and_converting_as_pytorch_does(name, function):
+    torch = needs.pytorch()
+    ours = {"default_collate": default_collate, "default_convert": default_convert}[function]
+    theirs = getattr(torch.utils.data, function)
+    assert plain(ours(SAMPLES[name](tinygan))) == plain(theirs(SAMPLES[name](torch)))
+
+
+def test_collating_by_hand():
+    """The same without PyTorch, for the form that most data sets have."""
+    images, labels = default_collate([(np.full((1, 2), i, np.float32), i) for i in (4, 5)])
+    assert images.tolist() == [[[4, 4]], [[5, 5]]] and images.dtype == np.float32
+    assert labels.tolist() == [4, 5] and labels.dtype == np.int64
+    assert default_collate([0.5, 1]).dtype == np.float64
+
+
+def test_gradients_flow_through_a_batch():
+    x = tinygan.ones(2, requires_grad=True)
+    (default_collate([x, 3 * x]) * tinygan.tensor([[1.0], [10.0]])).sum().backward()
+    assert x.grad.tolist() == [31, 31]
+
+
+def test_batches_of_tensors_stay_on_their_device(device, rng):
+    x = tinygan.tensor(rng.standard_normal((5, 3)), device=device)
+    y = tinygan.tensor([4, 3, 2, 1, 0], device=device)
+    (first, labels), (second, _) = DataLoader(TensorDataset(x, y), 3)
+    assert first.device == second.device == labels.device == x.device
+    assert first.tolist() == x[:3].tolist() and second.tolist() == x[3:].tolist()
+    assert labels.tolist() == [4, 3, 2]
+    stacked = default_collate([x[4], x[1]])
+    assert stacked.device == x.device and stacked.tolist() == [x[4].tolist(), x[1].tolist()]
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "message"),
+    [
+        ([], ValueError, "no samples"),
+        ([tinygan.zeros(2), tinygan.zeros(3)], ValueError,
+         r"sample 1 of the batch is \(3,\), the first is \(2,\)"),
+        ([tinygan.zeros(2), 1], ValueError, "sample 1 of the batch is int"),
+        ([tinygan.zeros(2), tinygan.tensor([1, 2])], TypeError, "dtype int64"),
+        ([(1, 2), (1, 2, 3)], ValueError, r"different lengths, \[2, 3\]"),
+        ([1, "a"], TypeError, "mixes numbers and others: int, str"),
+        ([None, None], TypeError, "got builtins.NoneType"),
+        ([np.array(["a"])], TypeError, "arrays must be of numbers, got <U1"),
+    ],
+)  # fmt: skip
+def test_collating_refuses_what_makes_no_batch(batch, error, message):
     with pytest.raises(error, match=message):
-        RandomSampler(**{"data_source": range(3), **arguments})
+        default_collate(batch)
 
 
-def test_batch_sampler():
-    full = [[0, 1, 2], [3, 4, 5]]
-    for drop_last, expected in ((False, [*full, [6]]), (True, full)):
-        sampler = BatchSampler(SequentialSampler(range(7)), 3, drop_last)
-        assert list(sampler) == expected
-        assert len(sampler) == len(expected)
-    with pytest.raises(ValueError, match="batch_size must be a positive integer, got 0"):
-        BatchSampler(range(7), 0, False)
-    with pytest.raises(ValueError, match="drop_last must be a bool, got 3"):
-        BatchSampler(range(7), 2, 3)
+def test_pictures_are_refused_with_the_transform_that_helps():
+    image = pytest.importorskip("PIL.Image").new("L", (2, 2))
+    with pytest.raises(TypeError, match=r"give the data set transform=transforms.ToTensor\(\)"):
+        default_collate([image])
+
+
+# Samplers
+
+
+def test_each_pass_is_another_order_of_all_indices():
+    sampler = RandomSampler(range(20))
+    first, second = list(sampler), list(sampler)
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second and first != list(range(20))
+    assert len(sampler) == sampler.num_samples == 20
+    tinygan.manual_seed(0)
+    assert [list(sampler), list(sampler)] == [first, second]
+
+
+def test_every_order_is_as_likely():
+    """6 orders of 3 in 3000 draws: 500 each, with a standard deviation of 20; 5 of them."""
+    sampler = RandomSampler(range(3))
+    counts = collections.Counter(tuple(sampler) for _ in range(3000))
+    assert len(counts) == 6 and all(abs(n - 500) < 100 for n in counts.values())
+
+
+def test_an_order_takes_one_number_of_the_stream():
+    """Whatever its length: what is drawn after it depends on the seed alone."""
+    after = []
+    for size in (2, 1000):
+        tinygan.manual_seed(3)
+        list(RandomSampler(range(size)))
+        after.append(tinygan.rand(3).tolist())
+    assert after[0] == after[1]
+
+
+def test_numbers_of_samples_with_and_without_replacement():
+    without = list(RandomSampler(range(4), num_samples=10))
+    assert sorted(without[:4]) == sorted(without[4:8]) == [0, 1, 2, 3]
+    assert len(without) == 10 and len(set(without[8:])) == 2
+    replaced = list(RandomSampler(range(4), replacement=True, num_samples=4000))
+    counts = np.bincount(replaced, minlength=4)
+    assert len(replaced) == 4000 and (abs(counts - 1000) < 150).all()  # 5 deviations of 27
+    assert set(without) <= set(range(4))
+
+
+def test_weights_are_probabilities():
+    sampler = WeightedRandomSampler(tinygan.tensor([1.0, 0.0, 3.0]), 4000)
+    counts = np.bincount(list(sampler), minlength=3)
+    assert len(sampler) == counts.sum() == 4000 and counts[1] == 0
+    assert abs(counts[2] - 3000) < 140  # 5 deviations of 27
+    without = WeightedRandomSampler([5, 1, 0, 2], 3, replacement=False)
+    assert sorted(without) == [0, 1, 3]
+
+
+def test_subsets_and_sequences():
+    sampler = SubsetRandomSampler([9, 5, 7])
+    assert sorted(sampler) == [5, 7, 9] and len(sampler) == 3
+    assert len({tuple(sampler) for _ in range(50)}) == 6
+    assert list(SequentialSampler("abc")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_of_indices(drop_last):
+    sampler = BatchSampler(SequentialSampler(range(7)), 3, drop_last)
+    expected = [[0, 1, 2], [3, 4, 5], [6]][: 3 - drop_last]
+    assert list(sampler) == list(sampler) == expected and len(sampler) == len(expected)
+    assert len(BatchSampler(range(6), 3, drop_last)) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RandomSampler([]), "RandomSampler: the data set has no samples"),
+        (lambda: RandomSampler([1], num_samples=0), "num_samples must be a positive integer"),
+        (lambda: RandomSampler([1], replacement=1), "replacement must be True or False"),
+        (lambda: list(RandomSampler([1], generator=5)), "must be a tinygan.Generator or None"),
+        (lambda: WeightedRandomSampler([-1, 2], 1), "finite and not negative"),
+        (lambda: WeightedRandomSampler([np.nan], 1), "finite and not negative"),
+        (lambda: WeightedRandomSampler([0, 0], 1), "0 weights are above 0"),
+        (lambda: WeightedRandomSampler([1, 0], 2, False), "1 weights are above 0"),
+        (lambda: WeightedRandomSampler([[1.0]], 1), r"shape \(1, 1\); expected \(n,\)"),
+        (lambda: BatchSampler([1], 0, False), "batch_size must be a positive integer, got 0"),
+        (lambda: BatchSampler([1], 1.5, False), r"batch_size must be .*, got 1\.5"),
+    ],
+)
+def test_samplers_refuse_what_they_cannot_draw(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
 
 
 # The loader
 
 
-def test_batches_in_order():
-    loader = DataLoader(Squares(5), 2)
-    assert len(loader) == 3
+def test_a_loader_makes_batches_and_counts_them():
+    loader = DataLoader(Squares(7), batch_size=3)
     batches = list(loader)
-    assert [x.tolist() for x, _ in batches] == [[0, 1], [4, 9], [16]]
-    assert [tuple(names) for _, names in batches] == [("0", "1"), ("2", "3"), ("4",)]
-    assert batches[0][0].dtype == tinygan.int64
-    assert type(batches[0]) is list
-    dropping = DataLoader(Squares(5), batch_size=2, drop_last=True)
-    assert (len(dropping), len(list(dropping))) == (2, 2)
-    assert loader.dataset.size == 5
-    assert loader.batch_size == 2
+    assert [squares.tolist() for squares, _ in batches] == [[0, 1, 4], [9, 16, 25], [36]]
+    assert [names for _, names in batches] == [("0", "1", "2"), ("3", "4", "5"), ("6",)]
+    assert len(loader) == 3 and len(loader.dataset) == 7 and loader.batch_size == 3
+    assert len(DataLoader(Squares(7), 3, drop_last=True)) == 2
+    assert len(list(DataLoader(Squares(7), 3, drop_last=True))) == 2
+    assert next(iter(DataLoader(Squares(7))))[0].tolist() == [0]
 
 
-def test_shuffling_repeats_under_manual_seed():
-    loader = DataLoader(Squares(30), batch_size=30, shuffle=True)
+@pytest.mark.parametrize("dataset", [Squares(30), TensorDataset(tinygan.arange(30) * 1.0)])
+def test_shuffling_is_new_in_each_epoch_and_repeats_with_the_seed(dataset):
+    loader = DataLoader(dataset, batch_size=8, shuffle=True)
 
-    def one_pass():
-        ((values, _),) = loader
-        return values.tolist()
+    def epoch():
+        return [x for batch in loader for x in batch[0].tolist()]
 
-    tinygan.manual_seed(7)
-    first, second = one_pass(), one_pass()
-    assert sorted(first) == [i * i for i in range(30)]
-    assert first != second
-    tinygan.manual_seed(7)
-    assert [one_pass(), one_pass()] == [first, second]
-    loader = DataLoader(Squares(30), 30, True, generator=tinygan.Generator(7))
-    assert one_pass() == first  # from a stream of its own
-
-
-def test_samplers_and_collate_of_ones_own():
-    assert [x.tolist() for x, _ in DataLoader(Squares(9), 2, sampler=[3, 1, 2])] == [[9, 1], [4]]
-    loader = DataLoader(Squares(9), batch_sampler=[[1], [2, 3]])
-    assert [x.tolist() for x, _ in loader] == [[1], [4, 9]]
-    assert len(loader) == 2
-    assert list(DataLoader(range(3), 2, collate_fn=sum)) == [1, 2]
+    first, second = epoch(), epoch()
+    everything = [float(dataset[i][0]) for i in range(30)]
+    assert sorted(first) == sorted(second) == everything
+    assert first != second and first != everything
+    tinygan.manual_seed(0)
+    assert epoch() == first
+    own = [DataLoader(dataset, 30, True, generator=tinygan.Generator(9)) for _ in range(2)]
+    (a,), (b,) = (list(loader) for loader in own)
+    assert a[0].tolist() == b[0].tolist() != everything
 
 
-def test_a_data_set_may_read_a_batch_at_once():
-    class Together(Squares):
+def test_workers_and_pinned_memory_change_nothing():
+    x = TensorDataset(tinygan.arange(20))
+    plain_loader = DataLoader(x, 6, shuffle=True)
+    first = [batch[0].tolist() for batch in plain_loader]
+    tinygan.manual_seed(0)
+    loader = DataLoader(
+        x, 6, shuffle=True, num_workers=4, pin_memory=True, timeout=3, prefetch_factor=2,
+        persistent_workers=True, worker_init_fn=lambda worker: pytest.fail("there is no worker"),
+    )  # fmt: skip
+    assert [batch[0].tolist() for batch in loader] == first
+    assert loader.num_workers == 4 and get_worker_info() is None
+
+
+def test_samplers_and_batch_samplers_say_the_order():
+    dataset = TensorDataset(tinygan.arange(10))
+    assert [b[0].tolist() for b in DataLoader(dataset, 2, sampler=[7, 1, 3])] == [[7, 1], [3]]
+    loader = DataLoader(dataset, batch_sampler=[[5], [2, 2, 0]])
+    assert [b[0].tolist() for b in loader] == [[5], [2, 2, 0]] and len(loader) == 2
+    assert loader.batch_size is None
+    tensors = DataLoader(dataset, 2, sampler=tinygan.tensor([7, 1]))
+    assert [b[0].tolist() for b in tensors] == [[7, 1]]
+    assert list(DataLoader(["a", "b"], 2, sampler=tinygan.tensor([1, 0]))) == [["b", "a"]]
+    resumable = ResumableSampler(10, 4, seed=0)
+    batches = [b[0].tolist() for b in DataLoader(dataset, batch_sampler=resumable)]
+    assert [len(batch) for batch in batches] == [4, 4]
+
+
+def test_collate_fn_gets_the_list_of_samples():
+    loader = DataLoader(Squares(3), 2, collate_fn=lambda samples: samples)
+    assert list(loader) == [[(0.0, "0"), (1.0, "1")], [(4.0, "2")]]
+    rows = DataLoader(TensorDataset(tinygan.arange(3)), 2, collate_fn=len)
+    assert list(rows) == [2, 1]
+
+
+def test_a_data_set_may_return_several_samples_at_once():
+    class Rows(Squares):
         def __getitems__(self, indices):
-            return [sum(indices)] * len(indices)
+            return [-i for i in indices]
 
-    assert [x.tolist() for x in DataLoader(Together(5), 3)] == [[3, 3, 3], [7, 7]]
+    assert values(DataLoader(Rows(5), 3)) == [[0, -1, -2], [-3, -4]]
 
 
 def test_without_a_batch_size_samples_come_one_by_one():
-    loader = DataLoader([{"a": np.ones(2, np.float32)}, (1, "b")], batch_size=None)
-    first, second = loader
-    assert isinstance(first["a"], tinygan.Tensor)
-    assert second == [1, "b"]
-    assert len(loader) == 2
+    loader = DataLoader(TensorDataset(tinygan.arange(3)), batch_size=None)
+    assert [sample[0].tolist() for sample in loader] == [0, 1, 2] and len(loader) == 3
+    arrays = DataLoader([np.zeros(2), np.ones(2)], batch_size=None)
+    assert [type(x).__name__ for x in arrays] == ["Tensor", "Tensor"]
 
 
-def test_iterable_data_sets():
-    loader = DataLoader(Countdown(5), batch_size=2)
-    assert [x.tolist() for x in loader] == [[5, 4], [3, 2], [1]]
-    assert len(loader) == 3
-    assert [x.tolist() for x in DataLoader(Countdown(3), 2, drop_last=True)] == [[3, 2]]
+def test_what_comes_in_sequence_is_batched_in_sequence():
+    assert values(DataLoader(Countdown(5), 2)) == [[5, 4], [3, 2], [1]]
+    assert values(DataLoader(Countdown(5), 2, drop_last=True)) == [[5, 4], [3, 2]]
     assert list(DataLoader(Countdown(3), batch_size=None)) == [3, 2, 1]
-    with pytest.raises(ValueError, match="got an IterableDataset; shuffle within"):
-        DataLoader(Countdown(3), shuffle=True)
-
-
-def test_options_of_workers_are_taken_and_change_nothing():
-    seen = []
-
-    class Watching(Squares):
-        def __getitem__(self, index):
-            seen.append(get_worker_info())
-            return index
-
-    loader = DataLoader(
-        Watching(3), num_workers=2, pin_memory=True, timeout=5, worker_init_fn=seen.append,
-        prefetch_factor=2, persistent_workers=True,
-    )  # fmt: skip
-    assert [x.tolist() for x in loader] == [[0], [1], [2]]
-    assert seen == [None, None, None]
+    loader = DataLoader(Countdown(5), 2)
+    assert values(loader) == values(loader)
+    with pytest.raises(TypeError, match=r"has no len\(\)"):
+        len(loader)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("dataset", "options", "message"),
     [
-        (dict(sampler=[0], shuffle=True), "sampler excludes shuffle"),
-        (dict(batch_sampler=[[0]], batch_size=2), "batch_sampler excludes batch_size"),
-        (dict(batch_sampler=[[0]], drop_last=True), "batch_sampler excludes batch_size"),
-        (dict(batch_size=None, drop_last=True), "excludes drop_last"),
-        (dict(batch_size=0), "batch_size must be a positive integer, got 0"),
-        (dict(num_workers=-1), "num_workers must not be negative, got -1"),
-        (dict(timeout=-1), "timeout must not be negative"),
-        (dict(prefetch_factor=2), "needs num_workers of 1 or more"),
-        (dict(persistent_workers=True), "needs num_workers of 1 or more"),
+        (Squares(), {"batch_size": 0}, "batch_size must be a positive integer, got 0"),
+        (Squares(), {"num_workers": -1}, "num_workers is -1"),
+        (Squares(), {"timeout": -1}, "timeout is -1"),
+        (Squares(), {"prefetch_factor": 2}, "need num_workers of 1 or more"),
+        (Squares(), {"persistent_workers": True}, "need num_workers of 1 or more"),
+        (Squares(), {"num_workers": 1, "prefetch_factor": 0}, "prefetch_factor is 0"),
+        (Squares(), {"shuffle": True, "sampler": [1]}, "shuffle=True and a sampler exclude"),
+        (Squares(), {"batch_sampler": [[1]], "shuffle": True}, "a batch_sampler excludes"),
+        (Squares(), {"batch_sampler": [[1]], "batch_size": 2}, "a batch_sampler excludes"),
+        (Squares(), {"batch_size": None, "drop_last": True}, "drop_last=True needs a batch_size"),
+        (Squares(0), {"shuffle": True}, "the data set has no samples"),
+        (Countdown(), {"shuffle": True}, "shuffle is True, but an IterableDataset"),
+        (Countdown(), {"sampler": [1]}, "sampler is .*, but an IterableDataset"),
     ],
 )
-def test_the_loader_refuses(arguments, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        DataLoader(Squares(3), **arguments)
+def test_a_loader_refuses_arguments_that_exclude_each_other(dataset, options, message):
+    with pytest.raises(ValueError, match=message):
+        DataLoader(dataset, **options)
 
 
-# Collating
-
-SAMPLES = {
-    "floats": [0.5, 2.0],
-    "integers": [3, -1],
-    "booleans": [True, False],
-    "float32 numbers": [np.float32(0.5), np.float32(2)],
-    "float64 numbers": [np.float64(0.1), np.float64(2)],
-    "int32 numbers": [np.int32(4), np.int32(5)],
-    "arrays": [np.arange(6.0).reshape(2, 3), np.ones((2, 3))],
-    "uint8 arrays": [np.arange(3, dtype=np.uint8), np.arange(3, dtype=np.uint8)],
-    "0-d arrays": [np.array(1.5), np.array(2.5)],
-    "strings": ["a", "b"],
-    "bytes": [b"a", b"b"],
-    "tuples": [(1, "a", 0.5), (2, "b", 1.5)],
-    "lists": [[1, 0.5], [2, 1.5]],
-    "dicts": [{"x": 1, "y": [np.ones(2), "u"]}, {"x": 2, "y": [np.zeros(2), "v"]}],
-    "ordered dicts": [collections.OrderedDict(b=1, a=2.0), collections.OrderedDict(b=3, a=4.0)],
-    "named tuples": [Point(1, (0.5, 2)), Point(2, (1.5, 3))],
-    "ranges": [range(2), range(2, 4)],
-}
-
-
-def described(value):
-    """Values, dtypes and types of what was collated, in one form for both libraries."""
-    if hasattr(value, "tolist"):
-        return tuple(value.shape), str(value.dtype).removeprefix("torch."), value.tolist()
-    if isinstance(value, dict):
-        return type(value).__name__, {key: described(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, [described(part) for part in value]
-    return value
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_collates_as_pytorch(name):
-    torch = needs.pytorch()
-    expected = torch.utils.data.default_collate(SAMPLES[name])
-    assert described(default_collate(SAMPLES[name])) == described(expected)
-
-
-def test_collates_tensors_and_keeps_the_samples(rng):
-    arrays = [rng.standard_normal((2, 3)) for _ in range(3)]
-    batch = default_collate([(tinygan.tensor(a), {"n": i}) for i, a in enumerate(arrays)])
-    assert np.array_equal(batch[0].numpy(), np.stack(arrays))
-    assert batch[1]["n"].tolist() == [0, 1, 2]
-    samples = [{"a": 1}, {"a": 2}]
-    default_collate(samples)
-    assert samples == [{"a": 1}, {"a": 2}]
-
-
-def test_collate_refuses_what_it_does_not_know():
-    with pytest.raises(TypeError, match="an element of type object; expected"):
-        default_collate([object()])
-    with pytest.raises(ValueError, match=r"have \[1, 2\] elements"):
-        default_collate([[1], [1, 2]])
-    with pytest.raises(ValueError, match=r"tensor 1 has shape \(3,\)"):
-        default_collate([np.ones(2), np.ones(3)])
+def test_data_sets_say_which_method_is_missing():
+    with pytest.raises(NotImplementedError, match="Dataset must define __getitem__"):
+        Dataset()[0]
+    with pytest.raises(NotImplementedError, match="IterableDataset must define __iter__"):
+        iter(IterableDataset())

@@ -1,218 +1,263 @@
-"""The data sets under torchvision's names."""
+"""Data sets of images, under torchvision's names: where their files are found, their samples, their
+batches."""
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
-import struct
-import tarfile
+import hashlib
+import os
+import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from image_files import GREY, mnist_bytes, pixels, same, write_cifar
 
 import tinygan
-from tinygan.data import DataFormatError, DataUnavailableError, cache_dir
-from tinygan.utils.data import DataLoader
-from tinygan.vision.datasets import CIFAR10, MNIST, FakeData, FashionMNIST, ImageFolder
-from tinygan.vision.transforms import ToTensor
+from tinygan.data import DataUnavailableError
+from tinygan.utils.data import DataLoader, Subset
+from tinygan.vision import datasets, transforms
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillow")
 
 
 @pytest.fixture(autouse=True)
-def _nothing_on_this_machine(tmp_path, monkeypatch):
+def isolated(tmp_path, monkeypatch):
+    """No data and no cache but the test's own."""
     monkeypatch.setenv("TINYGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("TINYGAN_DATA", raising=False)
 
 
-def write_idx(path, array, gzipped):
-    content = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-    path = path.with_name(path.name + ".gz") if gzipped else path
-    path.write_bytes(gzip.compress(content) if gzipped else content)
-
-
-def write_digits(folder, prefix, count, rng, gzipped=False):
-    folder.mkdir(parents=True, exist_ok=True)
-    images = rng.integers(0, 256, (count, 28, 28)).astype(np.uint8)
-    labels = rng.integers(0, 10, count).astype(np.uint8)
-    write_idx(folder / f"{prefix}-images-idx3-ubyte", images, gzipped)
-    write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels, gzipped)
-    return images, labels
-
-
-@pytest.mark.parametrize("gzipped", [False, True])
-@pytest.mark.parametrize("kind", [MNIST, FashionMNIST])
-def test_digits_are_read_from_the_root(kind, gzipped, tmp_path, rng):
-    raw = tmp_path / "root" / kind.__name__ / "raw"
-    images, labels = write_digits(raw, "train", 5, rng, gzipped)
-    test_images, _ = write_digits(raw, "t10k", 3, rng, gzipped)
-    dataset = kind(tmp_path / "root")
-    assert (dataset.data.dtype, dataset.targets.dtype) == (np.uint8, np.int64)
-    assert np.array_equal(dataset.data.numpy(), images)
-    assert dataset.targets.tolist() == labels.tolist()
-    assert len(dataset) == 5
-    picture, label = dataset[3]
-    assert (picture.mode, type(label), label) == ("L", int, labels[3])
-    assert np.array_equal(np.asarray(picture), images[3])
-    assert np.array_equal(kind(str(tmp_path / "root"), train=False).data.numpy(), test_images)
-
-
-def test_digits_in_batches(tmp_path, rng):
-    images, labels = write_digits(tmp_path / "MNIST" / "raw", "train", 5, rng)
-    dataset = MNIST(tmp_path, transform=ToTensor(), target_transform=lambda label: -label)
-    x, y = next(iter(DataLoader(dataset, batch_size=4)))
-    assert np.array_equal(x.numpy(), images[:4, None] / np.float32(255))
-    assert y.tolist() == (-labels[:4].astype(int)).tolist()
-    dataset.data, dataset.targets = dataset.data[:2], dataset.targets[:2]
-    assert len(list(dataset)) == len(dataset) == 2
-
-
-def test_digits_of_another_folder(tmp_path, rng, monkeypatch):
-    images, _ = write_digits(tmp_path / "mine" / "mnist", "train", 2, rng)
-    monkeypatch.setenv("TINYGAN_DATA", str(tmp_path / "mine"))
-    assert np.array_equal(MNIST(tmp_path / "root", download=True).data.numpy(), images)
-    write_digits(cache_dir() / "fashion-mnist", "train", 4, rng)
-    assert len(FashionMNIST(tmp_path / "root", download=True)) == 4
-
-
-def test_missing_digits_say_what_to_do(tmp_path):
-    with pytest.raises(DataUnavailableError, match=r"MNIST\(..., download=True\) fetches them"):
-        MNIST(tmp_path)
-
-
-def test_names_of_classes():
-    assert MNIST.classes[7] == "7 - seven"
-    assert FashionMNIST.classes[0] == "T-shirt/top"
-    assert len(MNIST.classes) == len(FashionMNIST.classes) == 10
-
-
-def cifar_batch(images, labels):
-    """The pickle of a batch, opcode by opcode as Python 2 and its NumPy wrote the published one."""
-    pixels = images.tobytes()
-    return (
-        b"\x80\x02}(U\x04data"
-        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
-        b"(K\x01" + b"".join(b"J" + struct.pack("<i", n) for n in (len(images), 3072)) + b"\x86"
-        b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R"
-        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
-        b"\x89T" + struct.pack("<i", len(pixels)) + pixels + b"tb"
-        b"U\x06labels](" + b"".join(b"K" + bytes([n]) for n in labels) + b"eu."
-    )
+# MNIST
 
 
 @pytest.fixture
-def cifar(tmp_path, rng):
-    """A folder with batches of two images each, and what they hold, by file name."""
-    folder = tmp_path / "root" / "cifar-10-batches-py"
+def root(tmp_path):
+    """A root as torchvision leaves it, with MNIST and FashionMNIST of a few images."""
+    for name, seed in (("MNIST", 0), ("FashionMNIST", 1)):
+        folder = tmp_path / "root" / name / "raw"
+        folder.mkdir(parents=True)
+        for train, n in ((True, 13), (False, 4)):
+            for file, content in mnist_bytes(train, n, seed)[0].items():
+                zipped = seed == 1
+                (folder / (file + ".gz" * zipped)).write_bytes(
+                    gzip.compress(content) if zipped else content
+                )
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize(("make", "seed"), [(datasets.MNIST, 0), (datasets.FashionMNIST, 1)])
+def test_mnist_is_found_where_torchvision_left_it(root, make, seed):
+    for train, n in ((True, 13), (False, 4)):
+        dataset = make(root, train=train)
+        expected = mnist_bytes(train, n, seed)[1]
+        assert len(dataset) == n and same(dataset.data, expected)
+        assert dataset.targets.tolist() == [i % 10 for i in range(n)]
+        assert dataset.targets.dtype == np.int64
+        picture, target = dataset[3]
+        assert picture.mode == "L" and (pixels(picture) == expected[3]).all()
+        assert target == 3 and type(target) is int
+        assert len(dataset.classes) == 10 and list(dataset.class_to_idx.values()) == [*range(10)]
+        with pytest.raises(IndexError):
+            dataset[n]
+    assert repr(dataset) == f"{make.__name__}: 4 samples, root={str(root)!r}"
+
+
+def test_transforms_of_images_and_of_targets(root):
+    chain = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+    dataset = datasets.MNIST(root, transform=chain, target_transform=lambda k: -k)
+    image, target = dataset[2]
+    assert same(image, (dataset.data.array[2:3].astype(np.float32) / np.float32(255)
+                        - np.float32(0.5)) / np.float32(0.5))  # fmt: skip
+    assert target == -2
+    with pytest.raises(TypeError, match="transform must be a function of an image, got bool"):
+        datasets.MNIST(root, True, True)
+
+
+TO_TENSOR, HALF = transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))
+CHAINS = {
+    "ToTensor": TO_TENSOR,
+    "Normalize": transforms.Compose([TO_TENSOR, HALF]),
+    "nested": transforms.Compose([transforms.Compose([TO_TENSOR]), HALF, HALF]),
+    "Resize": transforms.Compose([transforms.Resize(20), TO_TENSOR, HALF]),
+    "random": transforms.Compose([transforms.RandomCrop(20), TO_TENSOR, HALF]),
+    "an array": transforms.Compose([transforms.Lambda(np.array), TO_TENSOR]),
+    "floats": transforms.Compose([transforms.Lambda(lambda p: p.convert("F")), TO_TENSOR]),
+    "a step after": transforms.Compose([TO_TENSOR, transforms.Lambda(lambda x: x * 3)]),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("kind", ["MNIST", "CIFAR10"])
+def test_batches_are_the_samples_one_by_one(root, tmp_path, kind, name):
+    """The loader makes most of these batches as a whole; each image must be the same bit by bit."""
+    chain = CHAINS[name]
+    if kind == "MNIST":
+        dataset = datasets.MNIST(root, transform=chain)
+    else:
+        write_cifar(tmp_path)
+        dataset = datasets.CIFAR10(tmp_path, transform=chain)
+    order = [3, 0, 11, 5, 3, 7]
+    tinygan.manual_seed(1)
+    expected = [dataset[i] for i in order]
+    for source, indices in ((dataset, order), (Subset(dataset, order), range(6))):
+        tinygan.manual_seed(1)
+        loader = DataLoader(source, 4, sampler=indices)
+        images, labels = zip(*loader, strict=True)
+        assert [len(x) for x in images] == [4, 2]
+        assert same(tinygan.cat(images), np.stack([image.numpy() for image, _ in expected]))
+        assert tinygan.cat(labels).tolist() == [label for _, label in expected]
+        assert labels[0].dtype == np.int64 and images[0].array.flags.c_contiguous
+
+
+def test_batches_follow_what_a_program_changes(root):
+    class Twice(datasets.MNIST):
+        raw_folder = str(root / "MNIST" / "raw")
+
+        def __getitem__(self, index):
+            image, target = super().__getitem__(index)
+            return image, 2 * target
+
+    twice = Twice(root, transform=TO_TENSOR)
+    assert next(iter(DataLoader(twice, 3)))[1].tolist() == [0, 2, 4]
+    dataset = datasets.MNIST(root, transform=TO_TENSOR)
+    few = dataset.targets == 2
+    dataset.data, dataset.targets = dataset.data[few], dataset.targets[few]
+    (images, labels), = DataLoader(dataset, 8)
+    assert len(dataset) == 2 and images.shape == (2, 1, 28, 28) and labels.tolist() == [2, 2]
+    dataset.targets = [1, 2]
+    assert next(iter(DataLoader(dataset, 2)))[1].tolist() == [1, 2]
+    dataset.target_transform = lambda k: k + 1
+    assert next(iter(DataLoader(dataset, 2)))[1].tolist() == [2, 3]
+
+
+def test_without_pillow_batches_work_and_pictures_say_what_to_install(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    dataset = datasets.MNIST(root, transform=CHAINS["Normalize"])
+    assert next(iter(DataLoader(dataset, 5)))[0].shape == (5, 1, 28, 28)
+    with pytest.raises(ImportError, match=r"needs Pillow: pip install pillow"):
+        dataset[0]
+
+
+def test_old_names_of_data_and_targets(root):
+    dataset = datasets.MNIST(root)
+    for name in ("train_data", "test_data", "train_labels", "test_labels"):
+        with pytest.warns(UserWarning, match=f"{name} is now called"):
+            found = getattr(dataset, name)
+        assert found is (dataset.data if "data" in name else dataset.targets)
+
+
+def test_missing_files_say_what_to_do_and_tinygans_folders_are_used(tmp_path, monkeypatch):
+    with pytest.raises(DataUnavailableError, match=r"download=True") as caught:
+        datasets.MNIST(tmp_path / "none")
+    assert str(tmp_path / "none" / "MNIST" / "raw") in str(caught.value)
+    files, images = mnist_bytes(True, 3)
+    folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
-    batches = {}
-    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
-        images = rng.integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
-        batches[name] = images, rng.integers(0, 10, 2).tolist()
-        (folder / name).write_bytes(cifar_batch(*batches[name]))
-    return folder, batches
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    monkeypatch.setenv("TINYGAN_DATA", str(tmp_path / "data"))
+    for download in (False, True):
+        assert same(datasets.MNIST(tmp_path / "none", download=download).data, images)
+    with pytest.raises(DataUnavailableError):
+        datasets.FashionMNIST(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
-def test_cifar_is_read_from_a_folder_and_from_the_archive(cifar, tmp_path, monkeypatch):
-    folder, batches = cifar
-    archive = tmp_path / "mine" / "cifar-10" / "cifar-10-python.tar.gz"
-    archive.parent.mkdir(parents=True)
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(folder, folder.name)
-    monkeypatch.setenv("TINYGAN_DATA", str(tmp_path / "mine"))
-    images = np.concatenate([batches[f"data_batch_{i}"][0] for i in range(1, 6)])
-    labels = [label for i in range(1, 6) for label in batches[f"data_batch_{i}"][1]]
-    for root in (folder.parent, tmp_path / "elsewhere"):
-        dataset = CIFAR10(root)
-        assert len(dataset) == 10
-        assert np.array_equal(dataset.data, images.transpose(0, 2, 3, 1))
-        assert dataset.targets == labels
-        picture, label = dataset[7]
-        assert (picture.mode, label) == ("RGB", labels[7])
-        assert np.array_equal(np.asarray(picture), images[7].transpose(1, 2, 0))
-        test = CIFAR10(root, train=False, transform=ToTensor())
-        assert np.array_equal(test[1][0].numpy(), batches["test_batch"][0][1] / np.float32(255))
-    assert CIFAR10.classes[3] == "cat"
-    assert dataset.class_to_idx["truck"] == 9
+def test_mnist_downloads_into_the_folder_of_torchvision(tmp_path, monkeypatch):
+    files, images = mnist_bytes(True, 3)
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    zipped = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+    for name, content in zipped.items():
+        (mirror / name).write_bytes(content)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in zipped.items()}
+    local = dataclasses.replace(
+        datasets.MNIST._files, mirrors=(mirror.as_uri() + "/",), sha256=sums
+    )
+    monkeypatch.setattr("tinygan.data.download._open", _open_file)
+    monkeypatch.setattr(datasets.MNIST, "_files", local)
+    dataset = datasets.MNIST(tmp_path / "root", download=True)
+    assert same(dataset.data, images)
+    raw = tmp_path / "root" / "MNIST" / "raw"
+    assert sorted(path.name for path in raw.iterdir()) == sorted(zipped)
+    assert len(datasets.MNIST(tmp_path / "root")) == 3
 
 
-def test_cifar_runs_nothing_and_says_what_is_wrong(cifar, tmp_path):
-    folder, batches = cifar
-    with pytest.raises(DataUnavailableError, match=r"CIFAR10\(..., download=True\) fetches it"):
-        CIFAR10(tmp_path / "elsewhere")
-    images, labels = batches["test_batch"]
-    for content, message in [
-        (b"cos\nsystem\n(U\x04truetR.", "it asks for os.system, which no batch needs"),
-        (cifar_batch(images, labels)[:-40], "truncated|ran out|exhausted"),
-        (cifar_batch(images, labels[:1]), "2 images, but labels"),
-        (cifar_batch(images, [1, 10]), "from 0 to 9"),
-        (b"\x80\x02}.", "data"),
-    ]:
-        (folder / "test_batch").write_bytes(content)
-        with pytest.raises(DataFormatError, match=rf"test_batch: not a batch .*({message})"):
-            CIFAR10(folder.parent, train=False)
-    archive = tmp_path / "cifar-10-python.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(folder / "test_batch", f"{folder.name}/test_batch")
-    with pytest.raises(DataFormatError, match=r"not the archive of CIFAR-10 .*data_batch_1"):
-        CIFAR10(tmp_path)
-    archive.write_bytes(archive.read_bytes()[:100])
-    with pytest.raises(DataFormatError, match="not the archive of CIFAR-10"):
-        CIFAR10(tmp_path, train=False)
+def _open_file(url: str):
+    """The file of a file:// URL in the form of an answer over HTTP."""
+    file = open(url.removeprefix("file://"), "rb")  # noqa: SIM115
+    file_size = os.fstat(file.fileno()).st_size
+
+    class Answer:
+        length = file_size
+        read1 = file.read1
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            file.close()
+
+    return Answer()
 
 
-def write_pictures(root, *names):
-    for shade, name in enumerate(names):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (3, 2), shade).save(root / name)
+# Folders and noise
 
 
-def test_image_folder(tmp_path):
-    names = ["dog/b.png", "dog/a.PNG", "cat/z/c.bmp", "cat/y.png"]
-    write_pictures(tmp_path, *names)
-    (tmp_path / "cat" / "notes.txt").write_text("no picture")
-    (tmp_path / "readme.png").write_text("belongs to no class")
-    dataset = ImageFolder(str(tmp_path), target_transform=lambda label: 10 * label)
-    assert dataset.classes == ["cat", "dog"]
-    assert dataset.class_to_idx == {"cat": 0, "dog": 1}
-    expected = [("cat/y.png", 0), ("cat/z/c.bmp", 0), ("dog/a.PNG", 1), ("dog/b.png", 1)]
-    assert dataset.samples == [(str(tmp_path / name), label) for name, label in expected]
-    assert dataset.imgs == dataset.samples
-    assert dataset.targets == [0, 0, 1, 1]
-    assert len(dataset) == 4
-    for index, (name, label) in enumerate(expected):
-        picture, target = dataset[index]
-        assert (picture.mode, picture.size, target) == ("RGB", (3, 2), 10 * label)
-        assert picture.getpixel((0, 0)) == (names.index(name),) * 3
-    own = ImageFolder(tmp_path, ToTensor(), loader=lambda path: np.full((1, 1), len(path), "uint8"),
-                      is_valid_file=lambda path: path.endswith(("png", "txt")))  # fmt: skip
-    assert [path.rpartition("/")[2] for path, _ in own.samples] == ["notes.txt", "y.png", "b.png"]
-    assert own[0][0].shape == (1, 1, 1)
+@pytest.fixture
+def folder(tmp_path):
+    for place in ("b/2.png", "b/10.PNG", "a/deep/x.jpg", "a/0.png", "b/notes.txt"):
+        path = tmp_path / "folder" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".txt":
+            path.write_text("no picture")
+        else:
+            Image.fromarray(GREY).save(path)
+    return tmp_path / "folder"
 
 
-def test_image_folder_refuses(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is not a folder"):
-        ImageFolder(tmp_path / "missing")
-    with pytest.raises(FileNotFoundError, match="has no sub-folders; expected one for each class"):
-        ImageFolder(tmp_path)
-    write_pictures(tmp_path, "cat/a.png")
-    (tmp_path / "dog").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"the class dog of .* has no samples"):
-        ImageFolder(tmp_path)
+def test_folders_are_classes(folder):
+    dataset = datasets.ImageFolder(folder)
+    places = [os.path.relpath(path, folder).replace(os.sep, "/") for path, _ in dataset.samples]
+    assert places == ["a/0.png", "a/deep/x.jpg", "b/10.PNG", "b/2.png"]
+    assert dataset.targets == [0, 0, 1, 1] and dataset.classes == ["a", "b"]
+    assert dataset.class_to_idx == {"a": 0, "b": 1} and dataset.imgs == dataset.samples
+    picture, target = dataset[3]
+    assert picture.mode == "RGB" and (pixels(picture) == GREY[:, :, None]).all() and target == 1
+    loader = DataLoader(datasets.ImageFolder(folder, transforms.ToTensor()), 4)
+    ((images, labels),) = loader
+    assert images.shape == (4, 3, 6, 5) and labels.tolist() == [0, 0, 1, 1]
 
 
-def test_fake_data_repeats():
-    dataset = FakeData(size=40, image_size=(3, 4, 5), num_classes=3)
-    tinygan.manual_seed(1)
-    expected = tinygan.rand(3).tolist()
-    tinygan.manual_seed(1)
-    samples = [(np.asarray(picture), label) for picture, label in dataset]
-    assert len(samples) == len(dataset) == 40
-    assert samples[0][0].shape == (4, 5, 3)
-    assert {label for _, label in samples} == {0, 1, 2}
-    assert not np.array_equal(samples[0][0], samples[1][0])
-    moved = FakeData(40, (3, 4, 5), 3, transform=np.asarray, random_offset=7)
-    assert np.array_equal(moved[2][0], samples[9][0])
-    assert np.asarray(FakeData(image_size=(1, 4, 5))[0][0]).shape == (4, 5)
-    for index in (40, -1):
-        with pytest.raises(IndexError, match=f"index {index} of a data set of 40"):
-            dataset[index]
-    assert tinygan.rand(3).tolist() == expected  # the common stream is left alone
+def test_folders_of_other_files(folder):
+    texts = datasets.DatasetFolder(folder, os.path.getsize, (".txt",), allow_empty=True)
+    assert [texts[i] for i in range(len(texts))] == [(len("no picture"), 1)]
+    deep = datasets.ImageFolder(folder, is_valid_file=lambda path: "x" in os.path.basename(path))
+    assert len(deep) == 2
+
+
+def test_folders_without_classes_or_pictures_say_what_was_expected(folder):
+    (folder / "c").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"in the folders c; expected .*\.jpg"):
+        datasets.ImageFolder(folder)
+    assert len(datasets.ImageFolder(folder, allow_empty=True)) == 4
+    with pytest.raises(FileNotFoundError, match="expected a folder for each class"):
+        datasets.ImageFolder(folder / "c")
+    with pytest.raises(FileNotFoundError, match="expected an existing folder"):
+        datasets.ImageFolder(folder / "none")
+
+
+def test_noise_is_the_same_each_time():
+    data = datasets.FakeData(5, (3, 4, 6), 7)
+    assert len(data) == 5 and data[0][0].size == (6, 4) and data[0][0].mode == "RGB"
+    other = datasets.FakeData(5, (3, 4, 6), 7, random_offset=1)
+    tinygan.rand(9)
+    for i in range(4):
+        (image, target), (twin, number) = data[i + 1], other[i]
+        assert (pixels(image) == pixels(twin)).all() and target == number and 0 <= target < 7
+    assert len({pixels(data[i][0]).tobytes() for i in range(5)}) == 5
+    with pytest.raises(IndexError, match="the data set has 5 samples"):
+        data[5]
+    targets = [datasets.FakeData(300, (1, 1, 1), 3)[i][1] for i in range(300)]
+    assert np.bincount(targets).min() > 60  # 100 each, with a standard deviation of 8

@@ -36,7 +36,7 @@ class Collection:
 
 MNIST = Collection(
     name="mnist",
-    folders=("mnist", "."),
+    folders=("mnist", ".", "MNIST/raw"),
     mirrors=(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -55,7 +55,7 @@ MNIST = Collection(
 
 FASHION_MNIST = Collection(
     name="fashion-mnist",
-    folders=("fashion-mnist",),  # not ".": MNIST's files have the same names
+    folders=("fashion-mnist", "FashionMNIST/raw"),  # not ".": MNIST's files have the same names
     mirrors=(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
@@ -79,8 +79,9 @@ def mnist(
     """MNIST's handwritten digits: 60,000 to train on, 10,000 to test with.
 
     split: "train" or "test". root: folder with the IDX files, gzipped or not. Where it lacks
-    them, or is None, they are looked for in ``$TINYGAN_DATA/mnist``, ``$TINYGAN_DATA`` and
-    ``mnist`` in `cache_dir`; ``download`` allows fetching them into the last.
+    them, or is None, they are looked for in ``$TINYGAN_DATA/mnist``, ``$TINYGAN_DATA``,
+    ``$TINYGAN_DATA/MNIST/raw`` and ``mnist`` in `cache_dir`; ``download`` allows fetching them into
+    the last.
 
     Returns a Dataset with images uint8 (n, 1, 28, 28) and labels int64 (n,).
 
@@ -95,8 +96,8 @@ def fashion_mnist(
 ) -> Dataset:
     """Fashion-MNIST's pictures of clothes, in the same form as `mnist`.
 
-    Looked for in ``root``, ``$TINYGAN_DATA/fashion-mnist`` and ``fashion-mnist`` in `cache_dir`.
-    Returns and raises as `mnist` does.
+    Looked for in ``root``, ``$TINYGAN_DATA/fashion-mnist``, ``$TINYGAN_DATA/FashionMNIST/raw`` and
+    ``fashion-mnist`` in `cache_dir`. Returns and raises as `mnist` does.
     """
     return _load(FASHION_MNIST, split, root, download)
 
@@ -108,8 +109,17 @@ def _load(
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
     if root is not None and not Path(root).is_dir():
         raise NotADirectoryError(f"root is {str(root)!r}; expected an existing folder")
+    own = [] if root is None else [Path(root)]
+    return read_split(collection, split, own, cached(collection) if download else None)
+
+
+def read_split(
+    collection: Collection, split: str, folders: list[Path], target: Path | None
+) -> Dataset:
+    """The split of the first of ``folders``, TINYGAN_DATA's and the cache that holds its files;
+    where none does, they are downloaded into ``target``, unless that is None."""
     names = [f"{SPLITS[split]}-images-idx3-ubyte.gz", f"{SPLITS[split]}-labels-idx1-ubyte.gz"]
-    images_path, labels_path = _locate(collection, names, root, download)
+    images_path, labels_path = _locate(collection, names, folders, target)
     images, labels = _read_images(images_path), _read_labels(labels_path)
     if len(images) != len(labels):
         raise DataFormatError(
@@ -119,27 +129,30 @@ def _load(
     return Dataset(images[:, None], labels.astype(np.int64), collection.name)
 
 
+def cached(collection: Collection) -> Path:
+    """Where its files lie that tinygan has downloaded."""
+    return cache_dir() / collection.folders[0]
+
+
 def _locate(
-    collection: Collection, names: list[str], root: str | Path | None, download: bool
+    collection: Collection, names: list[str], folders: list[Path], target: Path | None
 ) -> list[Path]:
     """The paths of the named files, all of one folder so that no two data sets mix."""
-    cache = cache_dir() / collection.folders[0]
-    folders = [] if root is None else [Path(root)]
     data = os.environ.get("TINYGAN_DATA")
-    if data:
-        folders += [Path(data).expanduser() / folder for folder in collection.folders]
-    for folder in [*folders, cache]:
+    own = [Path(data).expanduser() / folder for folder in collection.folders] if data else []
+    folders = [*folders, *own, cached(collection)]
+    for folder in folders:
         found = [path for name in names if (path := _find(folder, name)) is not None]
         if len(found) == len(names):
             return found
-    if not download:
+    if target is None:
         raise DataUnavailableError(
             f"{collection.name}: no folder holds {' and '.join(names)} (gzipped or not); "
-            f"searched {', '.join(str(folder) for folder in [*folders, cache])}. Set TINYGAN_DATA "
-            "to a folder that holds the data set, or allow the download"
+            f"searched {', '.join(str(folder) for folder in folders)}. Set TINYGAN_DATA to a "
+            "folder that holds the data set, or allow the download with download=True"
         )
     return [
-        _find(cache, name) or fetch(name, cache, collection.mirrors, collection.sha256[name])
+        _find(target, name) or fetch(name, target, collection.mirrors, collection.sha256[name])
         for name in names
     ]
 

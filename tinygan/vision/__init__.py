@@ -1,10 +1,11 @@
-"""Images as data: the names of torchvision.
-
-`tinygan.vision.transforms` turns pictures into tensors, `tinygan.vision.utils` tensors into grids
-and files, `tinygan.vision.datasets` finds the data sets. Pictures are Pillow's, which comes with
-``pip install 'tinygan[examples]'``.
-"""
+"""Data sets of images, their transforms, grids of pictures: the names of ``torchvision``."""
 
 from tinygan.vision import datasets, transforms, utils
 
 __all__ = ["datasets", "transforms", "utils"]
+
+
+def __getattr__(name: str):
+    raise AttributeError(
+        f"tinygan.vision has no {name!r}: there are datasets, transforms and utils alone"
+    )
