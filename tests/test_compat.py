@@ -78,6 +78,11 @@ def test_every_facade_leads_somewhere():
         "from torch.autograd import Function, Variable\nfrom torch.nn import Parameter, init",
         "import torch.optim.lr_scheduler as s\ns.StepLR, s.LambdaLR",
         "import torch.backends.cudnn as cudnn\ncudnn.benchmark",
+        "from torch.utils.data.sampler import SubsetRandomSampler\n"
+        "from torch.utils.data.dataset import random_split\nimport torch.utils.data.dataloader",
+        "import torchvision.transforms.functional as TF\nTF.to_tensor, TF.hflip\n"
+        "from torchvision import transforms as T, utils\nT.functional.pad, utils.make_grid",
+        "import torchvision.datasets as dset\ndset.LSUN, dset.CelebA, dset.FakeData",
     ):
         assert missing_names(text, modules) == []
 
@@ -85,6 +90,8 @@ def test_every_facade_leads_somewhere():
 def test_what_does_not_exist_is_named_with_its_page():
     with pytest.raises(AttributeError, match=r"torch\.nn\.LSTM does not exist in tinygan"):
         _modules()["torch"].nn.LSTM  # noqa: B018
+    with pytest.raises(AttributeError, match=r"torchvision\.datasets\.SVHN .*write datasets.Image"):
+        _modules()["torchvision"].datasets.SVHN  # noqa: B018
 
 
 def test_the_command(capsys):

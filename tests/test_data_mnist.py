@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -255,6 +256,21 @@ def test_wrong_cut_off_and_missing_downloads_are_all_reported(server, tmp_path):
         f"  {address(server, 'none')}file.gz: HTTP Error 404: Not Found",
     ]
     assert f"put it into {tmp_path}" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_network_one_sentence_says_so(tmp_path):
+    """Nothing listens at a port that was just given back."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    mirrors = [f"http://127.0.0.1:{port}/{folder}/" for folder in "ab"]
+    with pytest.raises(DataUnavailableError) as caught:
+        download_module.fetch("file.gz", tmp_path, mirrors, SHA256)
+    assert str(caught.value) == (
+        f"could not download file.gz: the network is down, or none of {mirrors[0]}file.gz, "
+        f"{mirrors[1]}file.gz can be reached; to supply it by hand, put it into {tmp_path}"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -20,13 +20,26 @@ Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillo
         (transforms, "Scale", "old name: write Resize"),
         (transforms, "RandomSizedCrop", "old name: write RandomResizedCrop"),
         (transforms, "AugMix", "write transforms.Lambda"),
-        (datasets, "CelebA", r"write datasets.ImageFolder\(root\)"),
+        (datasets, "SVHN", r"write datasets.ImageFolder\(root\), or use one of CIFAR10"),
+        (transforms.functional, "affine", "functional.affine does not exist here; a picture has"),
         (tinygan.vision, "models", "datasets, transforms and utils alone"),
     ],
 )
 def test_names_that_do_not_exist_say_what_to_write(module, name, message):
     with pytest.raises(AttributeError, match=message):
         getattr(module, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("LSUN", r"LMDB databases are not read here; .* datasets.ImageFolder\('lsun'\)"),
+        ("CelebA", r"unpack img_align_celeba.zip .* datasets.ImageFolder\('celeba'\)"),
+    ],
+)
+def test_data_sets_that_are_not_read_say_what_to_write(name, message):
+    with pytest.raises(NotImplementedError, match=f"{name}: .*{message}"):
+        getattr(datasets, name)("data", classes=["bedroom_train"], transform=None)
 
 
 # Grids and files

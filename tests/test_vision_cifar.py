@@ -148,3 +148,11 @@ def test_cifar_unpacks_the_archive_of_the_known_sum_alone(tmp_path, monkeypatch)
     assert (datasets.CIFAR10(root, download=True).data == expected[:15]).all()
     assert not (tmp_path / "outside").exists()
     assert len(datasets.CIFAR10(root, train=False)) == 3
+    shared = tmp_path / "data" / "cifar-10"
+    shared.mkdir(parents=True)
+    archive.rename(shared / archive.name)
+    monkeypatch.setenv("TINYGAN_DATA", str(tmp_path / "data"))
+    assert len(datasets.CIFAR10(tmp_path / "new", download=True)) == 15
+    assert (tmp_path / "new" / "cifar-10-batches-py" / "test_batch").is_file()
+    (root / "cifar-10-batches-py").rename(shared / "cifar-10-batches-py")
+    assert len(datasets.CIFAR10(tmp_path / "none")) == 15 and not (tmp_path / "none").exists()

@@ -63,6 +63,11 @@ def test_mnist_is_found_where_torchvision_left_it(root, make, seed):
     assert repr(dataset) == f"{make.__name__}: 4 samples, root={str(root)!r}"
 
 
+class Pairs(datasets.VisionDataset):
+    def __getitem__(self, index):
+        return self._transformed(index, index)
+
+
 def test_transforms_of_images_and_of_targets(root):
     chain = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     dataset = datasets.MNIST(root, transform=chain, target_transform=lambda k: -k)
@@ -70,6 +75,11 @@ def test_transforms_of_images_and_of_targets(root):
     assert same(image, (dataset.data.array[2:3].astype(np.float32) / np.float32(255)
                         - np.float32(0.5)) / np.float32(0.5))  # fmt: skip
     assert target == -2
+    both = Pairs(transforms=lambda image, target: (image + target, 0))
+    assert both[3] == (6, 0)
+    assert Pairs(transform=str, target_transform=float)[3] == ("3", 3.0)
+    with pytest.raises(ValueError, match="Pairs: transforms excludes transform and target_trans"):
+        Pairs(transforms=max, transform=str)
     with pytest.raises(TypeError, match="transform must be a function of an image, got bool"):
         datasets.MNIST(root, True, True)
 

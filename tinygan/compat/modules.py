@@ -32,14 +32,17 @@ class Facade(types.ModuleType):
         self.__path__: list[str] = []  # so that its parts can be imported
 
     def __getattr__(self, name: str) -> Any:
+        advice = f"what to write instead may stand in {PAGE}"
         if not name.startswith("__"):
-            for module in self.__dict__["_modules"]:
-                with contextlib.suppress(AttributeError, ModuleNotFoundError):
-                    return getattr(importlib.import_module(module), name)
-        raise MissingName(
-            f"{self.__name__}.{name} does not exist in tinygan; what to write instead may stand in "
-            f"{PAGE}"
-        )
+            for path in self.__dict__["_modules"]:
+                with contextlib.suppress(ModuleNotFoundError):
+                    module = importlib.import_module(path)
+                    try:
+                        return getattr(module, name)
+                    except AttributeError as error:
+                        if hasattr(module, "__getattr__"):  # it says itself what to write
+                            advice = str(error)
+        raise MissingName(f"{self.__name__}.{name} does not exist in tinygan; {advice}")
 
 
 class _TensorClass(type):
@@ -126,7 +129,10 @@ def _modules() -> dict[str, Facade]:
         "torch.utils.data": Facade("torch.utils.data", ("tinygan.utils.data",)),
         "torchvision": Facade("torchvision", ("tinygan.vision",), {"__version__": "tinygan"}),
     }  # fmt: skip
-    for part in ("datasets", "transforms", "utils"):
+    for part in ("dataloader", "dataset", "sampler"):
+        whole = f"torch.utils.data.{part}"
+        made[whole] = Facade(whole, (f"tinygan.utils.data.{part}",))
+    for part in ("datasets", "transforms", "transforms.functional", "utils"):
         whole = f"torchvision.{part}"
         made[whole] = Facade(whole, (f"tinygan.vision.{part}",))
     for whole, module in made.items():

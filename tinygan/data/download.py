@@ -43,21 +43,34 @@ def fetch(name: str, folder: Path, mirrors: Sequence[str], sha256: str) -> Path:
     ``mirrors`` are URLs ending in "/". The file appears in ``folder`` under its name only once
     it is complete and has the given SHA-256.
 
-    Raises DataUnavailableError, with the reason of each mirror, when all fail.
+    Raises DataUnavailableError when all fail: with the reason of each mirror, or, where none can
+    be reached, with the one sentence that the network is down.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder)
-    reasons = []
+    failures: dict[str, Exception] = {}
     for mirror in mirrors:
         url = mirror + name
         try:
             return _fetch_from(url, folder / name, sha256)
         except (OSError, http.client.HTTPException, DataFormatError) as error:
-            reasons.append(f"  {url}: {error or type(error).__name__}")
+            failures[url] = error
+    if all(_is_unreachable(error) for error in failures.values()):
+        raise DataUnavailableError(
+            f"could not download {name}: the network is down, or none of {', '.join(failures)} can "
+            f"be reached; to supply it by hand, put it into {folder}"
+        )
+    reasons = (f"  {url}: {error or type(error).__name__}" for url, error in failures.items())
     raise DataUnavailableError(
         f"could not download {name}:\n" + "\n".join(reasons) + "\n"
-        f"To supply it by hand, put it into {folder}, or into a folder called {folder.name} and "
-        "set TINYGAN_DATA to the folder above that."
+        f"To supply it by hand, put it into {folder}."
+    )
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """Whether there was no connection at all: no name of the server, no route to it, no answer."""
+    return isinstance(error, urllib.error.URLError) and not isinstance(
+        error, urllib.error.HTTPError
     )
 
 

@@ -60,20 +60,20 @@ def default_collate(batch: Sequence[Any]) -> Any:
     )
 
 
-def default_convert(sample: Any) -> Any:
-    """The sample with its NumPy arrays and numbers as Tensors; all else is left as it is. It is for
+def default_convert(data: Any) -> Any:
+    """A sample with its NumPy arrays and numbers as Tensors; all else is left as it is. It is for
     a `DataLoader` that makes no batches. (As torch.utils.data.default_convert.)"""
-    if isinstance(sample, (np.ndarray, np.generic)) and sample.dtype.kind in "fiub":
-        return Tensor(np.asarray(sample))
-    if isinstance(sample, Mapping):
-        return _mapping_like(sample, {key: default_convert(sample[key]) for key in sample})
-    if isinstance(sample, tuple) and hasattr(sample, "_fields"):
-        return type(sample)(*(default_convert(value) for value in sample))
-    if isinstance(sample, tuple):
-        return [default_convert(value) for value in sample]
-    if isinstance(sample, Sequence) and not isinstance(sample, (str, bytes)):
-        return _sequence_like(sample, [default_convert(value) for value in sample])
-    return sample
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "fiub":
+        return Tensor(np.asarray(data))
+    if isinstance(data, Mapping):
+        return _mapping_like(data, {key: default_convert(data[key]) for key in data})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(value) for value in data))
+    if isinstance(data, tuple):
+        return [default_convert(value) for value in data]
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _sequence_like(data, [default_convert(value) for value in data])
+    return data
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:

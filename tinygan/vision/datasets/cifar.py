@@ -24,13 +24,13 @@ class CIFAR10(ImagesInMemory):
     """Pictures of 32 x 32 coloured pixels of ten kinds of things.
 
     Args:
-        root: it holds the folder ``cifar-10-batches-py``; where it does not, ``$TINYGAN_DATA`` is
-            searched for that folder.
+        root: it holds the folder ``cifar-10-batches-py``; where it does not, ``$TINYGAN_DATA`` and
+            ``$TINYGAN_DATA/cifar-10`` are searched for that folder.
         train: the 50,000 to train on, else the 10,000 to test with.
         transform: what is done with each picture.
         target_transform: what is done with each target.
-        download: where the folder is nowhere, unpack ``cifar-10-python.tar.gz`` in `root`, which is
-            fetched first if need be. Its SHA-256 must be the known one.
+        download: where the folder is nowhere, unpack ``cifar-10-python.tar.gz`` into `root`, from
+            one of these places or from the network. Its SHA-256 must be the known one.
 
     Attributes:
         data: uint8 array (n, 32, 32, 3).
@@ -47,7 +47,11 @@ class CIFAR10(ImagesInMemory):
 
     base_folder = "cifar-10-batches-py"
     filename = "cifar-10-python.tar.gz"
-    mirrors = ("https://www.cs.toronto.edu/~kriz/",)
+    mirrors: tuple[str, ...] = (
+        "https://www.cs.toronto.edu/~kriz/",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+    )
+    own_folder = "cifar-10"
     sha256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
     train_list: tuple[str, ...] = tuple(f"data_batch_{k}" for k in range(1, 6))
     test_list: tuple[str, ...] = ("test_batch",)
@@ -57,7 +61,7 @@ class CIFAR10(ImagesInMemory):
         self, root: str | Path, train: bool = True, transform: Transform = None,
         target_transform: Transform = None, download: bool = False,
     ):  # fmt: skip
-        super().__init__(root, transform, target_transform)
+        super().__init__(root, None, transform, target_transform)
         self.train = train
         folder = self._folder(download)
         self.classes = self._read_classes(folder / self._meta)
@@ -70,8 +74,9 @@ class CIFAR10(ImagesInMemory):
 
     def _folder(self, download: bool) -> Path:
         """The folder that holds all files."""
-        data = os.environ.get("TINYGAN_DATA")
-        roots = [self.root, Path(data).expanduser()] if data else [self.root]
+        roots = [self.root]
+        if data := os.environ.get("TINYGAN_DATA"):
+            roots += [Path(data).expanduser(), Path(data).expanduser() / self.own_folder]
         names = (*self.train_list, *self.test_list, self._meta)
         for root in roots:
             if all((root / self.base_folder / name).is_file() for name in names):
@@ -82,9 +87,10 @@ class CIFAR10(ImagesInMemory):
                 f"{' or '.join(map(str, roots))}; unpack {self.filename} there, or allow the "
                 "download with download=True"
             )
-        archive = self.root / self.filename
-        if not archive.is_file() or _sha256(archive) != self.sha256:
-            fetch(self.filename, self.root, self.mirrors, self.sha256)
+        archives = [root / self.filename for root in roots]
+        archive = next(
+            (path for path in archives if path.is_file() and _sha256(path) == self.sha256), None
+        ) or fetch(self.filename, self.root, self.mirrors, self.sha256)
         with tarfile.open(archive) as packed:
             for name in names:
                 member = packed.extractfile(f"{self.base_folder}/{name}")
@@ -123,6 +129,8 @@ class CIFAR100(CIFAR10):
     """
 
     base_folder = "cifar-100-python"
+    mirrors = ("https://www.cs.toronto.edu/~kriz/",)
+    own_folder = "cifar-100"
     filename = "cifar-100-python.tar.gz"
     sha256 = "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"
     train_list = ("train",)

@@ -99,7 +99,7 @@ class DatasetFolder(VisionDataset):
         transform: Transform = None, target_transform: Transform = None,
         is_valid_file: Callable[[str], bool] | None = None, allow_empty: bool = False,
     ):  # fmt: skip
-        super().__init__(root, transform, target_transform)
+        super().__init__(root, None, transform, target_transform)
         if not self.root.is_dir():
             raise FileNotFoundError(f"root is {str(root)!r}; expected an existing folder")
         self.classes, self.class_to_idx = self.find_classes(self.root)

@@ -49,7 +49,7 @@ class MNIST(ImagesInMemory):
         self, root: str | Path, train: bool = True, transform: Transform = None,
         target_transform: Transform = None, download: bool = False,
     ):  # fmt: skip
-        super().__init__(root, transform, target_transform)
+        super().__init__(root, None, transform, target_transform)
         self.train = train
         folder = Path(self.raw_folder)
         split = "train" if train else "test"

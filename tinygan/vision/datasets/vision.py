@@ -22,21 +22,40 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
 
     Attributes:
         root: the folder, with a leading ~ written out.
+        transforms: what is done with each pair: a function of image and target that returns both.
         transform: what is done with each image.
         target_transform: what is done with each target.
+
+    Raises:
+        TypeError: one of the three is no function.
+        ValueError: `transforms` and one of the other two.
+
+    (As torchvision.datasets.VisionDataset.)
     """
 
     def __init__(
-        self, root: str | Path, transform: Transform = None, target_transform: Transform = None
-    ):
-        for name, function in (("transform", transform), ("target_transform", target_transform)):
+        self, root: str | Path = "", transforms: Callable[[Any, Any], Any] | None = None,
+        transform: Transform = None, target_transform: Transform = None,
+    ):  # fmt: skip
+        for name, function in (
+            ("transforms", transforms), ("transform", transform),
+            ("target_transform", target_transform),
+        ):  # fmt: skip
             if function is not None and not callable(function):
                 raise TypeError(
                     f"{type(self).__name__}: {name} must be a function of an image, got "
                     f"{type(function).__name__}"
                 )
+        if transforms is not None and (transform is not None or target_transform is not None):
+            raise ValueError(
+                f"{type(self).__name__}: transforms excludes transform and target_transform"
+            )
         self.root = Path(root).expanduser()
+        self.transforms = transforms
         self.transform, self.target_transform = transform, target_transform
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index)")
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define __len__(self)")
@@ -46,6 +65,8 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
         return text if self.transform is None else f"{text}, transform={self.transform}"
 
     def _transformed(self, image: Any, target: Any) -> tuple[Any, Any]:
+        if self.transforms is not None:
+            return self.transforms(image, target)
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
@@ -78,6 +99,7 @@ class ImagesInMemory(VisionDataset):
         parts, images = split_for_batches(self.transform), self._pixels()
         if (
             parts is None
+            or self.transforms is not None
             or self.target_transform is not None
             or type(self).__getitem__ is not ImagesInMemory.__getitem__
             or not isinstance(images, np.ndarray)

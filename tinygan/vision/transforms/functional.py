@@ -38,3 +38,10 @@ __all__ = [
     "normalize", "pad", "pil_to_tensor", "resize", "resized_crop", "rgb_to_grayscale", "rotate",
     "to_grayscale", "to_pil_image", "to_tensor", "vflip",
 ]  # fmt: skip
+
+
+def __getattr__(name: str):
+    raise AttributeError(
+        f"transforms.functional.{name} does not exist here; a picture has Pillow's methods, a "
+        "Tensor those of tinygan; or use one of " + ", ".join(__all__)
+    )
