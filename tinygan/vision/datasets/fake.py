@@ -31,7 +31,7 @@ class FakeData(VisionDataset):
         self, size: int = 1000, image_size: Sequence[int] = (3, 224, 224), num_classes: int = 10,
         transform: Transform = None, target_transform: Transform = None, random_offset: int = 0,
     ):  # fmt: skip
-        super().__init__("", None, transform, target_transform)
+        super().__init__(None, None, transform, target_transform)
         self.size, self.image_size, self.num_classes = size, tuple(image_size), num_classes
         self.random_offset = random_offset
 

@@ -34,7 +34,7 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
     """
 
     def __init__(
-        self, root: str | Path = "", transforms: Callable[[Any, Any], Any] | None = None,
+        self, root: str | Path | None = None, transforms: Callable[[Any, Any], Any] | None = None,
         transform: Transform = None, target_transform: Transform = None,
     ):  # fmt: skip
         for name, function in (
@@ -50,7 +50,7 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
             raise ValueError(
                 f"{type(self).__name__}: transforms excludes transform and target_transform"
             )
-        self.root = Path(root).expanduser()
+        self.root = Path("" if root is None else root).expanduser()
         self.transforms = transforms
         self.transform, self.target_transform = transform, target_transform
 
