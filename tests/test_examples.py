@@ -121,6 +121,15 @@ def test_an_example_says_what_its_options_are(path, run, capsys):
     assert stop.value.code == 0 and "usage: " in capsys.readouterr().out
 
 
+def test_an_epoch_of_a_loader_is_timed(run, monkeypatch):
+    """Beside torchvision where it is installed: a difference of the batches would end it."""
+    text = run("benchmark_loader.py", "--data", "synthetic", "--epochs", 1, "--batch-size", 50)
+    assert "tinygan  " in text
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    text = run("benchmark_loader.py", "--data", "synthetic", "--epochs", 1)
+    assert text.startswith("torchvision is not installed: tinygan alone\ntinygan  ")
+
+
 def test_a_device_that_is_not_there_is_named(run, capsys):
     with pytest.raises(SystemExit):
         run("dcgan_mnist.py", "--device", "gpu")
