@@ -62,6 +62,7 @@ class Tensor:
 
     @property
     def version(self) -> int:
+        """How often the memory has been changed in place."""
         return self._changes[0]
 
     @version.setter
@@ -70,6 +71,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        """Whether ops on this tensor are recorded. It can be set on a leaf."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -78,6 +80,7 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
+        """The accumulated gradient, a Tensor of the same shape, or None. It can be set."""
         return self._grad
 
     @grad.setter
@@ -112,26 +115,32 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes of the dimensions, as a tuple."""
         return self.array.shape
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return self.array.ndim
 
     @property
     def dtype(self) -> np.dtype:
+        """The dtype of the elements, a NumPy dtype."""
         return self.array.dtype
 
     @property
     def device(self) -> devices.device:
+        """Where the array lies: "cpu", or "cuda" or "cuda:1" and so on."""
         return devices.named(device_of(self.array))
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no op has made this tensor."""
         return self.grad_fn is None
 
     @property
     def is_cuda(self) -> bool:
+        """Whether the array lies on a GPU."""
         return self.device != "cpu"
 
     def size(self, dim: int | None = None):
@@ -355,52 +364,67 @@ class Tensor:
     # Elementwise
 
     def abs(self) -> Tensor:
+        """|x|"""
         return ops.abs(self)
 
     def exp(self) -> Tensor:
+        """e^x"""
         return ops.exp(self)
 
     def log(self) -> Tensor:
+        """The natural logarithm."""
         return ops.log(self)
 
     def sqrt(self) -> Tensor:
+        """The square root."""
         return ops.sqrt(self)
 
     def pow(self, exponent) -> Tensor:
+        """x to a power: a number, or a tensor that broadcasts with x."""
         return ops.pow(self, exponent)
 
     def clip(self, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
+        """x limited to [min, max]; either may be None."""
         return ops.clip(self, min, max)
 
     clamp = clip
 
     def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
         return ops.tanh(self)
 
     def sigmoid(self) -> Tensor:
+        """1 / (1 + e^-x)"""
         return ops.sigmoid(self)
 
     def relu(self) -> Tensor:
+        """max(x, 0)"""
         return ops.relu(self)
 
     # Reductions; `dim` is an int, several, or None for all
 
     def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The sum over `dim`: all dimensions, one, or several."""
         return ops.sum(self, dim, keepdim)
 
     def mean(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The mean over `dim`, of a floating tensor."""
         return ops.mean(self, dim, keepdim)
 
     def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+        """The variance over `dim`: squared distances from the mean / (count - correction)."""
         return ops.var(self, dim, correction, keepdim)
 
     def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+        """The standard deviation over `dim`: the root of `var`."""
         return ops.sqrt(ops.var(self, dim, correction, keepdim))
 
     def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The maximum over `dim`; equal elements share the gradient."""
         return ops.amax(self, dim, keepdim)
 
     def amin(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The minimum over `dim`; equal elements share the gradient."""
         return -ops.amax(-self, dim, keepdim)
 
     def max(self, dim: int | None = None, keepdim: bool = False):
@@ -415,17 +439,21 @@ class Tensor:
         return ops.ValuesAndIndices(-values, indices)
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The index of the largest element, the first of equals; with `dim`, along it."""
         indices = self._of_array("argmax", dim)
         return indices if dim is None or not keepdim else indices.unsqueeze(dim)
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The index of the smallest element, the first of equals; with `dim`, along it."""
         indices = self._of_array("argmin", dim)
         return indices if dim is None or not keepdim else indices.unsqueeze(dim)
 
     def any(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Whether an element is not 0; with `dim`, along it."""
         return self._of_array("any", axis=dim, keepdims=keepdim)
 
     def all(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Whether no element is 0; with `dim`, along it."""
         return self._of_array("all", axis=dim, keepdims=keepdim)
 
     def _of_array(self, method: str, *args, **options) -> Tensor:
@@ -437,41 +465,51 @@ class Tensor:
     # Shapes
 
     def reshape(self, *shape) -> Tensor:
+        """The elements in reading order, in another shape; one size may be -1."""
         return ops.reshape(self, sizes(shape))
 
     view = reshape
 
     def permute(self, *dims) -> Tensor:
+        """The dimensions in another order."""
         return ops.permute(self, sizes(dims))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """Two dimensions exchanged."""
         return ops.transpose(self, dim0, dim1)
 
     @property
     def T(self) -> Tensor:
+        """The transpose of a matrix; a vector or a number as it is."""
         if self.ndim > 2:
             raise ValueError(f"T needs at most 2 dimensions, got shape {self.shape}; use .mT")
         return self if self.ndim < 2 else ops.transpose(self, 0, 1)
 
     @property
     def mT(self) -> Tensor:
+        """The last two dimensions exchanged."""
         return ops.transpose(self, -2, -1)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The dimensions from start_dim to end_dim made one."""
         return ops.flatten(self, start_dim, end_dim)
 
     def squeeze(self, dim: int | None = None) -> Tensor:
+        """Without the dimensions of size 1, or without `dim` if its size is 1."""
         return ops.squeeze(self, dim)
 
     def unsqueeze(self, dim: int) -> Tensor:
+        """With a new dimension of size 1 at `dim`."""
         return ops.unsqueeze(self, dim)
 
     def expand(self, *shape) -> Tensor:
+        """Repeated along dimensions of size 1 and new leading ones; -1 keeps a size."""
         size = sizes(shape)
         own = (1,) * (len(size) - self.ndim) + self.shape  # -1 stands for the size that is there
         return ops.expand(self, [n if m == -1 else m for m, n in zip(size, own, strict=False)])
 
     def gather(self, dim: int, index: Tensor) -> Tensor:
+        """result[.., i, ..] = x[.., index[.., i, ..], ..] along `dim`."""
         return ops.gather(self, dim, index)
 
     def __getitem__(self, index) -> Tensor:
@@ -506,12 +544,15 @@ class Tensor:
         return ops.to(self, check_dtype(dtype, self.dtype), device)
 
     def float(self) -> Tensor:
+        """x as float32."""
         return self.to(float32)
 
     def double(self) -> Tensor:
+        """x as float64."""
         return self.to(float64)
 
     def cpu(self) -> Tensor:
+        """x in the memory of the CPU."""
         return self.to("cpu")
 
     def clone(self) -> Tensor:

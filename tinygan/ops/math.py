@@ -320,15 +320,18 @@ def sub(a, b, alpha=1) -> Tensor:
 
 
 def mul(a, b) -> Tensor:
+    """a b"""
     return Mul()(*_pair("mul", a, b))
 
 
 def div(a, b) -> Tensor:
+    """a / b; of integers float32"""
     a, b = _pair("div", a, b)
     return Div()(floating(a), floating(b))
 
 
 def neg(x: Tensor) -> Tensor:
+    """-x"""
     return Neg()(x)
 
 
@@ -347,18 +350,22 @@ def pow(x, exponent) -> Tensor:
 
 
 def exp(x: Tensor) -> Tensor:
+    """e^x"""
     return Exp()(floating(x))
 
 
 def log(x: Tensor) -> Tensor:
+    """The natural logarithm."""
     return Log()(floating(x))
 
 
 def sqrt(x: Tensor) -> Tensor:
+    """The square root."""
     return Sqrt()(floating(x))
 
 
 def abs(x: Tensor) -> Tensor:
+    """|x|"""
     return Abs()(x)
 
 

@@ -85,6 +85,7 @@ class ValuesAndIndices(NamedTuple):
 
 
 def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The sum over `dim`; float32 is accumulated in float64."""
     return Sum(_dims("sum", dim, x.ndim), keepdim)(x)
 
 
@@ -114,6 +115,7 @@ def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) 
 
 
 def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The maximum over `dim`; equal elements share the gradient."""
     dims = _dims("amax", dim, x.ndim)
     if any(x.shape[i] == 0 for i in dims):
         raise ValueError(f"amax: nothing to compare over dim {dim} of shape {x.shape}")
