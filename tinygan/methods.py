@@ -79,6 +79,26 @@ def is_floating_point(x: Tensor) -> builtins.bool:
     return x.dtype.kind == "f"
 
 
+def logical_not(x: Tensor) -> Tensor:
+    """Whether an element is 0."""
+    return ~x.to(bool_)
+
+
+def logical_and(x: Tensor, other: Tensor) -> Tensor:
+    """Whether neither of two elements is 0."""
+    return x.to(bool_) & other.to(bool_)
+
+
+def logical_or(x: Tensor, other: Tensor) -> Tensor:
+    """Whether one of two elements is not 0."""
+    return x.to(bool_) | other.to(bool_)
+
+
+def float_power(x: Tensor, exponent: Any) -> Tensor:
+    """x to a power, in float64."""
+    return x.double() ** exponent
+
+
 # Shapes
 
 
@@ -137,8 +157,9 @@ def _new(name: str, function_name: str):
 
 _OWN: tuple[Callable, ...] = (
     long, int, bool, half, cuda, type_as, type, is_floating_point, dim, contiguous, is_contiguous,
-    view_as, expand_as, element_size, new_tensor, _new("new_zeros", "zeros"),
-    _new("new_ones", "ones"), _new("new_full", "full"), _new("new_empty", "empty"),
+    view_as, expand_as, element_size, logical_not, logical_and, logical_or, float_power,
+    new_tensor, _new("new_zeros", "zeros"), _new("new_ones", "ones"), _new("new_full", "full"),
+    _new("new_empty", "empty"),
 )  # fmt: skip
 _IN_PLACE = ("addcdiv", "addcmul", "ceil", "cos", "floor", "lerp", "reciprocal", "remainder",
              "round", "rsqrt", "sin", "sign", "trunc", "tril", "triu")  # fmt: skip
@@ -149,9 +170,7 @@ _ALIASES: dict[str, Callable] = {
     "div": ops.div, "divide": ops.div, "true_divide": ops.div, "neg": ops.neg,
     "negative": ops.neg, "absolute": ops.abs, "matmul": ops.matmul, "swapdims": functions.swapaxes,
     "eq": Tensor.__eq__, "ne": Tensor.__ne__, "lt": Tensor.__lt__, "le": Tensor.__le__,
-    "gt": Tensor.__gt__, "ge": Tensor.__ge__, "logical_not": lambda x: ~(x.to(bool_)),
-    "logical_and": lambda x, y: x.to(bool_) & y.to(bool_),
-    "logical_or": lambda x, y: x.to(bool_) | y.to(bool_), "float_power": lambda x, p: x.double()**p,
+    "gt": Tensor.__gt__, "ge": Tensor.__ge__,
     "__floordiv__": functions.floor_divide, "__mod__": functions.remainder,
     "__rfloordiv__": lambda x, y: functions.floor_divide(y, x),
     "__rmod__": lambda x, y: functions.remainder(y, x),

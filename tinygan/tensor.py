@@ -324,21 +324,27 @@ class Tensor:
     # Comparisons: boolean tensors, no gradient
 
     def __eq__(self, other) -> Tensor:  # type: ignore[override]
+        """Whether x = other, for each element."""
         return ops.compare(self, other, "equal")
 
     def __ne__(self, other) -> Tensor:  # type: ignore[override]
+        """Whether x and other differ, for each element."""
         return ops.compare(self, other, "not_equal")
 
     def __lt__(self, other) -> Tensor:
+        """Whether x < other, for each element."""
         return ops.compare(self, other, "less")
 
     def __le__(self, other) -> Tensor:
+        """Whether x <= other, for each element."""
         return ops.compare(self, other, "less_equal")
 
     def __gt__(self, other) -> Tensor:
+        """Whether x > other, for each element."""
         return ops.compare(self, other, "greater")
 
     def __ge__(self, other) -> Tensor:
+        """Whether x >= other, for each element."""
         return ops.compare(self, other, "greater_equal")
 
     # Of bools, and of the bits of integers

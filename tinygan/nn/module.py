@@ -48,6 +48,7 @@ class Module:
         """Nothing is left to do: `__new__` has made the tables of parts."""
 
     def forward(self, *inputs, **options):
+        """What the module computes; a subclass says it."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def __call__(self, *inputs, **options):
@@ -171,6 +172,7 @@ class Module:
                 yield name, part
 
     def children(self) -> Iterator[Module]:
+        """The direct parts."""
         return (part for _, part in self.named_children())
 
     def named_modules(
@@ -208,6 +210,7 @@ class Module:
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and, with `recurse`, all parts."""
         return (value for _, value in self.named_parameters(recurse=recurse))
 
     def named_buffers(
@@ -217,6 +220,7 @@ class Module:
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers of this module and, with `recurse`, all parts."""
         return (value for _, value in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target: str) -> Module:
@@ -307,6 +311,7 @@ class Module:
         return self
 
     def cpu(self: M) -> M:
+        """Moves to the memory of the CPU."""
         return self.to("cpu")
 
     def cuda(self: M, device: Any = None) -> M:
@@ -314,9 +319,11 @@ class Module:
         return self.to("cuda" if device is None else device)
 
     def float(self: M) -> M:
+        """Floating parameters and buffers become float32."""
         return self.to("float32")
 
     def double(self: M) -> M:
+        """Floating parameters and buffers become float64."""
         return self.to("float64")
 
     def half(self) -> Module:
@@ -329,6 +336,7 @@ class Module:
     bfloat16 = half
 
     def type(self: M, dst_type: Target) -> M:
+        """Floating parameters and buffers become `dst_type`."""
         return self.to(dtype=dst_type)
 
     # State

@@ -392,4 +392,5 @@ def to(x: Tensor, dtype: np.dtype, device: str) -> Tensor:
 
 
 def clone(x: Tensor) -> Tensor:
+    """A copy that gradients flow through."""
     return Clone()(x)
