@@ -113,6 +113,20 @@ def test_options_are_attributes_of_all_groups():
         (lambda p: lr_scheduler.StepLR(optim.SGD([p]), 0), ValueError, "step_size must be >= 1"),
         (lambda p: lr_scheduler.ConstantLR(optim.SGD([p]), 2), ValueError, "factor must be in [0"),
         (lambda p: lr_scheduler.LambdaLR(optim.SGD([p]), []), ValueError, "0 functions for 1"),
+        (lambda p: lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1), ValueError, "give total_steps"),
+        (lambda p: lr_scheduler.OneCycleLR(optim.Adagrad([p]), 0.1, 9), ValueError,
+         "the optimizer has neither momentum nor betas"),
+        (lambda p: lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1, 9, anneal_strategy="up"),
+         ValueError, "anneal_strategy must be 'cos' or 'linear', got 'up'"),
+        (lambda p: lr_scheduler.CosineAnnealingWarmRestarts(optim.SGD([p]), 0), ValueError,
+         "T_0 must be an integer >= 1, got 0"),
+        (lambda p: lr_scheduler.ChainedScheduler([]), ValueError, "needs at least one schedule"),
+        (lambda p: lr_scheduler.ChainedScheduler(
+            [lr_scheduler.ReduceLROnPlateau(optim.SGD([p]))]), TypeError,
+         "schedule 0 is a ReduceLROnPlateau, which does not step by epochs alone"),
+        (lambda p: lr_scheduler.SequentialLR(
+            optim.SGD([p]), [lr_scheduler.ExponentialLR(optim.SGD([p]), 0.9)], []), ValueError,
+         "schedule 0 belongs to another optimizer"),
         (lambda p: lr_scheduler.ReduceLROnPlateau(optim.SGD([p]), "low"), ValueError,
          "mode must be 'min' or 'max'"),
         (lambda p: lr_scheduler.ReduceLROnPlateau(optim.SGD([p]), factor=1.0), ValueError,
@@ -211,6 +225,17 @@ SCHEDULES = {
     "CosineAnnealingLR": lambda m, o: m.CosineAnnealingLR(o, 10, eta_min=0.01),
     "LambdaLR": lambda m, o: m.LambdaLR(o, lambda epoch: 1 / (1 + epoch)),
     "LambdaLR each": lambda m, o: m.LambdaLR(o, [lambda e: 0.5**e, lambda e: 1 - e / 20]),
+    "MultiplicativeLR": lambda m, o: m.MultiplicativeLR(o, [lambda e: 0.9, lambda e: e / 3]),
+    "PolynomialLR": lambda m, o: m.PolynomialLR(o, 6, 2.0),
+    "CosineAnnealingWarmRestarts": lambda m, o: m.CosineAnnealingWarmRestarts(o, 3, 2, 0.01),
+    "OneCycleLR": lambda m, o: m.OneCycleLR(o, [0.7, 0.3], 12),
+    "OneCycleLR three phases": lambda m, o: m.OneCycleLR(
+        o, 0.7, epochs=2, steps_per_epoch=7, anneal_strategy="linear", three_phase=True
+    ),
+    "ChainedScheduler": lambda m, o: m.ChainedScheduler([m.ConstantLR(o), m.ExponentialLR(o, 0.9)]),
+    "SequentialLR": lambda m, o: m.SequentialLR(
+        o, [m.LinearLR(o, total_iters=3), m.ExponentialLR(o, 0.9), m.StepLR(o, 2)], [3, 6]
+    ),
 }
 
 
@@ -219,30 +244,98 @@ SCHEDULES = {
 def test_schedules(name):
     pairs = [twins([1.0]), twins([2.0])]
     optimizers = [
-        library.SGD([{"params": [pairs[0][i]]}, {"params": [pairs[1][i]], "lr": 0.2}], lr=0.5)
+        library.SGD([{"params": [pairs[0][i]]}, {"params": [pairs[1][i]], "lr": 0.2}], lr=0.5,
+                    momentum=0.5 if name.startswith("OneCycle") else 0.0)
         for i, library in enumerate((optim, torch.optim))
-    ]
+    ]  # fmt: skip
     ours = SCHEDULES[name](lr_scheduler, optimizers[0])
     theirs = SCHEDULES[name](torch.optim.lr_scheduler, optimizers[1])
     for _ in range(10):
         # PyTorch multiplies step by step: some ten roundings.
         assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-13)
         assert [g["lr"] for g in optimizers[0].param_groups] == ours.get_last_lr()
-        assert ours.last_epoch == theirs.last_epoch
+        if not isinstance(ours, lr_scheduler.ChainedScheduler):  # PyTorch's has no count
+            assert ours.last_epoch == theirs.last_epoch
+            assert ours.base_lrs == [g["initial_lr"] for g in optimizers[1].param_groups]
         step_both(pairs, optimizers, [[1.0], [0.5]])
         assert_same(pairs)
         ours.step()
         theirs.step()
-    assert ours.base_lrs == theirs.base_lrs
-    state = ours.state_dict()
-    again = SCHEDULES[name](lr_scheduler, optimizers[0])
-    again.load_state_dict(state)
+    state, twin = ours.state_dict(), optim.SGD([{"params": [p], "lr": 9.0} for p, _ in pairs],
+                                               momentum=0.5)  # fmt: skip
+    again = SCHEDULES[name](lr_scheduler, twin)
+    again.load_state_dict(pickle.loads(pickle.dumps(state)))
     ours.step()
-    expected = ours.get_last_lr()
     again.step()
-    assert again.get_last_lr() == expected
-    ours.step(2)
-    assert ours.last_epoch == 2
+    assert again.get_last_lr() == ours.get_last_lr()
+    if not isinstance(ours, lr_scheduler.SequentialLR):
+        ours.step(2)
+        assert ours.last_epoch == 2
+
+
+def chains(m, o):
+    """Pairs that step together, with and without a floor; the last one starts anew each time."""
+    yield m.StepLR(o, 3, gamma=0.5), m.ExponentialLR(o, 0.9)
+    yield m.CosineAnnealingLR(o, 12, eta_min=0.01), m.MultiStepLR(o, [2, 7], 0.3)
+    yield m.LinearLR(o, 0.2, 1.0, 4), m.PolynomialLR(o, 12), m.ConstantLR(o, 0.5, 3)
+    yield m.ExponentialLR(o, 0.9), m.LambdaLR(o, lambda epoch: 1 / (1 + epoch))
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("number", range(4))
+def test_schedules_of_one_optimizer_are_multiplied(number):
+    p, q = twins([1.0])
+    optimizers = optim.SGD([p], lr=0.5), torch.optim.SGD([q], lr=0.5)
+    ours, theirs = (
+        next(parts for i, parts in enumerate(chains(m, o)) if i == number)
+        for m, o in zip((lr_scheduler, torch.optim.lr_scheduler), optimizers, strict=True)
+    )
+    for step in range(11):
+        if step == 5:  # what a user sets stays, too
+            for optimizer in optimizers:
+                optimizer.param_groups[0]["lr"] *= 0.25
+        for schedule in (*ours, *theirs):
+            schedule.step()
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+        assert rates[0] == pytest.approx(rates[1], rel=1e-12)  # products of some ten factors
+    other = optim.SGD([twins([1.0])[0]], lr=0.5)
+    again = next(parts for i, parts in enumerate(chains(lr_scheduler, other)) if i == number)
+    for schedule, twin in zip(ours, again, strict=True):
+        twin.load_state_dict(schedule.state_dict())
+    for schedule in (*ours, *again):
+        schedule.step()
+    assert other.lr == optimizers[0].lr
+
+
+def test_warm_restarts_take_fractions_of_epochs():
+    p, q = twins([1.0])
+    optimizers = optim.SGD([p], lr=0.5), torch.optim.SGD([q], lr=0.5)
+    ours, theirs = (
+        m.CosineAnnealingWarmRestarts(o, 2, 3)
+        for m, o in zip((lr_scheduler, torch.optim.lr_scheduler), optimizers, strict=True)
+    )
+    for epoch in (0.25, 1.75, 2.0, 4.5, 7.75, 8.25, 25.5):
+        ours.step(epoch)
+        theirs.step(epoch)
+        assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-12)
+
+
+def test_one_cycle_moves_the_first_beta():
+    p, q = twins([1.0])
+    optimizers = optim.Adam([p]), torch.optim.Adam([q])
+    schedules = [
+        m.OneCycleLR(o, 0.1, total_steps=9)
+        for m, o in zip((lr_scheduler, torch.optim.lr_scheduler), optimizers, strict=True)
+    ]
+    for _ in range(8):
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+        betas = [optimizer.param_groups[0]["betas"] for optimizer in optimizers]
+        assert betas[0] == pytest.approx(betas[1], rel=1e-12)
+    schedules[0].step()
+    with pytest.raises(ValueError, match="OneCycleLR: step 10 of a cycle of 9 steps"):
+        schedules[0].step()
 
 
 def test_a_linear_schedule_of_an_older_version_goes_on():

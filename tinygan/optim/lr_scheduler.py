@@ -1,86 +1,75 @@
 """Learning-rate schedules. Each is made of an optimizer, sets the rate of its groups at once, and
-again at each call of ``step()``, after the optimizer's step or once an epoch."""
+again at each call of ``step()``, after the optimizer's step or once an epoch.
+
+Several may act on one optimizer: their factors are multiplied.
+"""
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tinygan.optim.combined import ChainedScheduler, SequentialLR
+from tinygan.optim.cycles import CosineAnnealingWarmRestarts, OneCycleLR
 from tinygan.optim.optimizer import Optimizer
+from tinygan.optim.schedule import LRScheduler
+
+__all__ = [
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR",
+    "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+]  # fmt: skip
 
 
-class LRScheduler:
-    """What all schedules have in common but `ReduceLROnPlateau`.
-
-    Attributes:
-        last_epoch: how many steps there have been.
-        base_lrs: the rates that the groups began with.
-    """
-
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
-        if not isinstance(optimizer, Optimizer):
-            kind = type(optimizer).__name__
-            raise TypeError(f"{type(self).__name__}: optimizer is a {kind}, no Optimizer")
-        self.optimizer = optimizer
-        for group in optimizer.param_groups:
-            if last_epoch == -1 or "initial_lr" not in group:
-                group["initial_lr"] = group["lr"]
-        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
-        self.last_epoch = max(0, last_epoch + 1)
-        self.apply()
-
-    def get_lr(self) -> list[float]:
-        """The rates that belong to `last_epoch`; those of now are in the groups."""
-        return [lr * self.factor(self.last_epoch) for lr in self.base_lrs]
-
-    def factor(self, epoch: int) -> float:
-        """What the first rates are multiplied by at this epoch."""
-        raise NotImplementedError(f"{type(self).__name__}.factor")
-
-    def get_last_lr(self) -> list[float]:
-        """The rates of all groups now."""
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def apply(self) -> None:
-        """Sets the rates that belong to the count of steps."""
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            group["lr"] = lr
-
-    def step(self, epoch: int | None = None) -> None:
-        """To be called after each step (or epoch) of the optimizer. With `epoch`, goes there."""
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self.apply()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if "count" in state_dict:  # of older versions
-            first = state_dict["initial_lr"]
-            state_dict = {"last_epoch": state_dict["count"],
-                          "base_lrs": [first] * len(self.base_lrs)}  # fmt: skip
-        self.last_epoch, self.base_lrs = state_dict["last_epoch"], list(state_dict["base_lrs"])
-        self.apply()
+def _each(name: str, given: Any, optimizer: Optimizer) -> list:
+    """A function for each group, of one or as many."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{name}: optimizer is a {type(optimizer).__name__}, no Optimizer")
+    count = len(optimizer.param_groups)
+    functions = [given] * count if callable(given) else list(given)
+    if len(functions) != count:
+        raise ValueError(f"{name}: {len(functions)} functions for {count} groups")
+    return functions
 
 
 class LambdaLR(LRScheduler):
-    """The first rate times lr_lambda(epoch); a function, or one for each group."""
+    """The first rate times lr_lambda(epoch), whatever the rate is now; a function, or one for each
+    group."""
 
     def __init__(
         self, optimizer: Optimizer,
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1,
     ):  # fmt: skip
-        count = len(optimizer.param_groups)
-        self.lr_lambdas = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
-        if len(self.lr_lambdas) != count:
-            raise ValueError(f"LambdaLR: {len(self.lr_lambdas)} functions for {count} groups")
+        self.lr_lambdas = _each("LambdaLR", lr_lambda, optimizer)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
         return [lr * function(self.last_epoch) for lr, function in pairs]
+
+
+class MultiplicativeLR(LRScheduler):
+    """The rate times lr_lambda(epoch), at each epoch but the first; a function, or one for each
+    group."""
+
+    def __init__(
+        self, optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1,
+    ):  # fmt: skip
+        self.lr_lambdas = _each("MultiplicativeLR", lr_lambda, optimizer)
+        self._products = [[1.0] for _ in self.lr_lambdas]
+        super().__init__(optimizer, last_epoch)
+
+    def factors(self, epoch: int) -> list[float]:
+        for function, products in zip(self.lr_lambdas, self._products, strict=True):
+            for e in itertools.count(len(products)):
+                if e > epoch:
+                    break
+                products.append(products[-1] * function(e))
+        return [products[epoch] for products in self._products]
 
 
 class StepLR(LRScheduler):
@@ -163,6 +152,19 @@ class LinearLR(LRScheduler):
         return self.start_factor + (self.end_factor - self.start_factor) * progress
 
 
+class PolynomialLR(LRScheduler):
+    """The first rate times (1 - epoch / total_iters)^power, then 0."""
+
+    def __init__(
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ):
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, epoch: int) -> float:
+        return (1 - min(epoch, self.total_iters) / self.total_iters) ** self.power
+
+
 class CosineAnnealingLR(LRScheduler):
     """eta_min + (lr - eta_min) (1 + cos(pi epoch / T_max)) / 2 (Loshchilov 2016,
     arXiv:1608.03983)."""
@@ -171,11 +173,11 @@ class CosineAnnealingLR(LRScheduler):
         self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ):
         self.T_max, self.eta_min = T_max, eta_min
+        self.floor = eta_min
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
-        return [self.eta_min + (lr - self.eta_min) * share for lr in self.base_lrs]
+    def factor(self, epoch: int) -> float:
+        return (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
 
 class ReduceLROnPlateau:
@@ -241,8 +243,10 @@ class ReduceLROnPlateau:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
+        """The best measure and the counts."""
         names = "best", "last_epoch", "num_bad_epochs", "cooldown_counter"
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on as the schedule whose `state_dict` it is."""
         vars(self).update(state_dict)
