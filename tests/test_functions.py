@@ -34,6 +34,10 @@ t.squeeze(x.reshape(1, 3, 1, 4)); x.unsqueeze(0).squeeze(0); t.flatten(x); x.per
 t.softmax(x, 1); t.log_softmax(x, 0); t.sqrt(x); t.exp(x); t.log(x); t.tanh(x); t.sigmoid(x)
 t.where(x > y, x, y); t.amax(x, 1); t.max(x); t.max(x, 1)[0]; t.min(x, 0).values; t.mul(x, 2)
 x.gather(1, t.tensor([[0, 1], [2, 3], [1, 1]])); x.scatter(1, t.tensor([[0], [1], [2]]), 5.0)
+x.sum(axis=0); x.max(axis=1, keepdims=True).values; t.stack([x, y], axis=-1); x.var(unbiased=False)
+t.cat([x, y], axis=1); x.std(False); x.var(0, False); x.std(axis=1, keepdims=True); t.std(x, axis=0)
+t.softmax(x, axis=1); t.cumsum(x, axis=1); x.sort(axis=0).values; t.logsumexp(x, axis=(0, 1))
+x.softmax(1); x.log_softmax(axis=0)
 x.view_as(y); x.expand_as(x); x.contiguous(); x.float_power(2); x.masked_fill(x > y, 0.0)
 t.meshgrid(v, w, indexing="ij")[0] * t.meshgrid(v, w, indexing="xy")[1]
 """
@@ -50,7 +54,7 @@ t.ones(2, 3, dtype=t.int); t.tensor([1, 2]).float(); t.LongTensor([1, 2]); t.Flo
 t.as_tensor([1.0, 2.0]); t.from_numpy(n); x.new_zeros(2, 3); x.new_tensor([1, 2])
 t.tensor([[1, 2], [3, 4]]) @ t.tensor([1, 1]); t.tensor(x.numel()); t.tensor(x.dim()); x.bool()
 t.logical_not(x > 0.5); t.tensor(x.size(1)); t.tensor(x.is_floating_point())
-x.new_full((2,), 3); t.tensor(list(x.size()))
+x.argmax(axis=0); t.any(x > 0.5, axis=1, keepdims=True); x.new_full((2,), 3); t.tensor(list(x.size()))
 t.tensor([True, False]).sum(); t.tensor([7, -7]) // 2; t.tensor([7, -7]) % 3; -7 % t.tensor([4, 5])
 """
 
@@ -159,6 +163,13 @@ WRONG = [
 def test_what_does_not_fit_is_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong(tinygan.zeros(3, 4))
+
+
+def test_a_dimension_has_one_name():
+    with pytest.raises(TypeError, match="sum: give dim or axis, not both"):
+        tinygan.zeros(2).sum(0, axis=0, dim=0)
+    with pytest.raises(TypeError, match="axis"):
+        tinygan.zeros(2).reshape(2, axis=0)
 
 
 def test_products_at_zeros(device):

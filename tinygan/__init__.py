@@ -19,7 +19,6 @@ from tinygan.graph import draw, print_graph
 from tinygan.kernels.cpu.threads import get_num_threads, set_num_threads
 from tinygan.names import *
 from tinygan.ops.math import where
-from tinygan.ops.shape import cat, stack
 from tinygan.precision import (
     autocast,
     get_float32_matmul_precision,
@@ -32,10 +31,10 @@ from tinygan.tensor import Tensor, float32, float64, int64
 __version__ = "0.1.0"
 __all__ = [
     "CaptureError", "Function", "Generator", "GradcheckError", "Tensor", "autocast", "capture",
-    "cat", "cuda", "draw", "enable_grad", "float32", "float64", "from_dlpack", "functional",
+    "cuda", "draw", "enable_grad", "float32", "float64", "from_dlpack", "functional",
     "get_float32_matmul_precision", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
     "int64", "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "optim", "print_graph",
     "profile", "save", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
-    "stack", "utils", "weights", "where",
+    "utils", "weights", "where",
 ]  # fmt: skip
 __all__ += names.__all__

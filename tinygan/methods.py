@@ -7,6 +7,8 @@ place, too. The rest are names of one line.
 from __future__ import annotations
 
 import builtins
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 from tinygan import functions, ops
 from tinygan.devices import device_of
 from tinygan.inplace import augmented, in_place
+from tinygan.ops import activation
 from tinygan.tensor import Tensor, bool_, int64
 
 int32 = np.dtype(np.int32)
@@ -170,7 +173,8 @@ _ALIASES: dict[str, Callable] = {
     "div": ops.div, "divide": ops.div, "true_divide": ops.div, "neg": ops.neg,
     "negative": ops.neg, "absolute": ops.abs, "matmul": ops.matmul, "swapdims": functions.swapaxes,
     "eq": Tensor.__eq__, "ne": Tensor.__ne__, "lt": Tensor.__lt__, "le": Tensor.__le__,
-    "gt": Tensor.__gt__, "ge": Tensor.__ge__,
+    "gt": Tensor.__gt__, "ge": Tensor.__ge__, "softmax": activation.softmax,
+    "log_softmax": activation.log_softmax,
     "__floordiv__": functions.floor_divide, "__mod__": functions.remainder,
     "__rfloordiv__": lambda x, y: functions.floor_divide(y, x),
     "__rmod__": lambda x, y: functions.remainder(y, x),
@@ -190,7 +194,34 @@ def _methods() -> Iterator[tuple[str, Callable]]:
     yield from _ALIASES.items()
 
 
+# What an argument may be called, too: NumPy's names, and PyTorch's older one of `correction`.
+_OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "unbiased": "correction"}
+
+
+def with_other_names(function: Callable) -> Callable:
+    """The function with ``axis=`` for its ``dim=`` and ``keepdims=`` for its ``keepdim=``, as
+    PyTorch takes them; the function itself where it has no `dim`."""
+    arguments = inspect.signature(function).parameters
+    if "dim" not in arguments:
+        return function
+    known = {other: own for other, own in _OTHER_NAMES.items() if own in arguments}
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        for other in known.keys() & options.keys():
+            own = known[other]
+            if own in options:
+                raise TypeError(f"{function.__name__}: give {own} or {other}, not both")
+            options[own] = options.pop(other)
+        return function(*args, **options)
+
+    return call
+
+
 NAMES = []
 for _name, _method in _methods():
     setattr(Tensor, _name, _method)
     NAMES.append(_name)
+for _name, _method in list(vars(Tensor).items()):
+    if inspect.isfunction(_method) and _name != "size":
+        setattr(Tensor, _name, with_other_names(_method))

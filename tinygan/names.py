@@ -9,6 +9,7 @@ Only names stand here; what they do is told where it is done.
 from __future__ import annotations
 
 import builtins
+import types
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = [
     "argmax",
     "argmin",
     "bool",
+    "cat",
     "clamp",
     "clip",
     "clone",
@@ -87,6 +89,7 @@ __all__ = [
     "softmax",
     "sqrt",
     "squeeze",
+    "stack",
     "std",
     "sub",
     "subtract",
@@ -135,7 +138,8 @@ subtract, multiply, divide, true_divide = sub, mul, div, div
 abs, exp, log, sqrt = ops.abs, ops.exp, ops.log, ops.sqrt
 clamp = clip = ops.clip
 matmul, relu, sigmoid, tanh = ops.matmul, ops.relu, ops.sigmoid, ops.tanh
-concat = concatenate = ops.cat
+cat = concat = concatenate = ops.cat
+stack = ops.stack
 gather, clone = ops.gather, ops.clone
 all, any, argmax, argmin = Tensor.all, Tensor.any, Tensor.argmax, Tensor.argmin
 amax, amin, mean, std, sum, var = (
@@ -179,3 +183,8 @@ def is_tensor(obj: Any) -> builtins.bool:
 def is_floating_point(input: Tensor) -> builtins.bool:
     """Whether the elements are float32 or float64."""
     return input.dtype.kind == "f"
+
+
+for _name in __all__:
+    if isinstance(globals()[_name], types.FunctionType):
+        globals()[_name] = methods.with_other_names(globals()[_name])

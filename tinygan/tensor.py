@@ -419,11 +419,13 @@ class Tensor:
 
     def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """The variance over `dim`: squared distances from the mean / (count - correction)."""
+        if isinstance(dim, bool):  # var(False): PyTorch's `unbiased`
+            dim, correction = None, int(dim)
         return ops.var(self, dim, correction, keepdim)
 
     def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """The standard deviation over `dim`: the root of `var`."""
-        return ops.sqrt(ops.var(self, dim, correction, keepdim))
+        return ops.sqrt(self.var(dim, correction, keepdim))
 
     def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
         """The maximum over `dim`; equal elements share the gradient."""
