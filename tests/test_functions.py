@@ -54,7 +54,8 @@ t.ones(2, 3, dtype=t.int); t.tensor([1, 2]).float(); t.LongTensor([1, 2]); t.Flo
 t.as_tensor([1.0, 2.0]); t.from_numpy(n); x.new_zeros(2, 3); x.new_tensor([1, 2])
 t.tensor([[1, 2], [3, 4]]) @ t.tensor([1, 1]); t.tensor(x.numel()); t.tensor(x.dim()); x.bool()
 t.logical_not(x > 0.5); t.tensor(x.size(1)); t.tensor(x.is_floating_point())
-x.argmax(axis=0); t.any(x > 0.5, axis=1, keepdims=True); x.new_full((2,), 3); t.tensor(list(x.size()))
+x.argmax(axis=0); t.any(x > 0.5, axis=1, keepdims=True)
+x.new_full((2,), 3); t.tensor(list(x.size()))
 t.tensor([True, False]).sum(); t.tensor([7, -7]) // 2; t.tensor([7, -7]) % 3; -7 % t.tensor([4, 5])
 """
 

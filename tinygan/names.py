@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygan import creation, functions, methods, ops  # noqa: F401  (methods come first)
+from tinygan import creation, functions, methods, ops
 from tinygan.creation import *
 from tinygan.devices import device
 from tinygan.functions import *

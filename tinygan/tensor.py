@@ -420,7 +420,7 @@ class Tensor:
     def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """The variance over `dim`: squared distances from the mean / (count - correction)."""
         if isinstance(dim, bool):  # var(False): PyTorch's `unbiased`
-            dim, correction = None, int(dim)
+            dim, correction = None, 1 if dim else 0
         return ops.var(self, dim, correction, keepdim)
 
     def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
