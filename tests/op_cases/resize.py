@@ -16,13 +16,16 @@ def both(name, shape, more=None, **options):
 
 ERRORS = [
     (lambda: F.interpolate(zeros(1, 1, 2, 2), 4, mode="cubic"),
-     "interpolate: mode must be 'nearest' or 'bilinear', got 'cubic'"),
+     "interpolate: mode must be one of 'nearest', 'nearest-exact', 'area', 'linear', 'bilinear', "
+     "'bicubic', 'trilinear', got 'cubic'"),
     (lambda: F.interpolate(zeros(1, 1, 2, 2), 4, antialias=True),
      "interpolate: antialias is not supported"),
     (lambda: F.interpolate(zeros(2, 2), 4),
-     "interpolate: mode 'nearest' needs (n, c, h, w) images, got shape (2, 2)"),
+     "interpolate: mode 'nearest' needs (n, c, ...), got shape (2, 2)"),
+    (lambda: F.interpolate(zeros(1, 2, 2), 4, mode="bicubic"),
+     "interpolate: mode 'bicubic' needs (n, c, h, w) images, got shape (1, 2, 2)"),
     (lambda: F.interpolate(zeros(1, 1, 2, 2), 4, align_corners=True),
-     "interpolate: align_corners needs mode='bilinear'"),
+     "interpolate: align_corners needs mode 'linear', 'bilinear', 'bicubic' or 'trilinear'"),
     (lambda: F.interpolate(zeros(1, 1, 2, 2)), "interpolate: give either size or scale_factor"),
     (lambda: F.interpolate(zeros(1, 1, 2, 2), 4, 2),
      "interpolate: give either size or scale_factor"),
@@ -56,6 +59,23 @@ CASES = [
             "twice": dict(scale_factor=2), "factor": dict(scale_factor=1.7),
             "odd": dict(size=(7, 5)), "smaller": dict(size=(2, 1)), "as it is": dict(size=(4, 3)),
         }.items()
+    ),
+    *(
+        both(f"{mode} {name}", shape, mode=mode, **how)
+        for mode, shape, name, how in (
+            ("bicubic", (2, 2, 4, 3), "twice", dict(scale_factor=2)),
+            ("bicubic", (1, 2, 5, 4), "factor", dict(scale_factor=1.7)),
+            ("bicubic", (1, 2, 5, 4), "corners", dict(size=(8, 1), align_corners=True)),
+            ("bicubic", (1, 1, 6, 7), "smaller", dict(size=(2, 3))),
+            ("linear", (2, 3, 4), "odd", dict(size=7)),
+            ("linear", (2, 3, 4), "corners", dict(scale_factor=2, align_corners=True)),
+            ("trilinear", (1, 2, 2, 3, 2), "twice", dict(scale_factor=2)),
+            ("area", (1, 2, 5, 6), "smaller", dict(size=(2, 3))),
+            ("area", (1, 2, 3), "larger", dict(size=5)),
+            ("nearest-exact", (1, 2, 5, 4), "smaller", dict(size=(3, 3))),
+            ("nearest-exact", (1, 2, 5, 4), "factor", dict(scale_factor=1.7)),
+            ("nearest-exact", (1, 2, 3), "twice", dict(scale_factor=2)),
+        )
     ),
     both("bilinear recomputed", (2, 2, 4, 3), scale_factor=1.7, recompute_scale_factor=True,
          **BILINEAR),

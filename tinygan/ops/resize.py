@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -97,11 +97,18 @@ def interpolate(
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Images (n, c, h, w) of another size: nearest neighbours, or weighted means of four.
+    """Images (n, c, h, w) of another size. (As torch.nn.functional.interpolate.)
 
-    "nearest" also takes (n, c, ...) of other dimensions. Pixel i of the output lies at i s in the
-    input ("nearest"), at (i + 1/2) s - 1/2 ("bilinear"), or, with align_corners, where the
-    corners of both images meet; s = input size / output size, or 1 / scale_factor.
+    - "nearest": the pixel floor(i s) of the input for pixel i of the output; "nearest-exact": the
+      pixel floor((i + 1/2) s).
+    - "linear" of (n, c, l), "bilinear" of (n, c, h, w), "trilinear" of (n, c, d, h, w): means of
+      the two neighbours along each dimension; "bicubic" of (n, c, h, w): of the four (Keys 1981,
+      with a = -3/4). Pixel i lies at (i + 1/2) s - 1/2 in the input, or, with align_corners, where
+      the corners of both images meet.
+    - "area": means as of `adaptive_avg_pool2d`.
+
+    s = input size / output size, or 1 / scale_factor. The nearest modes and "area" take
+    (n, c, ...) of any dimensions.
 
     Args:
         size: of the output, for all dimensions or each.
@@ -110,24 +117,32 @@ def interpolate(
 
     Raises:
         ValueError: neither or both of size and scale_factor are given, or they do not fit; there is
-            no such mode; align_corners is given without "bilinear"; antialias.
+            no such mode; align_corners is given where there is nothing to align; antialias.
     """
-    if mode not in ("nearest", "bilinear"):
-        raise ValueError(f"interpolate: mode must be 'nearest' or 'bilinear', got {mode!r}")
+    if mode not in _MODES:
+        names = ", ".join(repr(name) for name in _MODES)
+        raise ValueError(f"interpolate: mode must be one of {names}, got {mode!r}")
     if antialias:
         raise ValueError("interpolate: antialias is not supported; blur the images before")
-    if input.ndim < 3 or (mode == "bilinear" and input.ndim != 4):
+    weights, ndim = _MODES[mode]
+    if input.ndim < 3 or (ndim is not None and input.ndim != ndim):
         raise ValueError(
-            f"interpolate: mode {mode!r} needs (n, c, h, w) images, got shape {input.shape}"
+            f"interpolate: mode {mode!r} needs {_SHAPES[ndim]}, got shape {input.shape}"
         )
-    if align_corners is not None and mode != "bilinear":
-        raise ValueError("interpolate: align_corners needs mode='bilinear'")
+    if align_corners is not None and ndim is None:
+        raise ValueError(
+            "interpolate: align_corners needs mode 'linear', 'bilinear', 'bicubic' or 'trilinear'"
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give either size or scale_factor")
     sizes, steps = _sizes(input.shape[2:], size, scale_factor, bool(recompute_scale_factor))
-    if mode == "bilinear":
-        return _bilinear(floating(input), sizes, steps, bool(align_corners))
-    return _nearest(input, sizes, steps)
+    if weights is None:
+        return _nearest(input, sizes, steps, 0.5 if mode == "nearest-exact" else 0.0)
+    x = floating(input)
+    for dim, (out, step) in enumerate(zip(sizes, steps, strict=True), 2):
+        matrix = weights(x.shape[dim], out, step, bool(align_corners)).astype(x.dtype)
+        x = _along(x, dim, Tensor(to_device(matrix, x.device)))
+    return x
 
 
 def _sizes(
@@ -156,7 +171,7 @@ def _sizes(
     return sizes, [1 / factor for factor in factors]
 
 
-def _nearest(input: Tensor, sizes: list[int], steps: list[float]) -> Tensor:
+def _nearest(input: Tensor, sizes: list[int], steps: list[float], offset: float) -> Tensor:
     given = input.shape[2:]
     factors = tuple(out // size if size else 1 for out, size in zip(sizes, given, strict=True))
     if all(
@@ -167,38 +182,68 @@ def _nearest(input: Tensor, sizes: list[int], steps: list[float]) -> Tensor:
     for dim, (size, out, step) in enumerate(zip(given, sizes, steps, strict=True), 2):
         if out != size or step != 1:
             # In float32, as PyTorch rounds.
-            source = np.floor(np.arange(out, dtype=np.float32) * np.float32(step))
-            index = np.minimum(source.astype(np.int64), size - 1)
+            places = np.arange(out, dtype=np.float32) + np.float32(offset)
+            index = np.minimum(np.floor(places * np.float32(step)).astype(np.int64), size - 1)
             input = Select(dim, to_device(index, input.device))(input)
     return input
 
 
-def _bilinear(input: Tensor, sizes: list[int], steps: list[float], align: bool) -> Tensor:
-    """By a product with a matrix of weights for each of both dimensions."""
-    n, c, height, width = input.shape
-    rows, columns = (
-        _weights(input, size, out, step, align)
-        for size, out, step in zip((height, width), sizes, steps, strict=True)
-    )
-    wide = MatMul(None)(reshape(input, (n * c * height, width)), columns)
-    wide = permute(reshape(wide, (n, c, height, sizes[1])), (0, 1, 3, 2))
-    output = MatMul(None)(reshape(wide, (n * c * sizes[1], height)), rows)
-    return permute(reshape(output, (n, c, sizes[1], sizes[0])), (0, 1, 3, 2))
+def _along(x: Tensor, dim: int, weights: Tensor) -> Tensor:
+    """The product with a matrix of weights, (size, out), along one dimension."""
+    order = (*(i for i in range(x.ndim) if i != dim), dim)
+    last = permute(x, order)
+    product = MatMul(None)(reshape(last, (-1, x.shape[dim])), weights)
+    inverse = tuple(order.index(i) for i in range(x.ndim))
+    return permute(reshape(product, (*last.shape[:-1], weights.shape[1])), inverse)
 
 
-def _weights(x: Tensor, size: int, out: int, step: float, align: bool) -> Tensor:
-    """(size, out): how much each input counts for each output, of x's dtype and device."""
+# How much each input counts for each output along a dimension: (size, out)
+
+
+def _sources(size: int, out: int, step: float, align: bool) -> Array:
+    """Where the pixels of the output lie in the input."""
     i = np.arange(out)
-    if align:
-        source = i * ((size - 1) / (out - 1) if out > 1 else 0.0)
-    else:
-        source = np.maximum((i + 0.5) * step - 0.5, 0.0)
+    return i * ((size - 1) / (out - 1) if out > 1 else 0.0) if align else (i + 0.5) * step - 0.5
+
+
+def _linear(size: int, out: int, step: float, align: bool) -> Array:
+    source = np.maximum(_sources(size, out, step, align), 0.0)
     first = np.minimum(np.floor(source).astype(np.int64), size - 1)
     share = np.minimum(source - first, 1.0)
-    weights = np.zeros((size, out), x.dtype)
-    np.add.at(weights, (first, i), 1 - share)
-    np.add.at(weights, (np.minimum(first + 1, size - 1), i), share)
-    return Tensor(to_device(weights, x.device))
+    weights = np.zeros((size, out))
+    np.add.at(weights, (first, np.arange(out)), 1 - share)
+    np.add.at(weights, (np.minimum(first + 1, size - 1), np.arange(out)), share)
+    return weights
+
+
+def _cubic(size: int, out: int, step: float, align: bool) -> Array:
+    source, a = _sources(size, out, step, align), -0.75
+    first = np.floor(source).astype(np.int64)
+    weights = np.zeros((size, out))
+    for tap in range(-1, 3):  # those beyond the border count for the pixel at the border
+        t = np.abs(source - first - tap)
+        near = ((a + 2) * t - (a + 3)) * t * t + 1
+        far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+        taken = np.clip(first + tap, 0, size - 1)
+        np.add.at(weights, (taken, np.arange(out)), np.where(t <= 1, near, far))
+    return weights
+
+
+def _area(size: int, out: int, step: float, align: bool) -> Array:
+    weights = np.zeros((size, out))
+    for i in range(out):
+        window = slice(i * size // out, -(-(i + 1) * size // out))
+        weights[window, i] = 1 / (window.stop - window.start)
+    return weights
+
+
+# For each mode its weights, and the number of dimensions that it needs.
+_MODES: dict[str, tuple[Callable[[int, int, float, bool], Array] | None, int | None]] = {
+    "nearest": (None, None), "nearest-exact": (None, None), "area": (_area, None),
+    "linear": (_linear, 3), "bilinear": (_linear, 4), "bicubic": (_cubic, 4),
+    "trilinear": (_linear, 5),
+}  # fmt: skip
+_SHAPES = {None: "(n, c, ...)", 3: "(n, c, l)", 4: "(n, c, h, w) images", 5: "(n, c, d, h, w)"}
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
