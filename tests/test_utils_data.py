@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import types
 
 import needs
 import numpy as np
@@ -158,6 +159,14 @@ def test_random_split_refuses_fractions_that_are_none():
 
 Point = collections.namedtuple("Point", "x y")
 
+
+
+class Named(list):
+    def __init__(self, name, values):
+        super().__init__(values)
+        self.name = name
+
+
 SAMPLES = {
     "floats": lambda m: [0.5, 1.5],
     "integers": lambda m: [3, -1],
@@ -174,6 +183,9 @@ SAMPLES = {
     "lists": lambda m: [[1, 2], [3, 4]],
     "named tuples": lambda m: [Point(1, m.ones(2)), Point(2, m.zeros(2))],
     "dictionaries": lambda m: [{"a": 1, "b": {"c": (1.0, "z")}}, {"a": 2, "b": {"c": (2.0, "w")}}],
+    "frozen dictionaries": lambda m: [types.MappingProxyType({"a": i}) for i in (1, 2)],
+    "lists with attributes": lambda m: [Named("x", [1, 0.5]), Named("x", [2, 1.5])],
+    "ranges": lambda m: [range(2), range(2, 4)],
     "an ordered dictionary": lambda m: [collections.OrderedDict(b=1, a=2)] * 2,
 }
 
@@ -184,8 +196,10 @@ def plain(x):
         return "tensor", str(x.dtype).removeprefix("torch."), x.tolist()
     if isinstance(x, dict):
         return type(x).__name__, [(key, plain(value)) for key, value in x.items()]
+    if isinstance(x, types.MappingProxyType):
+        return type(x).__name__, plain(dict(x))
     if isinstance(x, (list, tuple)):
-        return type(x).__name__, [plain(value) for value in x]
+        return type(x).__name__, [plain(value) for value in x], vars(x) if type(x) is Named else {}
     return x
 
 

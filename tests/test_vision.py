@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygan
+from tinygan.utils import data
 from tinygan.vision import datasets, transforms
 from tinygan.vision.utils import make_grid, save_image
 
@@ -22,6 +23,7 @@ Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillo
         (transforms, "AugMix", "write transforms.Lambda"),
         (datasets, "SVHN", r"write datasets.ImageFolder\(root\), or use one of CIFAR10"),
         (transforms.functional, "affine", "functional.affine does not exist here; a picture has"),
+        (data, "StackDataset", "write a class with __getitem__ and __len__, or use one of Batch"),
         (tinygan.vision, "models", "datasets, transforms and utils alone"),
     ],
 )

@@ -68,6 +68,13 @@ def test_a_tensor_becomes_a_picture_and_comes_back():
     assert (pixels(TF.to_pil_image(floats, "F")) == floats).all()
 
 
+def test_every_byte_survives_the_way_to_a_tensor_and_back():
+    """Rounding down is harmless: x / 255 in float32, times 255, is never below x."""
+    bytes_ = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    picture = TF.to_pil_image(TF.to_tensor(Image.fromarray(bytes_)))
+    assert picture.mode == "L" and (pixels(picture) == bytes_).all()
+
+
 @pytest.mark.parametrize(
     ("source", "mode", "error", "message"),
     [
@@ -101,6 +108,11 @@ def test_a_gradient_flows_through_normalize():
     x = tinygan.ones(2, 1, 1, requires_grad=True)
     TF.normalize(x, [0.0, 0.5], [0.5, 0.25]).sum().backward()
     assert x.grad.tolist() == [[[2]], [[4]]]
+    y = 1 * x
+    assert TF.normalize(y, [0.0, 0.5], [0.5, 0.25], inplace=True) is y
+    assert y.tolist() == [[[2]], [[2]]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[[4]], [[8]]]
 
 
 @pytest.mark.parametrize(

@@ -25,3 +25,10 @@ __all__ = [
     "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
     "random_split",
 ]  # fmt: skip
+
+
+def __getattr__(name: str):
+    raise AttributeError(
+        f"utils.data.{name} does not exist here; write a class with __getitem__ and __len__, or use "
+        "one of " + ", ".join(__all__)
+    )

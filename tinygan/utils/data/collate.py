@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,15 +117,24 @@ def _sequence(batch: Sequence[Any]) -> Any:
 
 
 def _mapping_like(model: Mapping, values: dict) -> Any:
-    if not isinstance(model, MutableMapping):
+    """The values in a mapping of the model's type and attributes, where one can be made."""
+    try:
+        if isinstance(model, MutableMapping):
+            twin = copy.copy(model)
+            twin.update(values)
+            return twin
+        return type(model)(values)  # type: ignore[call-arg]
+    except TypeError:
         return values
-    twin = copy.copy(model)
-    twin.update(values)
-    return twin
 
 
 def _sequence_like(model: Sequence, values: list) -> Any:
+    """The values in a sequence of the model's type and attributes, where one can be made."""
     try:
+        if isinstance(model, MutableSequence):
+            twin = copy.copy(model)
+            twin[:] = values
+            return twin
         return type(model)(values)  # type: ignore[call-arg]
     except TypeError:  # as of range, which is not made of a list
         return values
