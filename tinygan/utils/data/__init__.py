@@ -29,6 +29,6 @@ __all__ = [
 
 def __getattr__(name: str):
     raise AttributeError(
-        f"utils.data.{name} does not exist here; write a class with __getitem__ and __len__, or use "
-        "one of " + ", ".join(__all__)
+        f"utils.data.{name} does not exist here; write a class with __getitem__ and __len__, or "
+        "use one of " + ", ".join(__all__)
     )
