@@ -75,6 +75,14 @@ MODULES = {
     "ReplicationPad1d": (lambda m: m.ReplicationPad1d(2), [(2, 2, 3)]),
     "ReplicationPad2d": (lambda m: m.ReplicationPad2d((1, 2, 3, 0)), [(2, 2, 3, 3)]),
     "CircularPad2d": (lambda m: m.CircularPad2d(1), [(2, 2, 3, 3)]),
+    "MaxPool1d": (lambda m: m.MaxPool1d(3, 2, 1, ceil_mode=True), [(2, 2, 8)]),
+    "AvgPool1d": (lambda m: m.AvgPool1d(3, 2, (1,), False, False), [(2, 2, 8)]),
+    "AdaptiveAvgPool1d": (lambda m: m.AdaptiveAvgPool1d(3), [(2, 2, 8)]),
+    "AdaptiveMaxPool1d": (lambda m: m.AdaptiveMaxPool1d(3), [(2, 2, 8)]),
+    "AdaptiveMaxPool2d": (lambda m: m.AdaptiveMaxPool2d((2, None)), [(2, 2, 5, 4)]),
+    "Upsample bicubic": (
+        lambda m: m.Upsample(scale_factor=2, mode="bicubic", align_corners=True), [(2, 2, 3, 3)]
+    ),
     "Upsample": (lambda m: m.Upsample(scale_factor=2), [(2, 2, 3, 3)]),
     "Upsample size": (lambda m: m.Upsample((5, 4)), [(2, 2, 3, 3)]),
     "Upsample bilinear": (lambda m: m.Upsample(None, 2, "bilinear"), [(2, 2, 3, 3)]),
@@ -181,3 +189,28 @@ def test_a_loss_of_an_unknown_reduction_is_refused():
     with pytest.raises(ValueError, match="MSELoss: reduction must be one of mean, sum, none, got"):
         nn.MSELoss(reduction="batchmean")
     assert nn.KLDivLoss(reduction="batchmean").reduction == "batchmean"
+
+
+def test_transposed_convolution_of_sequences(device, rng):
+    def make(m):
+        return m.ConvTranspose1d(4, 2, 3, 2, 1, 1, groups=2)
+
+    theirs, ours = make(torch.nn), make(nn)
+    assert without_counts(repr(ours)) == repr(theirs)
+    bound = (1 / 3) ** 0.5  # of the initial values: one output of a group, three taps
+    assert 0.8 * bound < abs(ours.weight.array).max() <= bound
+    ours.load_state_dict({name: x.numpy() for name, x in theirs.state_dict().items()})
+    x = rng.standard_normal((2, 4, 5)).astype(np.float32)
+    found = ours.to(device)(tinygan.tensor(x, device=device)).detach().cpu().numpy()
+    np.testing.assert_allclose(found, theirs(torch.tensor(x)).detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_unpooling_reverses_pooling(device, rng):
+    x = rng.standard_normal((2, 3, 5, 4)).astype(np.float32)
+
+    def there_and_back(m, image):
+        found, places = m.MaxPool2d(2, return_indices=True)(image)
+        return m.MaxUnpool2d(2)(found, places, output_size=image.shape)
+
+    found = there_and_back(nn, tinygan.tensor(x, device=device)).cpu().numpy()
+    np.testing.assert_array_equal(found, there_and_back(torch.nn, torch.tensor(x)).numpy())

@@ -10,6 +10,7 @@ from tinygan.ops import (
     conv,
     distance,
     loss,
+    more_pooling,
     norm,
     padding,
     pooling,
@@ -24,6 +25,7 @@ from tinygan.ops.distance import *
 from tinygan.ops.loss import *
 from tinygan.ops.math import where
 from tinygan.ops.matmul import linear
+from tinygan.ops.more_pooling import *
 from tinygan.ops.norm import *
 from tinygan.ops.padding import *
 from tinygan.ops.pooling import *
@@ -37,7 +39,8 @@ from tinygan.tensor import Tensor, float32
 __all__ = ["alpha_dropout", "dropout", "dropout2d", "embedding", "linear", "one_hot"]
 __all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__]
 __all__ += [*distance.__all__, *adversarial.__all__, *sample_norm.__all__]
-__all__ += [*pooling.__all__, *padding.__all__, *resize.__all__, *smooth_units.__all__]
+__all__ += [*pooling.__all__, *more_pooling.__all__, *padding.__all__]
+__all__ += [*resize.__all__, *smooth_units.__all__]
 
 
 def _mask(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:

@@ -15,6 +15,14 @@ W = (4, 3, 3, 3)
 V = (3, 4, 3, 3)
 
 
+CONV_TRANSPOSE1D_ERRORS = [
+    (lambda: F.conv_transpose1d(zeros(2, 3, 4, 4), zeros(3, 4, 3)),
+     "conv_transpose1d: input must be a floating 2-D or 3-D tensor, got float32 (2, 3, 4, 4)"),
+    (lambda: F.conv_transpose1d(zeros(2, 3, 4), zeros(3, 4, 3), padding="same"),
+     "conv_transpose1d: padding must be an integer >= 0, got 'same'"),
+]  # fmt: skip
+
+
 def refused_conv2d(x=X, w=W, bias=None, **options):
     return lambda: F.conv2d(zeros(x), zeros(w), bias, **options)
 
@@ -322,6 +330,15 @@ def with_groups_and_dilation() -> Iterator[OpCase]:
     ):
         case = beside_torch(f"conv1d{name}", "conv1d", (x, (6, 2, 3), (6,)), **options)
         case.errors = () if name else CONV1D_ERRORS
+        yield case
+    for name, y, w, options in (
+        ("", (2, 4, 5), (4, 3, 3), dict(stride=2, padding=1, output_padding=1, groups=2)),
+        (" one sequence", (4, 5), (4, 1, 2), dict(dilation=2, groups=4)),
+    ):
+        channels = (w[1] * options["groups"],)
+        case = beside_torch(f"conv_transpose1d{name}", "conv_transpose1d", (y, w, channels),
+                            **options)  # fmt: skip
+        case.errors = () if name else CONV_TRANSPOSE1D_ERRORS
         yield case
 
 

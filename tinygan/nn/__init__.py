@@ -9,11 +9,12 @@ from tinygan.nn import (
     init,
     losses,
     norms,
+    pooling,
     utils,
 )
 from tinygan.nn.activations import *
 from tinygan.nn.containers import *
-from tinygan.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
+from tinygan.nn.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from tinygan.nn.dropout import *
 from tinygan.nn.images import *
 from tinygan.nn.layers import (
@@ -27,7 +28,7 @@ from tinygan.nn.losses import *
 from tinygan.nn.module import Module
 from tinygan.nn.norms import *
 from tinygan.nn.parameter import Buffer, Parameter
-from tinygan.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from tinygan.nn.pooling import *
 from tinygan.nn.sequential import Sequential
 from tinygan.nn.stabilisers import (
     MinibatchDiscrimination,
@@ -38,10 +39,9 @@ from tinygan.nn.stabilisers import (
 
 # What a file lists in its own __all__ is public here.
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "Buffer", "Conv1d", "Conv2d", "ConvTranspose2d", "Embedding",
-    "Flatten", "Linear", "MaxPool2d", "Maxout", "MinibatchDiscrimination", "Module", "Parameter",
-    "Rescale", "Sequential", "SpectralNorm", "Unflatten", "functional", "init", "spectral_norm",
-    "utils",
+    "Buffer", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Embedding", "Flatten",
+    "Linear", "Maxout", "MinibatchDiscrimination", "Module", "Parameter", "Rescale", "Sequential",
+    "SpectralNorm", "Unflatten", "functional", "init", "spectral_norm", "utils",
 ]  # fmt: skip
 __all__ += [*activations.__all__, *containers.__all__, *dropout.__all__, *images.__all__]
-__all__ += [*losses.__all__, *norms.__all__]
+__all__ += [*losses.__all__, *norms.__all__, *pooling.__all__]

@@ -174,3 +174,35 @@ class Conv1d(_Convolution):
         return F.conv1d(
             x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
+
+
+class ConvTranspose1d(_Convolution):
+    """Transposed convolution of sequences (n, in_channels, l) or (in_channels, l); see
+    `tinygan.functional.conv_transpose1d`. (As torch.nn.ConvTranspose1d.)
+
+    The weight is (in_channels, out_channels / groups, kernel_size), uniform in
+    +-1 / sqrt(out_channels / groups times kernel_size), as is the bias.
+    """
+
+    sizes = staticmethod(single)
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+        padding: int = 0, output_padding: int = 0, groups: int = 1, bias: bool = True,
+        dilation: int = 1, padding_mode: str = "zeros",
+    ):  # fmt: skip
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode
+        )
+        self.output_padding = single("ConvTranspose1d", "output_padding", output_padding, 0)
+        outputs = out_channels // groups
+        fan_in = outputs * self.kernel_size[0]
+        weight = _empty(in_channels, outputs, *self.kernel_size, order=(2, 0, 1))
+        self.weight = init.fan_in_uniform_(weight, fan_in)
+        self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose1d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups,
+            self.dilation,
+        )  # fmt: skip

@@ -23,7 +23,7 @@ from tinygan.ops.windows import Padding, Pair, check_image, extent, four_sides, 
 from tinygan.precision import product_precision
 from tinygan.tensor import Tensor
 
-__all__ = ["conv1d", "conv2d", "conv_transpose2d"]
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 
 
 class Convolution(Function):
@@ -301,6 +301,31 @@ def conv_transpose2d(
         input, weight, bias, stride, padding, output_padding, output_size, groups, dilation
     )
     return op(*inputs)
+
+
+def conv_transpose1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1, padding: int | tuple[int, ...] = 0,
+    output_padding: int | tuple[int, ...] = 0, groups: int = 1,
+    dilation: int | tuple[int, ...] = 1,
+) -> Tensor:  # fmt: skip
+    """`conv_transpose2d` of images one pixel high: input (n, k, p) or (k, p), weight
+    (k, c / groups, s).
+
+    Raises:
+        ValueError: a shape or option does not fit; the output would be empty.
+    """
+    name = "conv_transpose1d"
+    check_image(name, "input", input, (2, 3))
+    check_image(name, "weight", weight, (3,))
+    strides = 1, *single(name, "stride", stride, 1)
+    dilations = 1, *single(name, "dilation", dilation, 1)
+    around = 0, *single(name, "padding", padding, 0)
+    extra = 0, *single(name, "output_padding", output_padding, 0)
+    images = conv_transpose2d(
+        unsqueeze(input, -2), unsqueeze(weight, 2), bias, strides, around, extra, groups, dilations
+    )
+    return squeeze(images, -2)
 
 
 def conv_transpose2d_op(
