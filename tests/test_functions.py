@@ -173,6 +173,16 @@ def test_a_dimension_has_one_name():
         tinygan.zeros(2).reshape(2, axis=0)
 
 
+@pytest.mark.parametrize(("shape", "dim"), [((3,), 0), ((2, 3), 1), ((2, 3, 4), 0)])
+def test_softmax_without_a_dimension_warns_and_takes_pytorchs(shape, dim, rng):
+    x = tensor(rng.standard_normal(shape))
+    for name in ("softmax", "log_softmax", "softmin"):
+        function = getattr(tinygan.nn.functional, name)
+        with pytest.warns(UserWarning, match=f"{name}: without dim it goes along dimension {dim}"):
+            found = function(x)
+        assert found.tolist() == function(x, dim).tolist()
+
+
 def test_products_at_zeros(device):
     for zeros in itertools.product((0.0, 2.0), repeat=3):
         x = tensor(zeros, "float64", device, requires_grad=True)

@@ -213,7 +213,7 @@ def test_integers_and_bools_meet_floats(device):
 def test_one_hot_and_embedding(device):
     target = tensor([[2, 0]], device=device)
     assert F.one_hot(target, 3).tolist() == [[[0, 0, 1], [1, 0, 0]]]
-    assert F.one_hot(target, 3).dtype == np.float32
+    assert F.one_hot(target, 3).dtype == np.int64
     weight = tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], device=device, requires_grad=True)
     y = F.embedding(tensor([2, 0, 2], device=device), weight)
     assert y.tolist() == [[5, 6], [1, 2], [5, 6]]

@@ -33,7 +33,7 @@ from tinygan.ops.resize import *
 from tinygan.ops.sample_norm import *
 from tinygan.ops.shape import check_range
 from tinygan.ops.smooth_units import *
-from tinygan.tensor import Tensor, float32
+from tinygan.tensor import Tensor, float32, int64
 
 # What a file of ops lists in its own __all__ is public here.
 __all__ = ["alpha_dropout", "dropout", "dropout2d", "embedding", "linear", "one_hot"]
@@ -111,18 +111,27 @@ def alpha_dropout(
     return (input * mask + (1.0 - mask) * low) * scale - p * low * scale
 
 
-def one_hot(target: Tensor, num_classes: int) -> Tensor:
-    """Rows of the identity: (..., ) class indices -> (..., num_classes) float32.
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """Rows of the identity: (..., ) class indices -> (..., num_classes) int64.
+
+    (As torch.nn.functional.one_hot; a net takes ``one_hot(labels, 10).float()``.)
+
+    Args:
+        num_classes: -1 for the largest index plus 1.
 
     Raises:
-        TypeError: target is not of integers.
-        ValueError: an index is outside 0 ... num_classes - 1.
+        TypeError: input is not of integers.
+        ValueError: an index is outside 0 ... num_classes - 1; there is none to count classes from.
     """
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"one_hot: target must be of integers, got {target.dtype}")
-    check_range("one_hot: a class index", target, num_classes)
-    with beside(target.array):
-        return Tensor(array_module(target.array).eye(num_classes, dtype=float32)[target.array])
+    if input.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: input must be of integers, got {input.dtype}")
+    if num_classes == -1:
+        if not input.numel():
+            raise ValueError("one_hot: num_classes must be given where there are no indices")
+        num_classes = int(input.max().item()) + 1
+    check_range("one_hot: a class index", input, num_classes)
+    with beside(input.array):
+        return Tensor(array_module(input.array).eye(num_classes, dtype=int64)[input.array])
 
 
 def embedding(

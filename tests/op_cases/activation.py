@@ -77,7 +77,7 @@ CASES = [
         torch=lambda x: TF.softplus(x, 2.0, 1.0),
     ),
     OpCase(
-        "log_softmax", F.log_softmax, [normal(2, 3)], numpy=log_softmax,
+        "log_softmax", lambda x: F.log_softmax(x, -1), [normal(2, 3)], numpy=log_softmax,
         torch=lambda x: TF.log_softmax(x, -1), integers="float32",
         extreme=(FAR, [-2000, -1000, 0], [1, 1, -2]), nan=True, batch=True,
         errors=[(lambda: F.log_softmax(zeros(2, 2), 2),
@@ -88,7 +88,8 @@ CASES = [
         numpy=lambda x: log_softmax(x, 0), torch=lambda x: TF.log_softmax(x, 0),
     ),
     OpCase(
-        "softmax", F.softmax, [normal(2, 3)], numpy=lambda x: np.exp(log_softmax(x)),
+        "softmax", lambda x: F.softmax(x, -1), [normal(2, 3)],
+        numpy=lambda x: np.exp(log_softmax(x)),
         torch=lambda x: TF.softmax(x, -1), integers="float32",
         extreme=(FAR, [0, 0, 1], [0, 0, 0]), nan=True, batch=True,
         errors=[(lambda: F.softmax(zeros(2, 2), -3),
@@ -98,17 +99,19 @@ CASES = [
         "softmax dim 1 of 3", lambda x: F.softmax(x, 1), [normal(2, 3, 2)],
         numpy=lambda x: np.exp(log_softmax(x, 1)), torch=lambda x: TF.softmax(x, 1),
     ),
-    OpCase("log_softmax of images", F.log_softmax, [normal(2, 3, 2, 2)],
+    OpCase("log_softmax of images", lambda x: F.log_softmax(x, 1), [normal(2, 3, 2, 2)],
            numpy=lambda x: log_softmax(x, 1), torch=lambda x: TF.log_softmax(x, 1)),
-    OpCase("softmax of 3", F.softmax, [normal(3, 2, 2)], numpy=lambda x: np.exp(log_softmax(x, 0)),
+    OpCase("softmax of 3", lambda x: F.softmax(x, 0), [normal(3, 2, 2)],
+           numpy=lambda x: np.exp(log_softmax(x, 0)),
            torch=lambda x: TF.softmax(x, 0)),
-    OpCase("softmin", F.softmin, [normal(2, 3)], numpy=lambda x: np.exp(log_softmax(-x)),
+    OpCase("softmin", lambda x: F.softmin(x, 1), [normal(2, 3)],
+           numpy=lambda x: np.exp(log_softmax(-x)),
            torch=lambda x: TF.softmin(x, 1)),
     # Numbers, which are arrays without dimensions.
     *(OpCase(f"{name} of a number", getattr(F, name), [away()],
              torch=lambda x, name=name: getattr(TF, name)(x))
       for name in ("relu", "leaky_relu", "tanh", "sigmoid", "softplus")),
-    *(OpCase(f"{name} of a number", lambda x, name=name: getattr(F, name)(x) * x, [away()],
+    *(OpCase(f"{name} of a number", lambda x, name=name: getattr(F, name)(x, 0) * x, [away()],
              torch=lambda x, name=name: getattr(TF, name)(x, 0) * x)
       for name in ("softmax", "log_softmax")),
     OpCase(

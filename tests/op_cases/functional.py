@@ -68,12 +68,18 @@ CASES = [
     ),
     OpCase(
         "one_hot", lambda i: F.one_hot(i, 3), [integers(3, 2, 4)],
-        numpy=lambda i: np.eye(3, dtype=np.float32)[i], gradient=False,
+        numpy=lambda i: np.eye(3, dtype=np.int64)[i],
+        torch=lambda i: TF.one_hot(i, 3), gradient=False,
         errors=[
             (lambda: F.one_hot(tensor([-1]), 3),
              "one_hot: a class index is -1, which is outside 0 ... 2"),
-            (lambda: F.one_hot(zeros(2), 3), "one_hot: target must be of integers, got float32",
+            (lambda: F.one_hot(zeros(2), 3), "one_hot: input must be of integers, got float32",
              TypeError),
+            (lambda: F.one_hot(tensor([], "int64")), "one_hot: num_classes must be given where"),
         ],
+    ),
+    OpCase(
+        "one_hot of as many", lambda i: F.one_hot(i), [integers(5, 2, 4)],
+        torch=lambda i: TF.one_hot(i), gradient=False,
     ),
 ]  # fmt: skip

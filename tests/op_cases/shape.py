@@ -133,9 +133,17 @@ CASES = [
             (lambda: cat([zeros(2, 3), zeros(3, 3)], 1),
              "cat: tensor 1 has shape (3, 3), which does not fit (2, 3) along dim 1"),
             (lambda: cat([zeros(2)], 1), "cat: dim 1 is out of range for 1 dimensions"),
-            (lambda: cat([zeros(2), tensor([1])]),
-             "cat: tensor 1 has dtype int64, the first has float32", TypeError),
+            (lambda: cat([zeros(2), tensor([1]), zeros(2).double()]),
+             "cat: tensor 2 has dtype float64, tensor 0 has float32; write .to(dtype)", TypeError),
         ],
+    ),
+    OpCase(
+        "cat of integers and floats", lambda a, i: cat([i, a, i > 1]),
+        [normal(2), integers(3, 3)], torch=lambda a, i: torch.cat([i, a, i > 1]),
+    ),
+    OpCase(
+        "cat of integers and bools", lambda i: cat([i > 1, i]), [integers(3, 3)],
+        torch=lambda i: torch.cat([i > 1, i]), gradient=False,
     ),
     OpCase(
         "cat dim -2", lambda a, b: cat([a, b], -2), [normal(1, 2), normal(2, 2)],
@@ -149,7 +157,7 @@ CASES = [
             (lambda: stack([zeros(2), zeros(3)]),
              "stack: tensor 1 has shape (3,), the first has (2,)"),
             (lambda: stack([zeros(1), zeros(1).double()]),
-             "cat: tensor 1 has dtype float64, the first has float32", TypeError),
+             "cat: tensor 1 has dtype float64, tensor 0 has float32; write", TypeError),
         ],
     ),
     OpCase(

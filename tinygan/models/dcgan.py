@@ -148,4 +148,4 @@ class DCGAN:
         if not self.categories:
             return z
         drawn = tensor(generator.numpy.integers(self.categories, size=count))
-        return cat([F.one_hot(drawn, self.categories) * CATEGORY, z], 1)
+        return cat([F.one_hot(drawn, self.categories).float() * CATEGORY, z], 1)

@@ -91,7 +91,7 @@ class ComponentGAN:
         else:
             eps = rand(*shape, generator=generator) * 2.0 - 1.0
         component = tensor(np.arange(count) % self.components)
-        return cat([F.one_hot(component, self.components), eps], 1)
+        return cat([F.one_hot(component, self.components).float(), eps], 1)
 
 
 class DeLiGAN(ComponentGAN):

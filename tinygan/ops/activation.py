@@ -3,6 +3,7 @@ differentiated again."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -201,17 +202,22 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def _softmax_dim(name: str, dim: int | None, ndim: int) -> int:
-    """`dim`, or the one that PyTorch takes when none is given."""
+    """`dim`, or with a warning the one that PyTorch takes when none is given."""
     if dim is None:
         dim = 0 if ndim in (0, 1, 3) else 1
+        warnings.warn(
+            f"{name}: without dim it goes along dimension {dim} of {ndim}, as in PyTorch; write "
+            f"dim={dim}, or the dimension that is meant",
+            stacklevel=3,
+        )
     return check_dim(name, dim, max(1, ndim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """x - ln sum_j e^(x_j) along `dim`, without overflow.
 
-    Without a `dim` it is PyTorch's choice: 0 for 1 and 3 dimensions, else 1. With a `dtype` the
-    input is converted first.
+    Without a `dim` it is PyTorch's choice, with a warning: 0 for 1 and 3 dimensions, else 1. With a
+    `dtype` the input is converted first.
     """
     dim = _softmax_dim("log_softmax", dim, input.ndim)
     x = floating(input) if dtype is None else input.to(dtype)

@@ -340,9 +340,11 @@ def check_range(what: str, indices: Tensor, count: int) -> None:
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors joined along `dim`; all other sizes are equal.
 
+    Integers and bools become the floating dtype that is among them, else a common integer one.
+
     Raises:
         ValueError: no tensors, or other sizes differ.
-        TypeError: dtypes differ.
+        TypeError: float32 and float64 are both among them.
     """
     tensors = list(tensors)
     if not tensors:
@@ -357,11 +359,22 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"cat: tensor {index} has shape {x.shape}, which does not fit "
                 f"{tensors[0].shape} along dim {dim}"
             )
-        if x.dtype != tensors[0].dtype:
-            raise TypeError(
-                f"cat: tensor {index} has dtype {x.dtype}, the first has {tensors[0].dtype}"
-            )
+    if any(x.dtype != tensors[0].dtype for x in tensors):
+        tensors = _of_one_dtype(tensors)
     return Cat(dim)(*tensors)
+
+
+def _of_one_dtype(tensors: list[Tensor]) -> list[Tensor]:
+    dtypes = {x.dtype: index for index, x in enumerate(tensors)}
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    if len(floats) > 1:
+        first, second = floats
+        raise TypeError(
+            f"cat: tensor {dtypes[second]} has dtype {second}, tensor {dtypes[first]} has {first}; "
+            "write .to(dtype)"
+        )
+    common = floats[0] if floats else np.result_type(*dtypes)
+    return [to(x, common, x.device) for x in tensors]
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -369,7 +382,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
     Raises:
         ValueError: no tensors, or shapes differ.
-        TypeError: dtypes differ.
+        TypeError: as of `cat`.
     """
     tensors = list(tensors)
     if not tensors:
