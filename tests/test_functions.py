@@ -53,6 +53,7 @@ t.eye(2, 3); t.zeros_like(x, dtype=t.long); t.full_like(x, 2); t.logspace(0, 2, 
 t.ones(2, 3, dtype=t.int); t.tensor([1, 2]).float(); t.LongTensor([1, 2]); t.FloatTensor([1, 2])
 t.as_tensor([1.0, 2.0]); t.from_numpy(n); x.new_zeros(2, 3); x.new_tensor([1, 2])
 t.tensor([[1, 2], [3, 4]]) @ t.tensor([1, 1]); t.tensor(x.numel()); t.tensor(x.dim()); x.bool()
+t.eye(2, requires_grad=True).detach(); t.logspace(0, 2, 3, requires_grad=True).detach()
 t.logical_not(x > 0.5); t.tensor(x.size(1)); t.tensor(x.is_floating_point())
 x.argmax(axis=0); t.any(x > 0.5, axis=1, keepdims=True)
 x.new_full((2,), 3); t.tensor(list(x.size()))

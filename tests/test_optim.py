@@ -74,6 +74,17 @@ def test_a_parameter_without_gradient_is_skipped_and_counts_for_itself(make, dev
     assert optimizer.state_dict()["steps"] == [5, 1]
 
 
+@each_optimizer
+def test_a_single_number_is_optimised_as_an_array_of_one(make, device):
+    p = parameter(1.0, device=device)
+    q = tinygan.tensor(1.0, p.dtype, device, requires_grad=True)
+    one, other = make([p]), make([q])
+    for gradient in (1.0, -3.0, 0.5):
+        step(one, [gradient])
+        step(other, gradient)
+    assert q.shape == () and [q.item()] == p.tolist() != [1.0]
+
+
 def test_zero_grad_forgets_and_backward_adds(device):
     p = parameter(3.0, device=device)
     optimizer = optim.SGD([p], lr=1.0)

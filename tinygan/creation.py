@@ -123,9 +123,13 @@ def empty(*size, dtype=None, device: str | None = None, requires_grad: bool = Fa
     return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def eye(n: int, m: int | None = None, dtype=None, device: str | None = None) -> Tensor:
+def eye(
+    n: int, m: int | None = None, dtype=None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Ones on the diagonal, zeros elsewhere: (n, m), (n, n) without m."""
-    return tensor(np.eye(n, m, dtype=check_dtype(dtype)), device=device)
+    array = np.eye(n, m, dtype=check_dtype(dtype))
+    return tensor(array, device=device, requires_grad=requires_grad)
 
 
 def linspace(
@@ -139,11 +143,11 @@ def linspace(
 
 def logspace(
     start: Scalar, end: Scalar, steps: int, base: float = 10.0, dtype=None,
-    device: str | None = None,
+    device: str | None = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """base^x for the numbers x of `linspace`."""
     array = np.logspace(start, end, steps, base=base).astype(check_dtype(dtype))
-    return tensor(array, device=device)
+    return tensor(array, device=device, requires_grad=requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

@@ -77,9 +77,7 @@ class Adagrad(Optimizer):
         )  # fmt: skip
 
     def _first(self, slot, array, group):
-        return super()._first(slot, array, group) + array.dtype.type(
-            group["initial_accumulator_value"]
-        )
+        return array_module(array).full_like(array, group["initial_accumulator_value"])
 
     def _update(self, params, grads, slots, state, group):
         rate = state[1:2] / (1 + state[0:1] * group["lr_decay"])

@@ -206,7 +206,11 @@ class Optimizer:
             if run.group.get("weight_decay") and self._decays_gradients:
                 add = functools.partial(_decayed, run.group["weight_decay"])
                 grads = [elementwise(add, g, p) for g, p in zip(grads, params, strict=True)]
-            self._update(params, grads, [self._state[i] for i in ready], run.state, run.group)
+            slots = [self._state[i] for i in ready]
+            if not all(p.ndim for p in params):  # the state is of shape (1,), and so is its share
+                params, grads = [_at_least_1d(a) for a in params], [_at_least_1d(a) for a in grads]
+                slots = [{k: _at_least_1d(a) for k, a in arrays.items()} for arrays in slots]
+            self._update(params, grads, slots, run.state, run.group)
             graph.on_host(functools.partial(_count_change, changed))
 
     _decays_gradients = True  # weight_decay times the parameter is added to its gradient
@@ -325,6 +329,11 @@ class _Run:
 
     def __init__(self, group: ParameterGroup, indices: list[int], state: Array):
         self.group, self.indices, self.state = group, indices, state
+
+
+def _at_least_1d(array: Array) -> Array:
+    """The same memory; a single number as an array of one."""
+    return array if array.ndim else array.reshape(1)
 
 
 def _decayed(weight_decay: float, grad: Array, p: Array) -> Array:
