@@ -65,7 +65,10 @@ def test_missing_names_are_said_beforehand(tmp_path):
     assert first.startswith("tinygan: program.py uses torch.nn.LSTM, torchvision.models, torch.")
     assert "torch.nn.GRU" in first and "torch.fft," in first and "torch.nn.Linear" not in first
     assert first.endswith("which do not exist here; see docs/from-pytorch.md")
-    assert last.startswith("tinygan: program.py ended: cannot import name 'LSTM' from 'torch.nn'")
+    assert last == (
+        "tinygan: program.py ended: torch.nn.LSTM does not exist in tinygan: there are no "
+        "recurrent layers; see docs/from-pytorch.md"
+    )
     assert result.returncode == 1
 
 
@@ -83,15 +86,74 @@ def test_every_facade_leads_somewhere():
         "import torchvision.transforms.functional as TF\nTF.to_tensor, TF.hflip\n"
         "from torchvision import transforms as T, utils\nT.functional.pad, utils.make_grid",
         "import torchvision.datasets as dset\ndset.LSUN, dset.CelebA, dset.FakeData",
+        "import torch.nn.parallel as p, torch.functional\np.data_parallel, torch.nn.DataParallel",
+        "from torch.nn.modules.conv import Conv2d\nfrom torch.utils.data.sampler import Sampler",
     ):
         assert missing_names(text, modules) == []
 
 
-def test_what_does_not_exist_is_named_with_its_page():
-    with pytest.raises(AttributeError, match=r"torch\.nn\.LSTM does not exist in tinygan"):
-        _modules()["torch"].nn.LSTM  # noqa: B018
+def test_a_module_of_data_sets_says_itself_what_to_write():
     with pytest.raises(AttributeError, match=r"torchvision\.datasets\.SVHN .*write datasets.Image"):
         _modules()["torchvision"].datasets.SVHN  # noqa: B018
+
+
+@pytest.mark.parametrize(("statement", "why"), [
+    ("torch.nn.LSTM", "no recurrent layers"), ("from torch.nn import GRUCell", "no recurrent"),
+    ("torch.nn.LazyLinear", "write the number of inputs"), ("import torch.jit", "nor exported"),
+    ("from torchvision import models", "no pretrained models"), ("torch.linalg.norm", "NumPy's"),
+    ("import torchvision.models as models", "no pretrained models"),
+    ("import torch.distributions", "draw with randn"), ("torch.sparse_coo_tensor", "dense"),
+    ("torch.quantization", "no quantisation"), ("torch.qint8", "no quantisation"),
+    ("torch.unheard_of", "may stand in"), ("from torch.nn.utils.rnn import a", "no recurrent"),
+    ("import torch.utils.tensorboard", "from tensorboardX import"),
+])  # fmt: skip
+def test_what_does_not_exist_is_named_with_the_reason_and_its_page(
+    statement, why, monkeypatch, tmp_path, capsys
+):
+    program = tmp_path / "program.py"
+    program.write_text(f"import torch\n{statement}\n")
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    hidden = {n: m for n, m in sys.modules.items() if n.partition(".")[0].startswith("torch")}
+    try:
+        assert cli.main(["run", str(program)]) == 1
+    finally:
+        for name in [n for n in sys.modules if n.partition(".")[0].startswith("torch")]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("tinygan: program.py ended: torch") and "does not exist in tin" in last
+    assert why in last and last.endswith("docs/from-pytorch.md")
+
+
+def test_programs_ask_for_devices_that_are_not_there(monkeypatch):
+    def no_device(name):
+        raise RuntimeError(f"no {name}")
+
+    monkeypatch.setattr("tinygan.cuda.check_device", no_device)
+    torch = _modules()["torch"]
+    assert not torch.accelerator.is_available() and torch.accelerator.device_count() == 0
+    assert torch.accelerator.current_accelerator() is None
+    assert not torch.backends.mps.is_available()
+    x = torch.ones(2)
+    assert (x.is_cuda, x.is_xpu, x.is_mps) == (False, False, False)
+    torch.set_default_device("cpu")
+    torch.use_deterministic_algorithms(True)
+    with pytest.raises(ValueError, match=r"set_default_device: got 'cuda'.* write device=\.\.\."):
+        torch.set_default_device(torch.device("cuda"))
+
+
+def test_a_module_for_several_gpus_is_the_module(gpu):
+    torch = _modules()["torch"]
+    assert torch.accelerator.current_accelerator().type == "cuda"
+    torch.accelerator.synchronize()
+    layer = torch.nn.Linear(2, 3)
+    net, x = torch.nn.DataParallel(layer), torch.ones(4, 2)
+    assert net.module is layer and list(net.state_dict()) == ["module.weight", "module.bias"]
+    assert net(x).tolist() == layer(x).tolist()
+    assert torch.nn.parallel.data_parallel(layer, x, [0]).tolist() == layer(x).tolist()
+    with pytest.raises(ValueError, match=r"DataParallel: device_ids is \[0, 1\]; a module runs on"):
+        torch.nn.DataParallel(layer, device_ids=[0, 1])
 
 
 def test_the_command(capsys):

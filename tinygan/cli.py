@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return doctor(given[1:])
     options = parser.parse_args(given)
-    from tinygan.compat import MissingName
+    from tinygan.compat import MissingName, of_import
     from tinygan.compat import run as run_script
 
     try:
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (MissingName, ImportError) as error:
         if isinstance(error, ImportError) and not str(error.name).startswith("torch"):
             raise
-        print(f"tinygan: {Path(options.script).name} ended: {error}", file=sys.stderr)
+        why = of_import(error) if isinstance(error, ImportError) else str(error)
+        print(f"tinygan: {Path(options.script).name} ended: {why}", file=sys.stderr)
         return 1
     return 0

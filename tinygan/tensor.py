@@ -143,6 +143,8 @@ class Tensor:
         """Whether the array lies on a GPU."""
         return self.device != "cpu"
 
+    is_xpu = is_mps = False  # GPUs of other makers
+
     def size(self, dim: int | None = None):
         """The shape, or its entry `dim`."""
         return self.shape if dim is None else self.shape[dim]

@@ -12,10 +12,9 @@ import numpy as np
 
 import tinygan
 from tinygan import autograd, creation, names, weights
+from tinygan.compat import devices, left_out
 from tinygan.devices import generator
 from tinygan.tensor import Tensor, float32
-
-PAGE = "docs/from-pytorch.md"
 
 
 class MissingName(AttributeError):
@@ -32,7 +31,7 @@ class Facade(types.ModuleType):
         self.__path__: list[str] = []  # so that its parts can be imported
 
     def __getattr__(self, name: str) -> Any:
-        advice = f"what to write instead may stand in {PAGE}"
+        advice = ""
         if not name.startswith("__"):
             for path in self.__dict__["_modules"]:
                 with contextlib.suppress(ModuleNotFoundError):
@@ -42,7 +41,9 @@ class Facade(types.ModuleType):
                     except AttributeError as error:
                         if hasattr(module, "__getattr__"):  # it says itself what to write
                             advice = str(error)
-        raise MissingName(f"{self.__name__}.{name} does not exist in tinygan; {advice}")
+        full = f"{self.__name__}.{name}"
+        raise MissingName(f"{full} does not exist in tinygan; {advice}" if advice else
+                          left_out.sentence(full))  # fmt: skip
 
 
 class _TensorClass(type):
@@ -99,25 +100,34 @@ def _modules() -> dict[str, Facade]:
         "__version__": f"tinygan {tinygan.__version__}", "Tensor": TorchTensor, "Size": tuple,
         "dtype": np.dtype, "device": names.device, "manual_seed": manual_seed, "save": save,
         "load": load, "get_default_dtype": lambda: float32, "is_tensor": names.is_tensor,
-        "strided": "strided",
+        "strided": "strided", "set_default_device": devices.set_default_device,
+        "use_deterministic_algorithms": _nothing,  # results are the same bit for bit anyhow
     }  # fmt: skip
     cudnn = _Settings(benchmark=False, deterministic=True, enabled=False)
     cuda = {"manual_seed": _nothing, "manual_seed_all": _nothing, "empty_cache": _nothing,
             "synchronize": _nothing, "FloatTensor": names.FloatTensor,
             "LongTensor": names.LongTensor}  # fmt: skip
+    mps = {"is_available": lambda: False, "is_built": lambda: False}  # GPUs of Apple's
+    parallel = {"DataParallel": devices.DataParallel, "data_parallel": devices.data_parallel}
     graph = {"Variable": Variable, "gradcheck": tinygan.gradcheck,
              "grad": autograd.grad, "backward": _backward}  # fmt: skip
     made = {
         "torch": Facade("torch", ("tinygan",), own),
+        "torch.accelerator": Facade("torch.accelerator", (), devices.ACCELERATOR),
         "torch.autograd": Facade("torch.autograd", ("tinygan.autograd",), graph),
         "torch.autograd.variable": Facade("torch.autograd.variable", (), {"Variable": Variable}),
         "torch.backends": Facade("torch.backends", (), {"cudnn": cudnn}),
         "torch.backends.cudnn": Facade("torch.backends.cudnn", (), vars(cudnn)),
+        "torch.backends.mps": Facade("torch.backends.mps", (), mps),
         "torch.cuda": Facade("torch.cuda", ("tinygan.cuda",), cuda),
-        "torch.nn": Facade("torch.nn", ("tinygan.nn",)),
+        "torch.functional": Facade("torch.functional", ("tinygan",)),
+        "torch.nn": Facade(
+            "torch.nn", ("tinygan.nn",), {"DataParallel": devices.DataParallel}
+        ),
         "torch.nn.functional": Facade("torch.nn.functional", ("tinygan.nn.functional",)),
         "torch.nn.init": Facade("torch.nn.init", ("tinygan.nn.init",)),
         "torch.nn.modules": Facade("torch.nn.modules", ("tinygan.nn",)),
+        "torch.nn.parallel": Facade("torch.nn.parallel", (), parallel),
         "torch.nn.parameter": Facade("torch.nn.parameter", ("tinygan.nn",)),
         "torch.nn.utils": Facade("torch.nn.utils", ("tinygan.nn.utils",)),
         "torch.optim": Facade("torch.optim", ("tinygan.optim",)),
@@ -129,6 +139,11 @@ def _modules() -> dict[str, Facade]:
         "torch.utils.data": Facade("torch.utils.data", ("tinygan.utils.data",)),
         "torchvision": Facade("torchvision", ("tinygan.vision",), {"__version__": "tinygan"}),
     }  # fmt: skip
+    for part in ("activation", "batchnorm", "container", "conv", "dropout", "instancenorm",
+                 "linear", "loss", "module", "normalization", "padding", "pixelshuffle",
+                 "pooling", "sparse", "upsampling"):  # fmt: skip
+        whole = f"torch.nn.modules.{part}"
+        made[whole] = Facade(whole, ("tinygan.nn",))
     for part in ("dataloader", "dataset", "sampler"):
         whole = f"torch.utils.data.{part}"
         made[whole] = Facade(whole, (f"tinygan.utils.data.{part}",))

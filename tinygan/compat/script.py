@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tinygan.compat.modules import PAGE, Facade, install
+from tinygan.compat.left_out import PAGE
+from tinygan.compat.modules import Facade, install
 
 
 def run(path: str, arguments: Sequence[str] = ()) -> None:
