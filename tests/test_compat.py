@@ -100,8 +100,8 @@ def test_a_module_of_data_sets_says_itself_what_to_write():
 @pytest.mark.parametrize(("statement", "why"), [
     ("torch.nn.LSTM", "no recurrent layers"), ("from torch.nn import GRUCell", "no recurrent"),
     ("torch.nn.LazyLinear", "write the number of inputs"), ("import torch.jit", "nor exported"),
-    ("from torchvision import models", "no pretrained models"), ("torch.linalg.norm", "NumPy's"),
-    ("import torchvision.models as models", "no pretrained models"),
+    ("import torch.hub", "no pretrained models"), ("torch.linalg.norm", "NumPy's"),
+    ("import torchvision; torchvision.models.alexnet", "no pretrained"),
     ("import torch.distributions", "draw with randn"), ("torch.sparse_coo_tensor", "dense"),
     ("torch.quantization", "no quantisation"), ("torch.qint8", "no quantisation"),
     ("torch.unheard_of", "may stand in"), ("from torch.nn.utils.rnn import a", "no recurrent"),

@@ -284,8 +284,8 @@ class Tensor:
     def __add__(self, other) -> Tensor:
         return ops.add(self, other)
 
-    def __radd__(self, other) -> Tensor:
-        return ops.add(other, self)
+    def __radd__(self, other) -> Tensor:  # the order of the graph's edges is PyTorch's
+        return ops.add(self, other)
 
     def __sub__(self, other) -> Tensor:
         return ops.sub(self, other)
@@ -297,7 +297,7 @@ class Tensor:
         return ops.mul(self, other)
 
     def __rmul__(self, other) -> Tensor:
-        return ops.mul(other, self)
+        return ops.mul(self, other)
 
     def __truediv__(self, other) -> Tensor:
         return ops.div(self, other)
