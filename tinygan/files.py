@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+# With these a file system says that it does not do what was asked for: network and FUSE mounts
+# refuse fsync of a folder, exFAT and object stores a change of permissions. Durability and
+# permissions are best effort there. EIO and ENOSPC are not among them: they mean lost data.
+REFUSALS = {
+    getattr(errno, name)
+    for name in ("EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTSUP", "EOPNOTSUPP",
+                 "ENOTTY", "EPERM", "EROFS")
+    if hasattr(errno, name)
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -25,19 +36,41 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
         with os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only the owner reads
+            force_to_disk(file.fileno())
+        with _unless_refused():  # mkstemp makes files that only the owner reads
+            os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
     if os.name == "posix":  # the rename itself must survive a power cut, too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with _unless_refused():
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                force_to_disk(folder)
+            finally:
+                os.close(folder)
+
+
+def force_to_disk(descriptor: int) -> None:
+    """Waits until what was written is on the disk, where the file system can say so.
+
+    Raises:
+        OSError: the disk failed or is full.
+    """
+    with _unless_refused():
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _unless_refused() -> Iterator[None]:
+    """Goes on after the block where the file system refuses what it does."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
 
 
 def _umask() -> int:

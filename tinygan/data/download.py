@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from tinygan.files import force_to_disk
+
 from .dataset import DataFormatError, DataUnavailableError
 
 TIMEOUT_SECONDS = 30.0
@@ -81,7 +83,7 @@ def _fetch_from(url: str, target: Path, sha256: str) -> Path:
             # Unbuffered, so that every block renews the time stamp _remove_abandoned looks at.
             with open(handle, "wb", buffering=0) as file:
                 found = _copy(response, file, target.name)
-                os.fsync(file.fileno())
+                force_to_disk(file.fileno())
             if found != sha256:
                 raise DataFormatError(f"SHA-256 is {found}; expected {sha256}")
             os.replace(partial, target)

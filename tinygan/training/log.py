@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from datetime import datetime, timezone
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygan import __version__
-from tinygan.files import atomic_write
+from tinygan.files import atomic_write, force_to_disk
 from tinygan.kernels.cpu.threads import get_num_threads
 
 
@@ -45,7 +44,7 @@ class JsonLines:
     def position(self) -> int:
         """The length in bytes, of what is safely on disk."""
         with open(self.path, "ab") as file:
-            os.fsync(file.fileno())
+            force_to_disk(file.fileno())
             return file.tell()
 
     def write(self, **entry: Any) -> None:
