@@ -9,15 +9,14 @@ that stale machine code is never run.
 from __future__ import annotations
 
 import functools
-import hashlib
 import sys
-from pathlib import Path
 
 import numba
 from numba import types
 from numba.core import event
 from numba.core.registry import CPUDispatcher, cpu_target
 
+from .machine_code import KeptCode, kept_code
 from .memory import keep_freed_memory
 
 # Sums may be reordered into vector lanes and a * b + c may be one instruction. NaN and infinity
@@ -27,16 +26,6 @@ OPTIONS = dict(nogil=True, fastmath=FAST_MATH, error_model="numpy", no_cfunc_wra
 
 
 keep_freed_memory()  # here, because every module of compiled kernels imports this one
-
-
-@functools.cache
-def source_digest() -> str:
-    """A digest of the text of every Python file of the kernels."""
-    digest = hashlib.sha256()
-    folder = Path(__file__).resolve().parent.parent
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 @functools.cache
@@ -55,8 +44,11 @@ class _Announcement(event.Listener):
     def on_start(self, event):
         if not self.said and event.data["dispatcher"].py_func.__module__.startswith(PACKAGE):
             self.said = True
+            kept = isinstance(event.data["dispatcher"]._cache, KeptCode)
             print(
-                "tinygan: compiling kernels for this CPU; they are kept for the next time",
+                "tinygan: compiling kernels for this CPU; "
+                + ("they are kept for the next time" if kept else
+                   "there is no folder to keep them in (NUMBA_CACHE_DIR can name one)"),
                 file=sys.stderr, flush=True,
             )  # fmt: skip
 
@@ -70,10 +62,10 @@ event.register("numba:compile", _Announcement())
 
 def jit(function):
     """Compiles `function` at its first call, once per combination of argument types."""
-    dispatcher = numba.njit(cache=True, **OPTIONS)(function)
-    cache_file = getattr(dispatcher._cache, "_cache_file", None)
-    if cache_file is not None:
-        cache_file._source_stamp = source_digest()
+    dispatcher = numba.njit(**OPTIONS)(function)
+    cache = kept_code(function)
+    if cache is not None:
+        dispatcher._cache = cache
     return dispatcher
 
 
