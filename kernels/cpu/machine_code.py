@@ -41,10 +41,11 @@ class KeptCode(FunctionCache):
     def __init__(self, function):
         super().__init__(function)
         own = Path(function.__code__.co_filename).resolve()
-        stamp = source_digest()
-        if not own.is_relative_to(KERNELS):
-            stamp = (stamp, self._cache_file._source_stamp)
-        self._cache_file._source_stamp = stamp
+        file = self._cache_file
+        if own.is_relative_to(KERNELS):
+            file._source_stamp = source_digest()
+        else:
+            file._source_stamp = (source_digest(), file._source_stamp)
 
     def load_overload(self, sig, target_context):
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,10 +64,35 @@ def _run(command: Sequence[str | os.PathLike]) -> str:
 
 
 def folder() -> Path:
-    """Where libraries are kept: ``emulator`` below $TINYGAN_CACHE or the user's cache folder."""
+    """Where libraries are kept: ``emulator`` below $TINYGAN_CACHE or the user's cache folder; a
+    folder for this process alone where there is none to write to."""
     own = os.environ.get("TINYGAN_CACHE")
-    base = Path(own) if own else Path.home() / ".cache" / "tinygan"
-    return base / "emulator"
+    try:
+        base = Path(own) if own else Path.home() / ".cache" / "tinygan"
+        return _writable(base / "emulator")
+    except RuntimeError as error:  # neither $HOME nor an entry for this user
+        return _temporary_folder(str(error))
+
+
+@functools.cache
+def _writable(wanted: Path) -> Path:
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=wanted).close()
+        return wanted
+    except OSError as error:
+        return _temporary_folder(str(error))
+
+
+@functools.cache
+def _temporary_folder(reason: str) -> Path:
+    print(
+        f"tinygan: the emulator's libraries cannot be kept ({reason}); TINYGAN_CACHE can name a "
+        "folder for them", file=sys.stderr, flush=True,
+    )  # fmt: skip
+    made = tempfile.mkdtemp(prefix="tinygan-emulator-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 def _library(name: str, text: str, command: Sequence[str], *more: str | Path) -> Path:
@@ -77,7 +104,6 @@ def _library(name: str, text: str, command: Sequence[str], *more: str | Path) ->
     path = folder() / f"{name}-{key}.so"
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as work:
         source = Path(work) / "source.cpp"
         source.write_text(text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import http.client
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -31,24 +34,55 @@ BLOCK = 1 << 16
 
 
 def cache_dir() -> Path:
-    """Folder for downloaded data: $TINYGAN_CACHE, else ``tinygan`` in the user's cache folder."""
+    """Folder for downloaded data: $TINYGAN_CACHE, else ``tinygan`` in the user's cache folder; of
+    a user without a home, in the folder for temporary files."""
     own = os.environ.get("TINYGAN_CACHE")
     if own:
         return Path(own).expanduser()
     shared = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "tinygan"
+    if shared:
+        return Path(shared) / "tinygan"
+    try:
+        return Path.home() / ".cache" / "tinygan"
+    except RuntimeError:  # neither $HOME nor an entry for this user
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        return Path(tempfile.gettempdir()) / f"tinygan-{user}"
+
+
+@functools.cache
+def _temporary_folder(reason: str) -> Path:
+    """A new folder, for as long as this process runs."""
+    print(
+        f"tinygan: what is downloaded cannot be kept ({reason}); TINYGAN_CACHE can name a folder "
+        "for it", file=sys.stderr, flush=True,
+    )  # fmt: skip
+    folder = tempfile.mkdtemp(prefix="tinygan-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _writable(folder: Path) -> Path:
+    """`folder`, made if need be; where it cannot be written to, one for this process alone."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        folder = _temporary_folder(str(error)) / folder.name
+        folder.mkdir(exist_ok=True)
+    return folder
 
 
 def fetch(name: str, folder: Path, mirrors: Sequence[str], sha256: str) -> Path:
     """Download ``name`` from the first mirror that has the right content; return its path.
 
     ``mirrors`` are URLs ending in "/". The file appears in ``folder`` under its name only once
-    it is complete and has the given SHA-256.
+    it is complete and has the given SHA-256; in one for this process alone, if ``folder`` cannot
+    be written to.
 
     Raises DataUnavailableError when all fail: with the reason of each mirror, or, where none can
     be reached, with the one sentence that the network is down.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _writable(folder)
     _remove_abandoned(folder)
     failures: dict[str, Exception] = {}
     for mirror in mirrors:

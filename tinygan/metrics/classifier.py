@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -153,20 +155,25 @@ def classifier_for(
     """The classifier of `data`, from the user's cache or trained now and put there.
 
     The cache's file name holds a digest of the images and labels: other data, other classifier.
+    Where it cannot be read or written, the classifier is trained all the same.
     """
     digest = hashlib.sha256(data.images.tobytes())
     digest.update(data.labels.tobytes() if data.labels is not None else b"")
-    path = cache_dir() / "classifiers" / f"{data.name}-{digest.hexdigest()[:16]}-v{VERSION}.npz"
-    if path.exists():
+    name = re.sub(r"[^\w-]", "_", data.name)[:40]  # a folder's may be anything
+    path = cache_dir() / "classifiers" / f"{name}-{digest.hexdigest()[:16]}-v{VERSION}.npz"
+    if os.path.exists(path):  # unlike Path.exists, it answers no to what may not be looked at
         try:
             state = load(path)
             with temporary_seed(0):  # the run must not depend on what the cache holds
                 model = Classifier(int(state["classes"]), *data.images.shape[1:3]).to(device)
             model.load_state_dict(state["model"])
             return model.eval()
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # a damaged file may hold anything
             progress(f"the classifier in {path} cannot be used ({error}): training it again")
     progress(f"training a classifier of {data.name} for the scores (once; kept in {path})")
     model = train_classifier(data, device=device, progress=progress)
-    save({"classes": model.classes, "model": model.state_dict()}, path)
+    try:
+        save({"classes": model.classes, "model": model.state_dict()}, path)
+    except OSError as error:
+        progress(f"the classifier cannot be kept for the next time: {error}")
     return model
