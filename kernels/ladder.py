@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .cpu.compiler import compiles
+
 Array = Any
 Case = Mapping[str, Any]
 
@@ -94,14 +96,16 @@ class Rung:
         covers: called with the ladder's arguments; whether this rung can compute them.
         precision: None for a rung that rounds as the arrays' dtype does; ``"bfloat16"`` for one
             that rounds the factors of float32 products to that, and is only run when asked for.
+        compiled: whether it is compiled by Numba; passed over where that cannot be.
     """
 
     def __init__(
         self, name: str, device: str, target: str, covers: Callable[..., bool] = always,
         precision: str | None = None, bind: Mapping[str, Any] | None = None,
+        compiled: bool = False,
     ):  # fmt: skip
         self.name, self.device, self.target, self.covers = name, device, target, covers
-        self.precision, self.bind = precision, dict(bind or {})
+        self.precision, self.bind, self.compiled = precision, dict(bind or {}), compiled
 
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
@@ -147,12 +151,12 @@ class Ladder:
     def rung(
         self, name: str, target: str, *, device: str = "cpu",
         covers: Callable[..., bool] = always, precision: str | None = None,
-        bind: Mapping[str, Any] | None = None,
+        bind: Mapping[str, Any] | None = None, compiled: bool = False,
     ) -> Rung:  # fmt: skip
         """Registers the next rung, faster than those before it on the same device."""
         if any(rung.name == name and rung.device == device for rung in self.rungs):
             raise ValueError(f"{self.name}: a rung {name!r} for {device} is registered already")
-        rung = Rung(name, device, target, covers, precision, bind)
+        rung = Rung(name, device, target, covers, precision, bind, compiled)
         self.rungs.append(rung)
         return rung
 
@@ -171,7 +175,12 @@ class Ladder:
                 allowed = rung.name == self._forced
             if device == "cuda" and rung.precision is not None:
                 allowed = allowed and has_tensor_cores(first_array(args).device)
-            if allowed and rung.device == device and rung.covers(*args, **options):
+            if (
+                allowed
+                and rung.device == device
+                and rung.covers(*args, **options)
+                and not (rung.compiled and not compiles())
+            ):
                 return rung
         wanted = "no rung" if self._forced is None else f"no rung {self._forced!r}"
         raise RuntimeError(f"{self.name}: {wanted} on {device} covers these arguments")

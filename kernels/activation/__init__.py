@@ -17,40 +17,40 @@ from . import cases
 
 relu = Ladder("relu", cases.RELU, baseline="activation.baseline:relu")
 relu.rung("reference", "activation.reference:relu")
-relu.rung("numpy", "activation.cpu:relu_numpy")
-relu.rung("threads", "activation.cpu:relu_threads")
+relu.rung("numpy", "activation.numpy_rungs:relu")
+relu.rung("threads", "activation.cpu:relu_threads", compiled=True)
 
 relu_backward = Ladder(
     "relu_backward", cases.RELU_BACKWARD, baseline="activation.baseline:relu_backward"
 )
 relu_backward.rung("reference", "activation.reference:relu_backward")
-relu_backward.rung("numpy", "activation.cpu:relu_backward_numpy")
-relu_backward.rung("threads", "activation.cpu:relu_backward_threads")
+relu_backward.rung("numpy", "activation.numpy_rungs:relu_backward")
+relu_backward.rung("threads", "activation.cpu:relu_backward_threads", compiled=True)
 
 leaky_relu = Ladder("leaky_relu", cases.LEAKY_RELU, baseline="activation.baseline:leaky_relu")
 leaky_relu.rung("reference", "activation.reference:leaky_relu")
-leaky_relu.rung("numpy", "activation.cpu:leaky_relu_numpy")
-leaky_relu.rung("threads", "activation.cpu:leaky_relu_threads")
+leaky_relu.rung("numpy", "activation.numpy_rungs:leaky_relu")
+leaky_relu.rung("threads", "activation.cpu:leaky_relu_threads", compiled=True)
 
 leaky_relu_backward = Ladder(
     "leaky_relu_backward", cases.LEAKY_RELU_BACKWARD,
     baseline="activation.baseline:leaky_relu_backward",
 )  # fmt: skip
 leaky_relu_backward.rung("reference", "activation.reference:leaky_relu_backward")
-leaky_relu_backward.rung("numpy", "activation.cpu:leaky_relu_backward_numpy")
-leaky_relu_backward.rung("threads", "activation.cpu:leaky_relu_backward_threads")
+leaky_relu_backward.rung("numpy", "activation.numpy_rungs:leaky_relu_backward")
+leaky_relu_backward.rung("threads", "activation.cpu:leaky_relu_backward_threads", compiled=True)
 
 # On the CPU by NumPy, whose tanh has vector instructions; Numba's has not.
 tanh = Ladder("tanh", cases.TANH, baseline="activation.baseline:tanh", serial=True)
 tanh.rung("reference", "activation.reference:tanh")
-tanh.rung("numpy", "activation.cpu:tanh_numpy")
+tanh.rung("numpy", "activation.numpy_rungs:tanh")
 
 tanh_backward = Ladder(
     "tanh_backward", cases.TANH_BACKWARD, baseline="activation.baseline:tanh_backward"
 )
 tanh_backward.rung("reference", "activation.reference:tanh_backward")
-tanh_backward.rung("numpy", "activation.cpu:tanh_backward_numpy")
-tanh_backward.rung("threads", "activation.cpu:tanh_backward_threads")
+tanh_backward.rung("numpy", "activation.numpy_rungs:tanh_backward")
+tanh_backward.rung("threads", "activation.cpu:tanh_backward_threads", compiled=True)
 
 for _ladder in (relu, relu_backward, leaky_relu, leaky_relu_backward, tanh, tanh_backward):
     _function = f"activation.gpu:{_ladder.name}"

@@ -1,9 +1,6 @@
 """CPU rungs of the activations.
 
-numpy: whole-array expressions. Faster than the loop because each is one compiled pass; bound by
-memory, since every intermediate result is written and read again.
-
-threads (but for tanh): one pass over the memory, cut into tasks that fit the second-level cache.
+Rung 2, but for tanh: one pass over the memory, cut into tasks that fit the second-level cache.
 Faster because nothing intermediate is stored and all cores take part; bound by memory traffic.
 """
 
@@ -16,30 +13,6 @@ from ..integers import ceil_div
 from ..layout import flat
 
 ELEMENTS_PER_TASK = 65536
-
-
-def relu_numpy(x):
-    return np.maximum(x, 0)
-
-
-def relu_backward_numpy(grad, y):
-    return grad * (y > 0)
-
-
-def leaky_relu_numpy(x, slope):
-    return np.where(x > 0, x, x.dtype.type(slope) * x)
-
-
-def leaky_relu_backward_numpy(grad, y, slope):
-    return np.where(y > 0, grad, y.dtype.type(slope) * grad)
-
-
-def tanh_numpy(x):
-    return np.tanh(x)
-
-
-def tanh_backward_numpy(grad, y):
-    return grad * (1 - y * y)
 
 
 def relu_threads(x):

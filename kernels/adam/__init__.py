@@ -17,7 +17,7 @@ from .cases import ADAM
 
 adam = Ladder("adam", ADAM, baseline="adam.baseline:adam", in_place=True)
 adam.rung("reference", "adam.reference:adam")
-adam.rung("numpy", "adam.cpu:adam_numpy")
-adam.rung("threads", "adam.cpu:adam_threads")
+adam.rung("numpy", "adam.numpy_rungs:adam")
+adam.rung("threads", "adam.cpu:adam_threads", compiled=True)
 adam.rung("naive", "adam.gpu:adam_naive", device="cuda")
 adam.rung("fused", "adam.gpu:adam_fused", device="cuda")

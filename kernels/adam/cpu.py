@@ -8,21 +8,9 @@ from ..copies import like
 from ..cpu.parallel import parallel
 from ..cpu.pointers import at_address
 from ..layout import flat, same_order
+from .numpy_rungs import advance
 
 ELEMENTS_PER_TASK = 65536
-
-
-def adam_numpy(params, grads, m, v, state, *, beta1, beta2, eps):
-    """Rung 1. Changed: whole-array expressions. Faster: compiled passes.
-    Bound: memory; about ten passes and five temporaries for each parameter."""
-    step, lr = _advance(state)
-    for p, g, first, second in zip(params, grads, m, v, strict=True):
-        first *= beta1
-        first += (1 - beta1) * g
-        second *= beta2
-        second += (1 - beta2) * g * g
-        p -= lr / (1 - beta1**step) * first / (np.sqrt(second / (1 - beta2**step)) + eps)
-    return [*params, *m, *v]
 
 
 def adam_threads(params, grads, m, v, state, *, beta1, beta2, eps):
@@ -38,19 +26,13 @@ def adam_threads(params, grads, m, v, state, *, beta1, beta2, eps):
         for start in range(0, p.size, ELEMENTS_PER_TASK):
             moved = [address + start * p.itemsize for address in addresses]
             tasks.append((*moved, min(ELEMENTS_PER_TASK, p.size - start)))
-    step, lr = _advance(state)  # not before all arrays have been looked at
+    step, lr = advance(state)  # not before all arrays have been looked at
     size, correction = lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
     numbers = size, beta1, 1 - beta1, beta2, 1 - beta2, correction, eps
     if tasks:
         number = params[0].dtype.type
         _adam(len(tasks), np.array(tasks, np.int64), tuple(number(value) for value in numbers))
     return [*params, *m, *v]
-
-
-def _advance(state):
-    """Counts the step; its number and the learning rate."""
-    state[0] += 1
-    return float(state[0]), float(state[1])
 
 
 @parallel

@@ -31,8 +31,8 @@ from .cases import BATCH_NORM, BATCH_NORM_BACKWARD
 
 batch_norm = Ladder("batch_norm", BATCH_NORM, baseline="batch_norm.baseline:batch_norm")
 batch_norm.rung("reference", "batch_norm.reference:batch_norm")
-batch_norm.rung("numpy", "batch_norm.cpu:batch_norm_numpy")
-batch_norm.rung("threads", "batch_norm.cpu:batch_norm_threads")
+batch_norm.rung("numpy", "batch_norm.numpy_rungs:batch_norm")
+batch_norm.rung("threads", "batch_norm.cpu:batch_norm_threads", compiled=True)
 batch_norm.rung("naive", "batch_norm.gpu:batch_norm_naive", device="cuda")
 batch_norm.rung("parts", "batch_norm.gpu:batch_norm_parts", device="cuda")
 batch_norm.rung("columns", "batch_norm.gpu:batch_norm_columns", device="cuda")
@@ -41,8 +41,8 @@ batch_norm_backward = Ladder(
     "batch_norm_backward", BATCH_NORM_BACKWARD, baseline="batch_norm.baseline:batch_norm_backward"
 )
 batch_norm_backward.rung("reference", "batch_norm.reference:batch_norm_backward")
-batch_norm_backward.rung("numpy", "batch_norm.cpu:batch_norm_backward_numpy")
-batch_norm_backward.rung("threads", "batch_norm.cpu:batch_norm_backward_threads")
+batch_norm_backward.rung("numpy", "batch_norm.numpy_rungs:batch_norm_backward")
+batch_norm_backward.rung("threads", "batch_norm.cpu:batch_norm_backward_threads", compiled=True)
 batch_norm_backward.rung("naive", "batch_norm.gpu:batch_norm_backward_naive", device="cuda")
 batch_norm_backward.rung("parts", "batch_norm.gpu:batch_norm_backward_parts", device="cuda")
 batch_norm_backward.rung("columns", "batch_norm.gpu:batch_norm_backward_columns", device="cuda")

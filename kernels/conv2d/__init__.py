@@ -24,13 +24,16 @@ from ..ladder import Ladder, is_float32
 from . import cases, covers
 
 # In bfloat16 a product takes half the time, so that Winograd's transforms pay sooner.
-_BF16: dict[str, Any] = dict(precision="bfloat16", bind={"precision": "bfloat16"})
+_BF16: dict[str, Any] = dict(
+    precision="bfloat16", bind={"precision": "bfloat16"}, compiled=True
+)
 
 conv2d = Ladder("conv2d", cases.CONV2D, baseline="conv2d.baseline:conv2d")
 conv2d.rung("reference", "conv2d.reference:conv2d")
 conv2d.rung("numpy", "conv2d.numpy_rungs:conv2d")
-conv2d.rung("panels", "conv2d.panels:conv2d")
-conv2d.rung("winograd", "conv2d.winograd:conv2d", covers=covers.winograd_forward(0.6))
+conv2d.rung("panels", "conv2d.panels:conv2d", compiled=True)
+conv2d.rung("winograd", "conv2d.winograd:conv2d", compiled=True,
+            covers=covers.winograd_forward(0.6))  # fmt: skip
 conv2d.rung("bf16 winograd", "conv2d.winograd:conv2d", **_BF16,
             covers=covers.winograd_forward(1.2, "bfloat16"))  # fmt: skip
 
@@ -39,8 +42,8 @@ conv_transpose2d = Ladder(
 )
 conv_transpose2d.rung("reference", "conv2d.reference:conv_transpose2d")
 conv_transpose2d.rung("numpy", "conv2d.numpy_rungs:conv_transpose2d")
-conv_transpose2d.rung("panels", "conv2d.panels:conv_transpose2d")
-conv_transpose2d.rung("winograd", "conv2d.winograd:conv_transpose2d",
+conv_transpose2d.rung("panels", "conv2d.panels:conv_transpose2d", compiled=True)
+conv_transpose2d.rung("winograd", "conv2d.winograd:conv_transpose2d", compiled=True,
                       covers=covers.winograd_transposed(0.7))  # fmt: skip
 conv_transpose2d.rung("bf16 winograd", "conv2d.winograd:conv_transpose2d", **_BF16,
                       covers=covers.winograd_transposed(1.4, "bfloat16"))  # fmt: skip
@@ -50,8 +53,8 @@ conv2d_weight_grad = Ladder(
 )
 conv2d_weight_grad.rung("reference", "conv2d.reference:conv2d_weight_grad")
 conv2d_weight_grad.rung("numpy", "conv2d.numpy_rungs:conv2d_weight_grad")
-conv2d_weight_grad.rung("panels", "conv2d.panels_gradient:conv2d_weight_grad")
-conv2d_weight_grad.rung("winograd", "conv2d.winograd_gradient:conv2d_weight_grad",
+conv2d_weight_grad.rung("panels", "conv2d.panels_gradient:conv2d_weight_grad", compiled=True)
+conv2d_weight_grad.rung("winograd", "conv2d.winograd_gradient:conv2d_weight_grad", compiled=True,
                         covers=covers.winograd_weight_grad(0.7))  # fmt: skip
 conv2d_weight_grad.rung("bf16 winograd", "conv2d.winograd_gradient:conv2d_weight_grad", **_BF16,
                         covers=covers.winograd_weight_grad(1.4, "bfloat16"))  # fmt: skip

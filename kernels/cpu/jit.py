@@ -61,7 +61,10 @@ event.register("numba:compile", _Announcement())
 
 
 def jit(function):
-    """Compiles `function` at its first call, once per combination of argument types."""
+    """Compiles `function` at its first call, once per combination of argument types. Where Numba is
+    switched off, to look into a reference with a debugger, it stays as it is."""
+    if numba.config.DISABLE_JIT:
+        return function
     dispatcher = numba.njit(**OPTIONS)(function)
     cache = kept_code(function)
     if cache is not None:

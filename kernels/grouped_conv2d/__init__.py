@@ -27,7 +27,8 @@ for _ladder in (grouped_conv2d, grouped_conv_transpose2d, grouped_conv2d_weight_
     _name = _ladder.name
     _ladder.rung("reference", f"grouped_conv2d.reference:{_name}")
     _ladder.rung("parts", f"grouped_conv2d.parts:{_name}")
-    _ladder.rung("channels", f"grouped_conv2d.channels:{_name}", covers=covers.narrow[_name])
+    _ladder.rung("channels", f"grouped_conv2d.channels:{_name}", compiled=True,
+                 covers=covers.narrow[_name])  # fmt: skip
     _ladder.rung("naive", f"grouped_conv2d.gpu:{_name}", device="cuda")
     _ladder.rung("parts", f"grouped_conv2d.parts:{_name}", device="cuda",
                  covers=covers.wide[_name])  # fmt: skip

@@ -7,10 +7,11 @@ from .cases import MATMUL
 
 matmul = Ladder("matmul", MATMUL, baseline="matmul.baseline:matmul")
 matmul.rung("reference", "matmul.reference:matmul")
-matmul.rung("numpy", "matmul.cpu:matmul_numpy")
-matmul.rung("panels", "matmul.cpu:matmul_panels")
+matmul.rung("numpy", "matmul.numpy_rungs:matmul")
+matmul.rung("panels", "matmul.cpu:matmul_panels", compiled=True)
 matmul.rung(
-    "bf16 panels", "matmul.bf16:matmul", precision="bfloat16", covers=covers.enough_for_bf16
+    "bf16 panels", "matmul.bf16:matmul", precision="bfloat16", covers=covers.enough_for_bf16,
+    compiled=True,
 )
 matmul.rung("naive", "matmul.gpu:matmul_naive", device="cuda", covers=covers.columns_fit_the_grid)
 matmul.rung("coalesced", "matmul.gpu:matmul_coalesced", device="cuda",

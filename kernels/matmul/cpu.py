@@ -19,13 +19,6 @@ NARROW_TASK = 1 << 16  # elements of a per task of dot products
 _PAGE = 4096
 
 
-def matmul_numpy(a, b):
-    """Rung 1. Changed: the BLAS that NumPy brings. Faster: tiles, vectors, threads.
-    Bound: the BLAS's own threads, which wait in busy loops between calls and so take cores away
-    from every other kernel of a training step."""
-    return np.matmul(a, b)
-
-
 def matmul_panels(a, b):
     """Rung 2. Changed: each task packs its panels of b; our register tile, our threads.
     Faster: near the multiply-add peak of each core, no second thread pool.

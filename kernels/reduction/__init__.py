@@ -8,7 +8,7 @@ from .cases import COLUMN_SUMS
 
 column_sums = Ladder("column_sums", COLUMN_SUMS, baseline="reduction.baseline:column_sums")
 column_sums.rung("reference", "reduction.reference:column_sums")
-column_sums.rung("numpy", "reduction.cpu:column_sums_numpy")
-column_sums.rung("threads", "reduction.cpu:column_sums_threads", covers=is_float)
+column_sums.rung("numpy", "reduction.numpy_rungs:column_sums")
+column_sums.rung("threads", "reduction.cpu:column_sums_threads", compiled=True, covers=is_float)
 column_sums.rung("naive", "reduction.gpu:column_sums_naive", device="cuda")
 column_sums.rung("parts", "reduction.gpu:column_sums_parts", device="cuda")

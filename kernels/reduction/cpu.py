@@ -10,11 +10,6 @@ WIDE = 16  # columns from which on a row fills vectors; else as many rows lie si
 ROWS = 8  # summed in the dtype of x, before they are added in float64
 
 
-def column_sums_numpy(x):
-    """Rung 1. Changed: NumPy's sum. Faster: compiled. Bound: one core, converting each value."""
-    return x.sum(0, dtype=np.float64).astype(x.dtype)
-
-
 def column_sums_threads(x):
     """Rung 2. Changed: tasks of rows on all cores, eight rows for each conversion to float64.
     Faster: x is read once, at the speed of memory. Bound: memory traffic."""

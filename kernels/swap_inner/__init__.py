@@ -12,7 +12,7 @@ from .cases import SWAP_INNER
 
 swap_inner = Ladder("swap_inner", SWAP_INNER, baseline="swap_inner.baseline:swap_inner")
 swap_inner.rung("reference", "swap_inner.reference:swap_inner")
-swap_inner.rung("numpy", "swap_inner.cpu:swap_inner_numpy")
-swap_inner.rung("threads", "swap_inner.cpu:swap_inner_threads", covers=is_float)
+swap_inner.rung("numpy", "swap_inner.numpy_rungs:swap_inner")
+swap_inner.rung("threads", "swap_inner.cpu:swap_inner_threads", compiled=True, covers=is_float)
 swap_inner.rung("naive", "swap_inner.gpu:swap_inner_naive", device="cuda", covers=is_float)
 swap_inner.rung("tiles", "swap_inner.gpu:swap_inner_tiles", device="cuda", covers=is_float)

@@ -10,12 +10,6 @@ from .transpose import SIDE, transpose_block
 ELEMENTS_PER_TASK = 65536
 
 
-def swap_inner_numpy(x):
-    """Rung 1. Changed: NumPy's copy. Faster: compiled.
-    Bound: one core; every value that is written lies in another cache line than the one before."""
-    return x.transpose(0, 2, 1).copy()
-
-
 def swap_inner_threads(x):
     """Rung 2. Changed: block by block, on all cores.
     Faster: a cache line that was fetched is used up before it is lost. Bound: memory traffic."""

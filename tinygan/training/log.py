@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygan import __version__
 from tinygan.files import atomic_write, force_to_disk
+from tinygan.kernels.cpu.compiler import numba_version
 from tinygan.kernels.cpu.threads import get_num_threads
 
 
@@ -70,8 +71,6 @@ def write_run_file(
     starts: list[dict[str, Any]] = []
     if step and path.exists():
         starts = json.loads(path.read_text(encoding="utf-8")).get("starts", [])
-    import numba
-
     starts.append({"time": datetime.now(timezone.utc).isoformat(timespec="seconds"), "step": step})
     content = {
         "settings": settings,
@@ -81,7 +80,7 @@ def write_run_file(
             "tinygan": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "numba": numba.__version__,
+            "numba": numba_version(),
         },
         "machine": {
             "device": device,
