@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import threading
 import time
 
+import llvmlite.binding as llvm
+import numba
 import numpy as np
 import pytest
 
@@ -18,10 +21,12 @@ from tinygan.kernels.cpu.parallel import parallel
 
 
 @pytest.fixture
-def pool():
-    """Sets the number of threads, and gives it back at the end."""
+def pool(monkeypatch):
+    """Sets the number of threads, of any number of CPUs, and gives it back at the end."""
     before = threads.get_num_threads()
+    monkeypatch.setattr(threads, "usable_cpus", lambda: 64)
     yield threads.set_num_threads
+    monkeypatch.undo()
     threads.set_num_threads(before)
 
 
@@ -115,18 +120,48 @@ def test_a_failing_task_is_told_after_all_others_have_ended(count, pool):
     assert sizes.tolist() == [5, 6, 7, 8, 9]
 
 
-def test_a_changed_number_of_threads_ends_the_old_ones(pool):
-    def alive():
-        return sum(thread.name.startswith("tinygan-") for thread in threading.enumerate())
+def workers_alive_are(count):
+    for _ in range(200):
+        alive = sum(thread.name.startswith("tinygan-") for thread in threading.enumerate())
+        if alive == count:
+            return True
+        time.sleep(0.01)
+    return False
 
+
+def test_a_changed_number_of_threads_ends_the_old_ones(pool):
     for count in (4, 2, 1, 3):
         pool(count)
         fill(2, np.zeros(2), 1.0)
-        for _ in range(200):
-            if alive() == count - 1:
-                break
-            time.sleep(0.01)
-        assert alive() == count - 1
+        assert workers_alive_are(count - 1)
+
+
+def test_no_more_threads_are_started_than_there_are_cpus(pool, monkeypatch):
+    for cpus, expected in ((2, 1), (1, 0), (4, 3)):
+        monkeypatch.setattr(threads, "usable_cpus", lambda cpus=cpus: cpus)
+        pool(64)
+        assert threads.get_num_threads() == 64
+        array = np.zeros(50)
+        fill(50, array, 1.0)
+        assert (array == 1).all() and workers_alive_are(expected)
+
+
+def test_a_thread_that_waits_long_offers_its_core(monkeypatch):
+    """The system is asked for that after KEEP looks, and not before."""
+    calls = []
+    count = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: calls.append(1) or 0)
+    address = ctypes.cast(count, ctypes.c_void_p).value
+    before = llvm.address_of_symbol("tinygan_yield")
+    llvm.add_symbol("tinygan_yield", address)
+    try:
+        wait = numba.njit(module._wait.py_func)
+        for looks in (0, module.KEEP - 1):
+            wait(looks)
+        assert calls == []
+        wait(module.KEEP)
+        assert calls == [1]
+    finally:
+        llvm.add_symbol("tinygan_yield", before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -28,28 +28,74 @@ def test_set_num_threads_validates(bad):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("3", "3"), ("1", "1"), ("0", None), ("-2", None), ("two", None), ("", None), ("1.5", None)],
-)
-def test_the_environment_variable(text, expected):
-    # The module alone: importing all of tinygan seven times would take seconds.
-    code = (
-        "import importlib.util, sys\n"
-        "spec = importlib.util.spec_from_file_location('threads', sys.argv[1])\n"
-        "module = importlib.util.module_from_spec(spec)\n"
-        "spec.loader.exec_module(module)\n"
-        "print(module.get_num_threads())\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, threads.__file__],
-        env={**os.environ, "TINYGAN_NUM_THREADS": text},
-        capture_output=True,
-        text=True,
-    )
+    [("3", 3), ("1", 1), (" 2 ", 2), (None, 5), ("0", None), ("-2", None), ("two", None),
+     ("", None), ("1.5", None), ("\u00b2", None), ("9" * 5000, None)],
+)  # fmt: skip
+def test_the_environment_variable(text, expected, monkeypatch, capsys):
+    monkeypatch.setattr(threads, "usable_cpus", lambda: 5)
+    monkeypatch.delenv("TINYGAN_NUM_THREADS", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TINYGAN_NUM_THREADS", text)
+    found, said = threads._default_threads(), capsys.readouterr().err
     if expected is not None:
-        assert result.stdout.strip() == expected, result.stderr
+        assert (found, said) == (expected, "")
     else:
-        message = f"TINYGAN_NUM_THREADS must be a positive integer, got {text!r}"
-        assert result.returncode == 1 and message in result.stderr
+        assert found == 5 and said == (
+            f"tinygan: TINYGAN_NUM_THREADS must be a positive integer, got {text[:40]!r}: it "
+            "counts as 5, the CPUs that this process may use\n"
+        )
+
+
+# What a container may use
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/\n", {"cpu.max": "200000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "5000 100000\n"}, 1),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 64),
+        ("0::/\n", {"cpu.max": "9900000 100000\n"}, 64),
+        # The smallest quota of the group and those above it.
+        ("0::/a/b\n", {"a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, 3),
+        ("0::/a/b\n", {"a/cpu.max": "800000 100000", "a/b/cpu.max": "400000 100000"}, 4),
+        # The host's path, of which nothing is to be seen in the container.
+        ("0::/../../host/path\n", {"cpu.max": "700000 100000"}, 7),
+        # Version 1, and both at once.
+        ("4:cpu,cpuacct:/docker/x\n1:memory:/\n",
+         {"cpu,cpuacct/cpu.cfs_quota_us": "250000", "cpu,cpuacct/cpu.cfs_period_us": "50000"}, 5),
+        ("4:cpuacct,cpu:/x\n0::/x\n",
+         {"cpu/x/cpu.cfs_quota_us": "600000", "cpu/x/cpu.cfs_period_us": "100000"}, 6),
+        ("3:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 64),
+        ("5:cpuset:/\n", {"cpuset/cpu.cfs_quota_us": "1", "cpuset/cpu.cfs_period_us": "1"}, 64),
+        # What no kernel writes.
+        ("0::/\n", {"cpu.max": ""}, 64), ("0::/\n", {"cpu.max": "fast"}, 64),
+        ("0::/\n", {"cpu.max": "1 0"}, 64), ("0::/\n", {"cpu.max": "1 2 3"}, 64),
+        ("0::/\n", {}, 64), ("nonsense\n\n::\n", {"cpu.max": "100000 100000"}, 64),
+        (None, {"cpu.max": "100000 100000"}, 64),
+    ],
+)  # fmt: skip
+def test_the_quota_of_a_container(groups, files, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.setattr(threads, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(threads, "CGROUPS", tmp_path / "cgroup")
+    if groups is not None:
+        (tmp_path / "proc").write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert threads.usable_cpus() == expected
+
+
+def test_the_cpus_that_a_process_may_run_on(monkeypatch):
+    monkeypatch.setattr(threads, "_quotas", lambda: iter(()))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 9}, raising=False)
+    assert threads.usable_cpus() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert threads.usable_cpus() == 1
 
 
 # The digest of the sources

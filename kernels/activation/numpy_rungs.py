@@ -6,13 +6,15 @@ result is written and read again.
 
 import numpy as np
 
+from ..copies import like
+
 
 def relu(x):
     return np.maximum(x, 0)
 
 
 def relu_backward(grad, y):
-    return grad * (y > 0)
+    return like(grad, y) * (y > 0)
 
 
 def leaky_relu(x, slope):
@@ -20,6 +22,7 @@ def leaky_relu(x, slope):
 
 
 def leaky_relu_backward(grad, y, slope):
+    grad = like(grad, y)
     return np.where(y > 0, grad, y.dtype.type(slope) * grad)
 
 

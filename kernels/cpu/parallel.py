@@ -3,7 +3,9 @@
 A step of a small GAN calls some hundred kernels of less than a millisecond. Threads that sleep
 between them and need Python to be told what to do next cost a tenth of a millisecond each time: as
 much as the work itself. Here a thread that has nothing to do waits inside compiled code for a
-moment, watching the memory where the next job is announced, and takes its tasks from there.
+moment, watching the memory where the next job is announced, and takes its tasks from there. If that
+takes longer it offers its core to whoever wants it: another process, or a thread of this one that
+has a task and no core.
 
     @parallel
     def double(task, x):                  # one task; compiled, as by `jit`
@@ -28,11 +30,13 @@ from __future__ import annotations
 
 import atexit
 import collections
+import ctypes
 import inspect
 import os
 import threading
 import types as python_types
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
@@ -45,9 +49,13 @@ from .jit import OPTIONS, jit
 
 # Places on the board, one cache line (8 integers) each: threads that wait do not slow down others.
 JOB, NEXT, BUSY, CODE, ARGUMENTS, COUNT, FAILED, STOP, PLACES = range(0, 9 * 8, 8)
-# Looks at the board before a worker goes to sleep: some milliseconds. A thread that is woken begins
-# on the core of the one that woke it, and may stay there for the whole job.
-WATCH = 200_000
+# A thread that waits keeps its core for this many looks at the board, some 50 microseconds: as long
+# as Python takes between two kernels. From then on it offers the core to others after each look.
+KEEP = 2_000
+# Looks at the board before a worker goes to sleep: some milliseconds, when nobody wants the core. A
+# thread that is woken begins on the core of the one that woke it, and may stay there for the whole
+# job.
+WATCH = 12_000
 ONE_TASK = 0  # instead of the number of a job
 _INT = ir.IntType(64)
 
@@ -121,6 +129,37 @@ def _pause(typing_context):
     return types.void(), generate
 
 
+def _find_yield() -> bool:
+    """Gives the operating system's "let another thread run" a name for compiled code."""
+    try:
+        if os.name == "nt":
+            function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined]
+        else:
+            function = ctypes.CDLL(None).sched_yield
+    except (OSError, AttributeError):
+        return False
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    if address:
+        llvm.add_symbol("tinygan_yield", address)
+    return bool(address)
+
+
+_HAS_YIELD = _find_yield()
+
+
+@intrinsic
+def _yield(typing_context):
+    """Lets another thread run on this core, if one wants to."""
+
+    def generate(context, builder, signature, args):
+        if _HAS_YIELD:
+            kind = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "tinygan_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 @intrinsic
 def _call(typing_context, code, arguments, task):
     """Runs one task of a job; not 0 if it failed (which takes lack of memory)."""
@@ -173,6 +212,15 @@ def _address(board):
 
 
 @jit
+def _wait(looks):
+    """Between two looks at the board, after so many."""
+    if looks < KEEP:
+        _pause()
+    else:
+        _yield()
+
+
+@jit
 def _take_tasks(board):
     code, arguments = _look(board, CODE), _look(board, ARGUMENTS)
     count = _look(board, COUNT)
@@ -197,7 +245,7 @@ def _watch(board, seen, looks):
             seen = job
             waited = 0
         else:
-            _pause()
+            _wait(waited)
             waited += 1
     return seen
 
@@ -212,8 +260,10 @@ def _run(board, job, first, count, code, arguments):
     _exchange(board, JOB, job)
     _take_tasks(board)
     _exchange(board, JOB, 0)
+    looks = 0
     while _look(board, BUSY) != 0:
-        _pause()
+        _wait(looks)
+        looks += 1
     return _look(board, FAILED)
 
 
@@ -256,7 +306,7 @@ _team: _Team | None = None
 
 def _current_team() -> _Team:
     global _team
-    workers = threads.get_num_threads() - 1
+    workers = threads.team_size() - 1
     if _team is None or _team.workers != workers:
         if _team is not None:
             _team.stop()
