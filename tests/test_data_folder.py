@@ -205,12 +205,14 @@ def test_load_dataset_passes_each_source_on(tmp_path, monkeypatch):
     load_dataset("synthetic")
     load_dataset("synthetic", "test")
     load_dataset(tmp_path, size=64, channels=3)
+    load_dataset(tmp_path, skip_unreadable=True)
     assert calls == [
         ("mnist", "train"),
         ("fashion_mnist", "test"),
         ("synthetic_digits", 60_000, 0),
         ("synthetic_digits", 10_000, 1),
-        ("image_folder", tmp_path, 64, 3),
+        ("image_folder", tmp_path, 64, 3, False),
+        ("image_folder", tmp_path, 28, 1, True),
     ]
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LISTED = 20
+"""How many names a message lists."""
+
 
 class DataUnavailableError(OSError):
     """The files of a data set are neither on this machine nor to be had from its mirrors."""
@@ -21,7 +24,8 @@ class Dataset:
     """Images held in memory.
 
     images: uint8 (n, c, h, w). labels: int64 (n,), or None where there are none. name: for
-    messages and file names.
+    messages and file names. classes: the name of each label, where they have names. skipped: a
+    sentence about each file that could not be read and was left out.
 
     Raises TypeError or ValueError, naming the field, when a dtype or shape is not as above.
     """
@@ -29,6 +33,8 @@ class Dataset:
     images: np.ndarray
     labels: np.ndarray | None
     name: str
+    classes: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8:
@@ -47,6 +53,18 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def describe(self) -> str:
+        """How many images there are, of which classes, and which files were left out."""
+        text = f"{self.name}: {len(self)} images"
+        if self.labels is not None:
+            numbers, counts = np.unique(self.labels, return_counts=True)
+            names = self.classes or range(int(numbers.max(initial=-1)) + 1)
+            each = [f"{names[k]} ({count})" for k, count in zip(numbers, counts, strict=True)]
+            text += f" in {len(each)} classes: {_listed(each, ', ')}"
+        if self.skipped:
+            text += f"\n{len(self.skipped)} files left out:\n  " + _listed(self.skipped, "\n  ")
+        return text
 
     def require_labels(self) -> np.ndarray:
         """The labels, where there must be some.
@@ -70,3 +88,9 @@ class Dataset:
                 "expected integers of shape (b,)"
             )
         return self.images[chosen].astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _listed(names: Sequence[str], between: str) -> str:
+    """The first few names, and how many more there are."""
+    more = [f"and {len(names) - LISTED} more"] if len(names) > LISTED else []
+    return between.join([*names[:LISTED], *more])

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from .dataset import DataFormatError, Dataset, DataUnavailableError
+from .pictures import ENDINGS, MODES, read_square
+from .walk import files_below
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
-MODES = {1: "L", 3: "RGB"}
-"""Pillow's name for pictures of this many channels."""
+PROGRESS_SECONDS = 5.0
+"""Time between two lines about a long reading; a shorter one is silent."""
 
 
-def image_folder(path: str | Path, size: int, channels: int = 3) -> Dataset:
+def image_folder(
+    path: str | Path, size: int, channels: int = 3, skip_unreadable: bool = False
+) -> Dataset:
     """All pictures below a folder, in the order of their relative paths.
 
     Each is resized (Lanczos) until its shorter side is ``size`` and cropped at the centre to
     size x size. ``channels`` is 1 for grey or 3 for colour; what is transparent becomes white,
-    and of a moving picture the first frame is taken.
+    and of a moving picture the first frame is taken. A picture is turned as its EXIF orientation
+    says.
+
+    Taken are files that end in .png, .jpg, .jpeg, .bmp, .webp, .gif, .tif, .tiff, .ppm or .pgm, of
+    any of these formats and of no other. Links are followed. Left out is what is hidden (its name
+    starts with a dot), and what systems keep beside the user's files, as ``__MACOSX``.
+
+    Grey pictures of more than 8 bits are brought to 0 ... 255 by their range: 0 ... 65535 with 16
+    bits (4095 with 12). For 32 bits there is no such rule: floats within 0 ... 1, and floats or
+    integers within 0 ... 255, are taken as such; of others, the least value of the picture becomes
+    black and its greatest white.
+
+    With ``skip_unreadable``, a picture that cannot be read is left out, and ``skipped`` of the
+    result names it. One of more than 2^26 pixels (8192 x 8192), or of more than 512 MiB, is not
+    read.
 
     Returns a Dataset with images uint8 (n, channels, size, size), named after the folder. Where all
     pictures lie in sub-folders, and at least two of these hold any, the sub-folders are the
-    classes: label k is the k-th of their names in alphabetical order. Otherwise labels are None.
+    classes: label k is the k-th of their names in alphabetical order, which are in ``classes``.
+    Otherwise labels and classes are None. While reading takes long, stderr says how far it is.
 
     Raises ValueError for another ``size`` or ``channels``, NotADirectoryError for a missing
     folder, DataUnavailableError when no file has a known ending, DataFormatError naming a
-    picture that cannot be read, ImportError without Pillow.
+    picture that is damaged or too large, OSError naming one that cannot be opened, ImportError
+    without Pillow.
     """
     if size < 1:
         raise ValueError(f"size is {size}; expected 1 or more")
@@ -35,44 +58,50 @@ def image_folder(path: str | Path, size: int, channels: int = 3) -> Dataset:
     folder = Path(path)
     if not folder.is_dir():
         raise NotADirectoryError(f"path is {str(path)!r}; expected an existing folder")
-    files = [file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS]
-    files = [file for file in files if file.is_file()]
-    files.sort(key=lambda file: file.relative_to(folder).as_posix())
+    files = files_below(folder, ENDINGS)
     if not files:
         raise DataUnavailableError(f"{folder}: no file ends in {', '.join(ENDINGS)}")
-    images = np.empty((len(files), size, size, channels), np.uint8)
-    for image, file in zip(images, files, strict=True):
-        image[:] = _read_square(file, size, MODES[channels]).reshape(image.shape)
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return Dataset(planes, _labels(folder, files), folder.resolve().name)
+    images = np.empty((len(files), channels, size, size), np.uint8)
+    kept: list[Path] = []
+    skipped: list[str] = []
+    for file in _with_progress(files, folder):
+        try:
+            square = read_square(file, size, channels)
+        except (DataFormatError, OSError) as error:
+            if not skip_unreadable:
+                raise
+            skipped.append(str(error))
+            continue
+        images[len(kept)] = square.transpose(2, 0, 1)
+        kept.append(file)
+    if not kept:
+        raise DataFormatError(
+            f"{folder}: none of its {len(files)} pictures can be read; the first: {skipped[0]}"
+        )
+    classes, labels = _classes(folder, kept)
+    return Dataset(images[: len(kept)], labels, folder.resolve().name, classes, tuple(skipped))
 
 
-def _labels(folder: Path, files: list[Path]) -> np.ndarray | None:
-    """By the direct sub-folders of `folder`; None when they are no classes."""
+def _classes(
+    folder: Path, files: list[Path]
+) -> tuple[tuple[str, ...] | None, np.ndarray | None]:
+    """The direct sub-folders of `folder`, and the label of each file; None where they are no
+    classes."""
     places = [file.relative_to(folder).parts for file in files]
     names = sorted({place[0] for place in places})
     if len(names) < 2 or any(len(place) == 1 for place in places):
-        return None
-    return np.array([names.index(place[0]) for place in places], np.int64)
+        return None, None
+    numbers = {name: number for number, name in enumerate(names)}
+    return tuple(names), np.array([numbers[place[0]] for place in places], np.int64)
 
 
-def _read_square(file: Path, size: int, mode: str) -> np.ndarray:
-    """The picture as uint8 (size, size) or (size, size, 3)."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise ImportError(
-            "reading pictures needs Pillow: pip install pillow"
-        ) from error
-    try:
-        with Image.open(file) as opened:
-            # Photographs may lie on their side, with a note in the file how to turn them.
-            picture = ImageOps.exif_transpose(opened)
-            if "A" in picture.getbands() or "transparency" in picture.info:
-                picture = picture.convert("RGBA")
-                white = Image.new("RGBA", picture.size, "white")
-                picture = Image.alpha_composite(white, picture)
-            square = ImageOps.fit(picture.convert(mode), (size, size), Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataFormatError(f"{file}: not a readable picture ({error})") from error
-    return np.asarray(square)
+def _with_progress(files: list[Path], folder: Path) -> Iterator[Path]:
+    """The files; a line on stderr after every `PROGRESS_SECONDS`."""
+    last = time.monotonic()
+    for number, file in enumerate(files):
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            if sys.stderr is not None:
+                with contextlib.suppress(OSError, ValueError):  # closed by someone
+                    print(f"{folder}: {number} of {len(files)} pictures read", file=sys.stderr)
+        yield file

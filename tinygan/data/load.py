@@ -14,12 +14,14 @@ SYNTHETIC_SPLITS = {"train": (60_000, 0), "test": (10_000, 1)}
 
 
 def load_dataset(
-    source: str | Path, split: str = "train", size: int = 28, channels: int = 1
-) -> Dataset:
+    source: str | Path, split: str = "train", size: int = 28, channels: int = 1,
+    skip_unreadable: bool = False,
+) -> Dataset:  # fmt: skip
     """The data set that ``source`` names: "mnist", "fashion", "synthetic", or a folder's path.
 
-    split: "train" or "test"; a folder has no test split. size, channels: how pictures of a
-    folder are read, see `image_folder`; the named sets are 28 pixels wide and grey.
+    split: "train" or "test"; a folder has no test split. size, channels, skip_unreadable: how
+    pictures of a folder are read, see `image_folder`; the named sets are 28 pixels wide and grey,
+    and all of theirs are read.
 
     Raises ValueError when an argument names nothing there is, and what the source's own function
     raises.
@@ -41,4 +43,4 @@ def load_dataset(
         )
     if split != "train":
         raise ValueError(f"split is {split!r}; a folder has only 'train'")
-    return image_folder(source, size, channels)
+    return image_folder(source, size, channels, skip_unreadable)
