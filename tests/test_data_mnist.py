@@ -85,7 +85,12 @@ ZIPPED = gzip.compress(WHOLE, mtime=0)  # without the time, as the tests' names 
         ("a", b"\0\0\x08\0" + WHOLE, "magic number 0x00000800"),
         ("a", WHOLE[:9], "9 bytes; its header alone takes 12"),
         ("a", WHOLE[:-1], r"11 bytes of values; expected 12 for the shape \(3, 4\)"),
-        ("a", WHOLE + b"\0", r"13 bytes of values; expected 12 for the shape \(3, 4\)"),
+        ("a", WHOLE + b"\0", r"more bytes of values; expected 12 for the shape \(3, 4\)"),
+        ("a.gz", gzip.compress(WHOLE + b"\0", mtime=0), "more bytes of values; expected 12"),
+        ("a.gz", gzip.compress(WHOLE[:-1], mtime=0), "11 bytes of values; expected 12"),
+        ("a", b"\0\0\x08\x41" + b"\0\0\0\1" * 65 + b"\0", "65 dimensions; expected at most 64"),
+        ("a", b"\0\0\x08\3" + b"\xff" * 12 + b"\0", "fewer than 17 bytes of values; expected 792"),
+        ("a", b"\0\0\x08\4" + b"\0" * 4 + b"\xff" * 12, r"no array has the shape \(0, 4294967295"),
     ],
 )
 def test_read_idx_names_the_file_and_the_damage(tmp_path, name, content, message):
@@ -94,6 +99,33 @@ def test_read_idx_names_the_file_and_the_damage(tmp_path, name, content, message
     with pytest.raises(DataFormatError, match=message) as caught:
         read_idx(path)
     assert str(path) in str(caught.value)
+
+
+BOMB = """
+import resource, sys
+from tinygan.data import DataFormatError, read_idx
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 2**24
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    read_idx(sys.argv[1])
+except DataFormatError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+@pytest.mark.parametrize(("shape", "message"), [((3, 4), "more bytes of values; expected 12"),
+                                                ((2**31,), "fewer than")])  # fmt: skip
+def test_a_small_file_gets_little_memory(tmp_path, shape, message):
+    """200 MB of zeros in 200 kB, of which the header announces 12, or more than there can be."""
+    path = tmp_path / "a.gz"
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+    path.write_bytes(gzip.compress(header + bytes(200_000_000)))
+    result = subprocess.run(
+        [sys.executable, "-c", BOMB, str(path)], capture_output=True, text=True
+    )
+    assert result.stdout.startswith(f"{path}: {message}"), result.stderr[-2000:]
 
 
 # --- finding the files ------------------------------------------------------------------------
@@ -132,6 +164,35 @@ def test_mnist_reads_plain_files_and_the_test_split(tmp_path):
     assert found.images.shape == (4, 1, 28, 28)
     assert found.labels is not None and found.labels.dtype == np.int64
     assert found.labels.tolist() == [9, 0, 4, 1]
+
+
+@pytest.mark.parametrize("names", [
+    "train-{}-idx{}-ubyte", "train-{}.idx{}-ubyte", "train-{}.idx{}-ubyte.gz",
+    "train-{0}-idx{1}-ubyte/train-{0}-idx{1}-ubyte",
+    "train-{0}.idx{1}-ubyte/train-{0}.idx{1}-ubyte",
+])  # fmt: skip
+@pytest.mark.parametrize("place", [".", "raw", "{}/raw"])
+@pytest.mark.parametrize(("read", "own"), [(mnist, "MNIST"), (fashion_mnist, "FashionMNIST")])
+def test_layouts_and_names_of_torchvision_and_kaggle(tmp_path, names, place, read, own):
+    images = write_pair(tmp_path / "source", seed=4)
+    for kind, dimensions, source in [("images", 3, IMAGES), ("labels", 1, LABELS)]:
+        path = tmp_path / "root" / place.format(own) / names.format(kind, dimensions)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        packed = (tmp_path / "source" / source).read_bytes()
+        path.write_bytes(packed if path.suffix == ".gz" else gzip.decompress(packed))
+    found = read(root=tmp_path / "root", download=False)
+    np.testing.assert_array_equal(found.images[:, 0], images)
+
+
+def test_the_folder_of_torchvision_holds_both_sets(tmp_path, monkeypatch):
+    digits = write_pair(tmp_path / "MNIST" / "raw", seed=1)
+    clothes = write_pair(tmp_path / "FashionMNIST" / "raw", seed=2)
+    for root in (tmp_path, None):
+        np.testing.assert_array_equal(mnist(root=root, download=False).images[:, 0], digits)
+        np.testing.assert_array_equal(
+            fashion_mnist(root=root, download=False).images[:, 0], clothes
+        )
+        monkeypatch.setenv("TINYGAN_DATA", str(tmp_path))
 
 
 @pytest.mark.parametrize(

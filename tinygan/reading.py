@@ -3,9 +3,11 @@ failure of the system is not taken for damage."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,10 +50,22 @@ def fill(array: np.ndarray, file: Any) -> int:
 def is_system_failure(error: BaseException) -> bool:
     """Whether the operating system failed, as with a broken disk, and not the content of a file.
 
-    Seeking to where a damaged file points may be invalid (EINVAL); libraries raise OSError without
-    a number for a content that they do not understand.
+    A folder in the place of a file is none. Seeking to where a damaged file points may be invalid
+    (EINVAL). Libraries raise OSError without a number for a content that they do not understand.
     """
-    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+    contents = (None, errno.EINVAL, errno.EISDIR)
+    return isinstance(error, OSError) and error.errno not in contents
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """A failure of the system within this block says which file it was about."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or not is_system_failure(error):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def reason(error: BaseException) -> str:

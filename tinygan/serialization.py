@@ -1,12 +1,13 @@
 """`save` and `load`: nested data with arrays in one file, without pickle.
 
-The file is a NumPy ``.npz`` archive: the arrays, and a JSON text of everything around them. Loading
-runs no code from the file.
+The file is a NumPy ``.npz`` archive, uncompressed: the arrays, and a JSON text of everything around
+them. Loading runs no code from the file, and takes no more memory than the file's length.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import zipfile
 from typing import Any
@@ -15,15 +16,11 @@ import numpy as np
 
 from tinygan.devices import to_device
 from tinygan.files import atomic_write
+from tinygan.reading import BoundedFile, fill, is_system_failure, naming, reason
 from tinygan.tensor import Tensor
 
 _STRUCTURE = "structure.json"
 _FORMAT = "tinygan-1"
-# What zipfile, NumPy and `_decode` raise on bytes that make no sense.
-_DAMAGE = (
-    zipfile.BadZipFile, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError,
-    RuntimeError,
-)  # fmt: skip
 
 
 def save(obj: Any, path: str | os.PathLike) -> None:
@@ -48,23 +45,59 @@ def load(path: str | os.PathLike) -> Any:
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file was not written by `save`, or is damaged.
+        OSError: the system could not read it.
     """
     try:
-        with open(path, "rb") as file:  # np.load itself would leave a damaged file open
-            archive = np.load(file, allow_pickle=False)
-            # An .npy file comes as an array.
-            if not isinstance(archive, np.lib.npyio.NpzFile) or _STRUCTURE not in archive.files:
-                raise ValueError(f"load: {path} was not written by tinygan.save")
-            document = json.loads(bytes(archive[_STRUCTURE]).decode())
-            if document.get("format") != _FORMAT:
-                raise ValueError(f"load: {path} has format {document.get('format')!r}, not known")
-            return _decode(document["content"], archive)
+        with naming(path), BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
+            arrays = _Arrays(archive, file.length)
+            document = json.loads(bytes(arrays.read(_STRUCTURE)).decode())
+            if not isinstance(document, dict) or document.get("format") != _FORMAT:
+                raise ValueError("it has no format, or one that is not known here")
+            return _decode(document["content"], arrays)
     except FileNotFoundError:
         raise FileNotFoundError(f"load: there is no file {path}") from None
-    except _DAMAGE as error:
-        if str(error).startswith("load:"):
+    except Exception as error:  # of any kind: zipfile, NumPy and json promise none
+        if is_system_failure(error):
             raise
-        raise ValueError(f"load: {path} is damaged or no tinygan file ({error})") from error
+        raise ValueError(f"load: {path} is damaged or no tinygan file ({reason(error)})") from error
+
+
+class _Arrays:
+    """The arrays of an archive, each of which is read once.
+
+    No more memory is given to them than the file can fill, whatever its headers announce.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, length: int):
+        self.archive = archive
+        self.unread = {entry.filename for entry in archive.infolist()}
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"its entry {entry.filename!r} is compressed; save's never are")
+        if sum(entry.file_size for entry in archive.infolist()) > length:
+            raise ValueError("its entries are longer than the file")
+
+    def read(self, name: str) -> np.ndarray:
+        entry = self.archive.getinfo(f"{name}.npy")
+        # Otherwise a short text could ask for one long array again and again.
+        if entry.filename not in self.unread:
+            raise ValueError(f"its entry {entry.filename!r} is used twice")
+        self.unread.remove(entry.filename)
+        with self.archive.open(entry) as member:
+            version = np.lib.format.read_magic(member)
+            header = np.lib.format.read_array_header_1_0  # version 1.0, as all that save writes
+            if version != (1, 0):
+                raise ValueError(f"its entry {entry.filename!r} is of version {version}")
+            shape, fortran, dtype = header(member)
+            if dtype.kind not in "fiub":
+                raise ValueError(f"its entry {entry.filename!r} is an array of {dtype}")
+            size = dtype.itemsize * math.prod(shape)
+            if size != entry.file_size - member.tell():
+                raise ValueError(f"its entry {entry.filename!r} has other bytes than {shape} asks")
+            array = np.empty(shape, dtype, order="F" if fortran else "C")
+            if fill(array, member) < size or member.read(1):  # at its end the checksum is compared
+                raise ValueError(f"its entry {entry.filename!r} ends too early")
+        return array
 
 
 def _encode(obj: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
@@ -91,17 +124,19 @@ def _encode(obj: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     raise TypeError(f"save: {where} is of type {type(obj).__name__}")
 
 
-def _decode(content: Any, archive: Any) -> Any:
+def _decode(content: Any, arrays: _Arrays) -> Any:
+    if isinstance(content, list):
+        raise ValueError("a list of no known kind")
     if not isinstance(content, dict):
         return content
     ((kind, value),) = content.items()
     if kind == "tensor":
-        return Tensor(archive[value])
+        return Tensor(arrays.read(value))
     if kind == "array":
-        return archive[value]
+        return arrays.read(value)
     if kind == "dict":
-        return {key: _decode(item, archive) for key, item in value.items()}
-    items = [_decode(item, archive) for item in value]
-    if kind not in ("list", "tuple"):
+        return {key: _decode(item, arrays) for key, item in value.items()}
+    if kind not in ("list", "tuple") or not isinstance(value, list):
         raise ValueError(f"unknown kind {kind!r}")
+    items = [_decode(item, arrays) for item in value]
     return items if kind == "list" else tuple(items)

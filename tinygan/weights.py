@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tinygan.files import atomic_write
+from tinygan.reading import is_system_failure, naming, reason
 from tinygan.tensor import Tensor
 from tinygan.weights_format.encoding import BY_CODE, host_array
 from tinygan.weights_format.read import load
+from tinygan.weights_format.unpickle import Refused
 from tinygan.weights_format.write import save
 
 __all__ = ["load", "load_file", "save", "save_file"]
@@ -35,28 +38,30 @@ def load_file(path: str | os.PathLike) -> dict[str, Tensor]:
         FileNotFoundError: there is no such file.
         ValueError: it is no safetensors file, is damaged, or has a tensor of complex numbers or of
             8-bit floats.
+        OSError: the system could not read it.
         ImportError: the package safetensors is missing.
     """
     safetensors = _safetensors("load_file")
     try:
-        with open(path, "rb") as file:
+        with naming(path), open(path, "rb") as file:
             entries = safetensors.deserialize(file.read())
+        return {name: _tensor(name, entry) for name, entry in entries}
     except FileNotFoundError:
         raise FileNotFoundError(f"load_file: there is no file {path}") from None
-    except safetensors.SafetensorError as error:
+    except Refused as error:
+        raise ValueError(f"load_file: {path} is refused: {error}") from None
+    except Exception as error:  # of any kind: safetensors and NumPy promise none
+        if is_system_failure(error):
+            raise
         raise ValueError(
-            f"load_file: {path} is damaged or no safetensors file ({error})"
+            f"load_file: {path} is damaged or no safetensors file ({reason(error)})"
         ) from error
-    for name, entry in entries:
-        if entry["dtype"] not in BY_CODE:
-            raise ValueError(
-                f"load_file: {name!r} in {path} is of {entry['dtype']}; expected one of "
-                f"{', '.join(BY_CODE)}"
-            )
-    return {
-        name: Tensor(BY_CODE[entry["dtype"]].decode(entry["data"]).reshape(entry["shape"]))
-        for name, entry in entries
-    }
+
+
+def _tensor(name: str, entry: Mapping[str, Any]) -> Tensor:
+    if entry["dtype"] not in BY_CODE:
+        raise Refused(f"{name!r} is of {entry['dtype']}; expected one of {', '.join(BY_CODE)}")
+    return Tensor(BY_CODE[entry["dtype"]].decode(entry["data"]).reshape(entry["shape"]))
 
 
 def save_file(

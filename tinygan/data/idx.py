@@ -11,52 +11,80 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from tinygan.reading import BoundedFile, fill, naming
 
 from .dataset import DataFormatError
 
 UNSIGNED_BYTE = 0x08
 GZIP_START = b"\x1f\x8b"
 
+MOST_DIMENSIONS = 64
+"""More NumPy does not have."""
+
+MOST_INFLATED = 1032
+"""What one byte of a gzip file can stand for at most: 258 bytes by 2 bits."""
+
 
 def read_idx(path: str | Path) -> np.ndarray:
     """Read an IDX file of unsigned bytes, gzipped or not, as a uint8 array.
+
+    It takes the memory of that array, and no more than the file can fill.
 
     Raises DataFormatError, naming the file, when it is damaged or something else; OSError when
     it cannot be read.
     """
     path = Path(path)
-    content = _plain_bytes(path)
-    if len(content) < 4:
-        raise DataFormatError(f"{path}: {len(content)} bytes; expected an IDX header")
-    zeros, kind, dimensions = content[:2], content[2], content[3]
-    if zeros != b"\0\0" or kind != UNSIGNED_BYTE or dimensions == 0:
-        raise DataFormatError(
-            f"{path}: magic number 0x{content[:4].hex()}; expected 0x000008 and the number of "
-            "dimensions (an IDX file of unsigned bytes)"
-        )
-    header = 4 + 4 * dimensions
-    if len(content) < header:
-        raise DataFormatError(f"{path}: {len(content)} bytes; its header alone takes {header}")
-    shape = tuple(np.frombuffer(content, ">u4", dimensions, offset=4).tolist())
-    if len(content) - header != math.prod(shape):
-        raise DataFormatError(
-            f"{path}: {len(content) - header} bytes of values; expected {math.prod(shape)} for "
-            f"the shape {shape} in its header"
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-
-
-def _plain_bytes(path: Path) -> bytes:
-    content = path.read_bytes()
-    if content.startswith(GZIP_START):
+    with naming(path), BoundedFile(path) as file:
+        start = file.read(2)
+        file.seek(0)
+        if start != GZIP_START:
+            if path.suffix == ".gz":
+                raise DataFormatError(
+                    f"{path}: starts with 0x{start.hex()}; expected a gzip file, 0x1f8b"
+                )
+            return _read(path, file, file.length)
         try:
-            return gzip.decompress(content)
+            with gzip.GzipFile(fileobj=file) as unzipped:
+                return _read(path, unzipped, MOST_INFLATED * file.length)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataFormatError(f"{path}: damaged or cut-off gzip file ({error})") from error
-    if path.suffix == ".gz":
+
+
+def _read(path: Path, file: Any, most: int) -> np.ndarray:
+    """The array of a file that has at most `most` bytes."""
+    start = file.read(4)
+    if len(start) < 4:
+        raise DataFormatError(f"{path}: {len(start)} bytes; expected an IDX header")
+    zeros, kind, dimensions = start[:2], start[2], start[3]
+    if zeros != b"\0\0" or kind != UNSIGNED_BYTE or dimensions == 0:
         raise DataFormatError(
-            f"{path}: starts with 0x{content[:2].hex()}; expected a gzip file, 0x1f8b"
+            f"{path}: magic number 0x{start.hex()}; expected 0x000008 and the number of "
+            "dimensions (an IDX file of unsigned bytes)"
         )
-    return content
+    if dimensions > MOST_DIMENSIONS:
+        raise DataFormatError(f"{path}: {dimensions} dimensions; expected at most 64")
+    lengths = file.read(4 * dimensions)
+    header = 4 + 4 * dimensions
+    if len(lengths) < 4 * dimensions:
+        raise DataFormatError(
+            f"{path}: {4 + len(lengths)} bytes; its header alone takes {header}"
+        )
+    shape = tuple(np.frombuffer(lengths, ">u4").tolist())
+    count = math.prod(shape)
+    expected = f"expected {count} for the shape {shape} in its header"
+    if count > most:
+        raise DataFormatError(f"{path}: fewer than {most} bytes of values; {expected}")
+    try:
+        values = np.empty(shape, np.uint8)
+    except ValueError as error:  # lengths that overflow beside one of 0
+        raise DataFormatError(f"{path}: no array has the shape {shape} of its header") from error
+    found = fill(values, file)
+    if found < count:
+        raise DataFormatError(f"{path}: {found} bytes of values; {expected}")
+    if file.read(1):  # at the end a gzip file compares its checksum
+        raise DataFormatError(f"{path}: more bytes of values; {expected}")
+    return values

@@ -25,7 +25,8 @@ SPLITS = {"train": "train", "test": "t10k"}
 class Collection:
     """One data set of the family: where it is looked for, its mirrors and SHA-256 sums.
 
-    The first of ``folders`` is its own; ``TINYGAN_DATA`` is searched at all of them.
+    The first of ``folders`` is its own; ``TINYGAN_DATA`` is searched at all of them. The last is
+    torchvision's, below the folder that torchvision calls its root.
     """
 
     name: str
@@ -83,6 +84,10 @@ def mnist(
     ``$TINYGAN_DATA/MNIST/raw`` and ``mnist`` in `cache_dir`; ``download`` allows fetching them into
     the last.
 
+    In ``root``, the files may also lie in ``raw`` or ``MNIST/raw``, as torchvision leaves them.
+    They may have the names that Kaggle gives them, as ``train-images.idx3-ubyte``, each in a folder
+    of its own name or not.
+
     Returns a Dataset with images uint8 (n, 1, 28, 28) and labels int64 (n,).
 
     Raises ValueError for another split, NotADirectoryError for a root that is no folder,
@@ -109,7 +114,7 @@ def _load(
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
     if root is not None and not Path(root).is_dir():
         raise NotADirectoryError(f"root is {str(root)!r}; expected an existing folder")
-    own = [] if root is None else [Path(root)]
+    own = [] if root is None else _layouts(Path(root), collection)
     return read_split(collection, split, own, cached(collection) if download else None)
 
 
@@ -157,10 +162,18 @@ def _locate(
     ]
 
 
+def _layouts(root: Path, collection: Collection) -> list[Path]:
+    """Where the files may lie below a folder that a user names."""
+    return [root, root / "raw", root / collection.folders[-1]]
+
+
 def _find(folder: Path, name: str) -> Path | None:
-    for path in (folder / name, folder / name.removesuffix(".gz")):
-        if path.is_file():
-            return path
+    """The file of that name, or of that of Kaggle's, gzipped or not."""
+    plain = name.removesuffix(".gz")
+    kaggle = plain.replace("-idx", ".idx")
+    for file in (name, plain, f"{kaggle}.gz", kaggle, f"{plain}/{plain}", f"{kaggle}/{kaggle}"):
+        if (folder / file).is_file():
+            return folder / file
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygan.reading import BoundedFile, is_system_failure, reason
+from tinygan.reading import BoundedFile, is_system_failure, naming, reason
 
 from .dataset import DataFormatError
 
@@ -51,7 +51,7 @@ def read_square(path: Path, size: int, channels: int) -> np.ndarray:
     """
     pillow, fit = _pillow()
     try:
-        with BoundedFile(path) as file:
+        with naming(path), BoundedFile(path) as file:
             _check_file(file)
             with pillow.open(file, formats=list(FORMATS)) as opened:
                 _check_pixels(*opened.size)
@@ -61,7 +61,7 @@ def read_square(path: Path, size: int, channels: int) -> np.ndarray:
             square = fit(picture, (size, size), pillow.Resampling.LANCZOS)
     except Exception as error:  # of any kind: Pillow's readers promise none
         if is_system_failure(error):
-            raise OSError(error.errno, error.strerror, str(path)) from error  # type: ignore
+            raise
         what = reason(error)
         if isinstance(error, pillow.UnidentifiedImageError):
             what = f"what it holds is none of {', '.join(FORMATS)}"

@@ -14,18 +14,13 @@ from typing import IO, Any
 
 import numpy as np
 
+from tinygan.reading import is_system_failure, naming, reason
 from tinygan.tensor import Tensor
 from tinygan.weights_format.encoding import BY_STORAGE, Encoding
 from tinygan.weights_format.unpickle import SAVE_STATE_DICT, Function, Refused, read_pickle
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
-# What zipfile, pickletools and NumPy raise on bytes that make no sense. pickletools also warns, and
-# users can have made warnings errors.
-_DAMAGE = (
-    zipfile.BadZipFile, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError,
-    RuntimeError, OverflowError, Warning,
-)  # fmt: skip
 
 
 def load(path: str | os.PathLike) -> Any:
@@ -40,19 +35,23 @@ def load(path: str | os.PathLike) -> Any:
         FileNotFoundError: there is no such file.
         ValueError: the file was not written by torch.save, is damaged, or holds something else,
             such as a whole module; the message says what to save instead.
+        OSError: the system could not read it.
     """
     try:
-        with open(path, "rb") as file:
-            try:
-                return _load(file)
-            except Refused as error:
-                raise ValueError(f"load: {path} is refused: {error}") from None
-            except _DAMAGE as error:
-                raise ValueError(
-                    f"load: {path} is damaged or was not written by torch.save ({error})"
-                ) from error
+        with naming(path), open(path, "rb") as file:
+            return _load(file)
     except FileNotFoundError:
         raise FileNotFoundError(f"load: there is no file {path}") from None
+    except Refused as error:
+        raise ValueError(f"load: {path} is refused: {error}") from None
+    # Of any kind: zipfile, pickletools and NumPy promise none. pickletools also warns, and users
+    # can have made warnings errors.
+    except Exception as error:
+        if is_system_failure(error):
+            raise
+        raise ValueError(
+            f"load: {path} is damaged or was not written by torch.save ({reason(error)})"
+        ) from error
 
 
 def _load(file: IO[bytes]) -> Any:
