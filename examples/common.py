@@ -50,6 +50,7 @@ def training_parser(
     options = parser(doc, out)
     add = options.add_argument
     add("--data", default="mnist", help="mnist, fashion, synthetic or a folder (%(default)s)")
+    add("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
     if epochs is not None:
         add("--epochs", type=positive, default=epochs, help="epochs in all (%(default)s)")
     add("--batch-size", type=positive, default=batch_size, help="images per step (%(default)s)")
@@ -111,11 +112,12 @@ def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
         return synthetic_digits(1000, 0), synthetic_digits(500, 1)
     source = arguments.data
     try:
-        train = load_dataset(source)
+        train = load_dataset(source, skip_unreadable=arguments.skip_unreadable)
     except DataUnavailableError as error:
         print(f"{str(error).splitlines()[0].rstrip(':')}; training on synthetic digits instead")
         source, train = "synthetic", load_dataset("synthetic")
     if Path(source).is_dir():
+        print(train.describe())
         return (train, None) if train.labels is None else hold_out(train)
     return train, load_dataset(source, "test")
 

@@ -5,9 +5,11 @@
     python examples/dcgan_folder.py --data PICTURES --sample 100         of the trained generator
     python examples/dcgan_folder.py --quick                              on made-up pictures
 
-All pictures below the folder are taken; each is resized until its shorter side fits, and cropped at
-the centre. A grid of samples is drawn and a checkpoint written after every epoch (and every 200
-steps). Ctrl-C saves, --resume goes on: 20 epochs and 20 more give the same bits as 40 at once.
+All pictures below the folder are taken, hidden files aside; each is resized until its shorter side
+fits, and cropped at the centre. What was found is printed; with --skip-unreadable, damaged pictures
+are left out and named. A grid of samples is drawn and a checkpoint written after every epoch (and
+every 200 steps). Ctrl-C saves, --resume goes on: 20 epochs and 20 more give the same bits as 40 at
+once.
 
 Nets and settings are the paper's (Radford 2015, arXiv:1511.06434), but for the width: --width 128
 has its channels. The KID looks at samples and pictures through a classifier of the pictures'
@@ -61,8 +63,10 @@ def main() -> None:
     elif options.data is None:
         parser.error("--data: name the folder that holds the pictures")
     else:
-        pictures = image_folder(Path(options.data), options.size, options.channels)
-        print(f"{len(pictures)} pictures in {options.data}")
+        pictures = image_folder(
+            Path(options.data), options.size, options.channels, options.skip_unreadable
+        )
+        print(pictures.describe())
     reference, held_out = hold_out(pictures, count=1000)  # all are trained on
     features = features_for(reference, options.device)
     scorer = Scorer(features, reference, held_out, scores=("fid", "kid"))

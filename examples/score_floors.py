@@ -31,6 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="mnist", help="mnist, fashion, synthetic or a folder")
     parser.add_argument("--size", type=int, default=28, help="of a folder's pictures (%(default)s)")
     parser.add_argument("--channels", type=int, default=1, help="1 or 3 (%(default)s)")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out damaged pictures")
     parser.add_argument("--count", type=int, default=10_000, help="images judged (%(default)s)")
     names = [*SCORES, "1-NN error"]
     parser.add_argument("--only", nargs="+", choices=names, metavar="SCORE", help=", ".join(names))
@@ -108,10 +109,14 @@ def print_damage(options: argparse.Namespace, train: Dataset, test: Dataset) -> 
 
 def main() -> None:
     options = arguments()
-    train = load_dataset(options.data, size=options.size, channels=options.channels)
+    train = load_dataset(
+        options.data, size=options.size, channels=options.channels,
+        skip_unreadable=options.skip_unreadable,
+    )  # fmt: skip
     if options.data in ("mnist", "fashion", "synthetic"):
         test = load_dataset(options.data, "test")
     else:
+        print(train.describe())
         train, test = hold_out(train, options.count)
     (print_damage if options.damage else print_floors)(options, train, test)
 

@@ -107,7 +107,7 @@ def test_unreadable_pictures_are_left_out_and_named_on_request(tmp_path):
         "BMP, WEBP, GIF, TIFF, PPM)",
         f"{tmp_path / 'c' / '1.png'}: not a readable picture (the file is empty)",
     )
-    assert found.describe().splitlines()[1:] == ["2 files left out:", *(
+    assert found.describe().splitlines()[1:] == ["unreadable and left out (2):", *(
         "  " + text for text in found.skipped
     )]  # fmt: skip
     for name in ["a/1.png", "b/1.png", "b/3.png"]:

@@ -166,9 +166,11 @@ def test_a_folder_in_colour_trains_scores_resumes_and_samples(run, tmp_path, rng
     for index in range(24):
         pixels = rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{index}.png")
-    small = ("--data", folder, "--size", 16, "--width", 4, "--batch-size", 8)
+    (folder / "damaged.png").write_bytes(b"no picture")
+    small = ("--data", folder, "--size", 16, "--width", 4, "--batch-size", 8, "--skip-unreadable")
     text = run("dcgan_folder.py", *small, "--epochs", 1)
-    assert "24 pictures" in text and "random features" in text and "KID" in text
+    assert "pictures: 24 images\nunreadable and left out (1):" in text and "damaged.png: " in text
+    assert "random features" in text and "KID" in text
     run("dcgan_folder.py", *small, "--epochs", 2, "--resume")
     run("dcgan_folder.py", *small, "--epochs", 2, "--out", "whole")
     parts, whole = tmp_path / "runs" / "dcgan_folder", tmp_path / "whole"

@@ -52,7 +52,8 @@ def test_all_floors_of_labelled_images(run):
 
 def test_chosen_floors_of_a_folder_without_labels(run, pictures):
     arguments = ("--data", pictures, "--size", 16, "--channels", 3)
-    lines = run(*arguments, "--only", "kid", "classes", "1-NN error").splitlines()
+    found, *lines = run(*arguments, "--only", "kid", "classes", "1-NN error").splitlines()
+    assert found == "pictures: 60 images"
     assert "random features (pictures has no labels)" in lines[0]
     assert [line.split()[0] for line in lines[1:]] == ["kid"]
 

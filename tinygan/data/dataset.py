@@ -63,7 +63,8 @@ class Dataset:
             each = [f"{names[k]} ({count})" for k, count in zip(numbers, counts, strict=True)]
             text += f" in {len(each)} classes: {_listed(each, ', ')}"
         if self.skipped:
-            text += f"\n{len(self.skipped)} files left out:\n  " + _listed(self.skipped, "\n  ")
+            text += f"\nunreadable and left out ({len(self.skipped)}):\n  "
+            text += _listed(self.skipped, "\n  ")
         return text
 
     def require_labels(self) -> np.ndarray:
