@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import zipfile
-from typing import Any
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from tinygan.tensor import Tensor
 
 _STRUCTURE = "structure.json"
 _FORMAT = "tinygan-1"
+_HEADER = re.compile(
+    rb"{'descr': '([<>|][biuf]\d+)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), } *\n"
+)
 
 
 def save(obj: Any, path: str | os.PathLike) -> None:
@@ -84,20 +88,29 @@ class _Arrays:
             raise ValueError(f"its entry {entry.filename!r} is used twice")
         self.unread.remove(entry.filename)
         with self.archive.open(entry) as member:
-            version = np.lib.format.read_magic(member)
-            header = np.lib.format.read_array_header_1_0  # version 1.0, as all that save writes
-            if version != (1, 0):
-                raise ValueError(f"its entry {entry.filename!r} is of version {version}")
-            shape, fortran, dtype = header(member)
-            if dtype.kind not in "fiub":
-                raise ValueError(f"its entry {entry.filename!r} is an array of {dtype}")
+            dtype, order, shape = _read_header(member)
             size = dtype.itemsize * math.prod(shape)
             if size != entry.file_size - member.tell():
                 raise ValueError(f"its entry {entry.filename!r} has other bytes than {shape} asks")
-            array = np.empty(shape, dtype, order="F" if fortran else "C")
+            array = np.empty(shape, dtype, order)
             if fill(array, member) < size or member.read(1):  # at its end the checksum is compared
                 raise ValueError(f"its entry {entry.filename!r} ends too early")
         return array
+
+
+def _read_header(member: IO[bytes]) -> tuple[np.dtype, Literal["C", "F"], tuple[int, ...]]:
+    """dtype, order and shape of an array, by the header that NumPy writes (numpy.lib.format, 1.0).
+
+    NumPy itself reads it by Python's parser, which a long expression overwhelms.
+    """
+    start = member.read(10)
+    text = member.read(int.from_bytes(start[8:], "little"))
+    match = _HEADER.fullmatch(text)
+    if start[:8] != b"\x93NUMPY\1\0" or match is None:
+        raise ValueError("an entry is no array of numbers")
+    dtype, fortran, lengths = (group.decode() for group in match.groups())
+    shape = tuple(int(length) for length in lengths.split(",") if length.strip())
+    return np.dtype(dtype), "F" if fortran == "True" else "C", shape
 
 
 def _encode(obj: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
