@@ -284,7 +284,7 @@ def pickle(random: Random, content: bytes) -> bytes:
 
 def npy(random: Random, content: bytes) -> bytes:
     """The header of an array says something else."""
-    (length,) = struct.unpack_from("<H", content, 8)
+    length = int.from_bytes(content[8:10], "little")
     head = content[10 : 10 + length].decode("latin-1")
     if random.random() < 0.2 or "(" not in head or ")" not in head:  # damaged before
         return any_bytes(random, content)
@@ -336,7 +336,7 @@ def archive(random: Random, content: bytes) -> bytes:
 
 def _entry(random: Random, name: str, data: bytes) -> bytes:
     if name == "structure.json.npy":
-        (length,) = struct.unpack_from("<H", data, 8)
+        length = int.from_bytes(data[8:10], "little")
         body = as_json(random, data[10 + length :])
         head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({len(body)},), }}"
         return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode() + body

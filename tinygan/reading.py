@@ -59,13 +59,17 @@ def is_system_failure(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
-    """A failure of the system within this block says which file it was about."""
+    """A failure of the system within this block is raised as such, and says which file it was
+    about, even where a library has called it damage."""
     try:
         yield
-    except OSError as error:
-        if error.filename is not None or not is_system_failure(error):
+    except Exception as error:
+        failure: BaseException | None = error
+        while failure is not None and not is_system_failure(failure):
+            failure = failure.__cause__ or failure.__context__
+        if not isinstance(failure, OSError) or (failure is error and failure.filename is not None):
             raise
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise OSError(failure.errno, failure.strerror, os.fspath(path)) from error
 
 
 def reason(error: BaseException) -> str:
