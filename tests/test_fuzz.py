@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -9,6 +10,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -157,6 +159,22 @@ def test_a_compressed_archive_is_refused_before_it_is_inflated(tmp_path):
         tinygan.load(tmp_path / "file")
 
 
+@pytest.mark.parametrize(("save", "load"), [(tinygan.save, tinygan.load),
+                                            (weights.save, weights.load)])  # fmt: skip
+def test_a_huge_compressed_size_takes_no_memory(tmp_path, save, load):
+    """In the list of an archive's entries, beside a size that is right. The file is sound else."""
+    save({"w": np.arange(6.0)}, tmp_path / "file")
+    data = bytearray((tmp_path / "file").read_bytes())
+    struct.pack_into("<I", data, data.index(b"PK\1\2") + 20, 0xFF000000)
+    (tmp_path / "file").write_bytes(data)
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):
+        load(tmp_path / "file")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10**6
+
+
 def test_entries_that_share_bytes_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "file", "w") as file:
         file.writestr("structure.json.npy", bytes(5000))
@@ -180,7 +198,8 @@ def test_a_failure_of_the_disk_is_not_called_damage(tmp_path, monkeypatch, read)
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("builtins.open", lambda *_: Broken())
-    monkeypatch.setattr("tinygan.serialization.BoundedFile", lambda _: Broken())
+    for module in ("serialization", "weights_format.read"):
+        monkeypatch.setattr(f"tinygan.{module}.BoundedFile", lambda _: Broken())
     with pytest.raises(OSError, match=r"Input/output error: .*file") as caught:
         read(tmp_path / "file")
     assert caught.value.errno == 5

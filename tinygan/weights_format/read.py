@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from tinygan.reading import is_system_failure, naming, reason
+from tinygan.reading import BoundedFile, is_system_failure, naming, reason
 from tinygan.tensor import Tensor
 from tinygan.weights_format.encoding import BY_STORAGE, Encoding
 from tinygan.weights_format.unpickle import SAVE_STATE_DICT, Function, Refused, read_pickle
@@ -38,7 +38,7 @@ def load(path: str | os.PathLike) -> Any:
         OSError: the system could not read it.
     """
     try:
-        with naming(path), open(path, "rb") as file:
+        with naming(path), BoundedFile(path) as file:
             return _load(file)
     except FileNotFoundError:
         raise FileNotFoundError(f"load: there is no file {path}") from None
