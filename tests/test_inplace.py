@@ -177,3 +177,19 @@ def test_integers_change_in_place_too(device):
     x += 1
     x[0] = 7.9  # the fraction is cut off, as PyTorch does
     assert x.tolist() == [7, 3] and isinstance(x, Tensor)
+
+
+def test_results_go_into_tensors_that_are_there(device):
+    x = tensor([[1.0, 2.0], [3.0, 4.0]], device=device)
+    out = tinygan.zeros(2, 2, device=device)
+    view = out[0]
+    assert tinygan.matmul(x, x, out=out) is out and out.tolist() == [[7, 10], [15, 22]]
+    assert view.tolist() == [7, 10] and out.version == 1
+    assert tinygan.mul(x, x, out=x).tolist() == x.tolist() == [[1, 4], [9, 16]]
+    assert tinygan.sub(x, 1, alpha=2, out=out).tolist() == [[-1, 2], [7, 14]]
+    with pytest.raises(ValueError, match=r"add: the result of shape \(2, 2\) does not fit"):
+        tinygan.add(x, x, out=tinygan.zeros(4, device=device))
+    with pytest.raises(TypeError, match="div: out must be a Tensor, got list"):
+        tinygan.div(x, x, out=[])
+    with pytest.raises(RuntimeError, match=r"pow: no gradient flows through out=; write out = pow"):
+        tinygan.pow(x.requires_grad_(), 2, out=out)

@@ -103,6 +103,30 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         write(x, parts, value.array)
 
 
+def with_out(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function` that also takes ``out=``, a tensor which receives the result and is returned.
+
+    Raises:
+        TypeError: out is no tensor, or of integers where the result is not.
+        RuntimeError: a gradient is asked for, which would not flow through out.
+        ValueError: the result has another shape than out.
+    """
+    name = function.__name__
+
+    @functools.wraps(function)
+    def run(*args: Any, out: Tensor | None = None, **options: Any) -> Tensor:
+        if out is None:
+            return function(*args, **options)
+        if not isinstance(out, Tensor):
+            raise TypeError(f"{name}: out must be a Tensor, got {type(out).__name__}")
+        result = function(*args, **options)
+        if result.requires_grad or out.requires_grad:
+            raise RuntimeError(f"{name}: no gradient flows through out=; write out = {name}(...)")
+        return _become(out, result, name)
+
+    return run
+
+
 def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
     """The method ``name`` that gives its tensor the values of ``function(tensor, ...)``."""
 

@@ -18,6 +18,7 @@ from tinygan import creation, functions, methods, ops
 from tinygan.creation import *
 from tinygan.devices import device
 from tinygan.functions import *
+from tinygan.inplace import with_out
 from tinygan.ops.activation import log_softmax, softmax
 from tinygan.tensor import Tensor, bool_, float32, float64, int64
 
@@ -133,11 +134,12 @@ ByteTensor, BoolTensor = _class("ByteTensor", uint8), _class("BoolTensor", bool_
 
 # Functions for methods
 
-add, sub, mul, div, neg, pow = ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow
+add, sub, mul, div = map(with_out, (ops.add, ops.sub, ops.mul, ops.div))
+neg, pow = ops.neg, with_out(ops.pow)
 subtract, multiply, divide, true_divide = sub, mul, div, div
 abs, exp, log, sqrt = ops.abs, ops.exp, ops.log, ops.sqrt
 clamp = clip = ops.clip
-matmul, relu, sigmoid, tanh = ops.matmul, ops.relu, ops.sigmoid, ops.tanh
+matmul, relu, sigmoid, tanh = with_out(ops.matmul), ops.relu, ops.sigmoid, ops.tanh
 cat = concat = concatenate = ops.cat
 stack = ops.stack
 gather, clone = ops.gather, ops.clone
