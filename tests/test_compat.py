@@ -97,6 +97,15 @@ def test_a_module_of_data_sets_says_itself_what_to_write():
         _modules()["torchvision"].datasets.SVHN  # noqa: B018
 
 
+def test_a_file_that_the_program_misses_is_its_own_error(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import torch\ntorch.load('weights.pth')\n")
+    result = subprocess.run([sys.executable, "-m", "tinygan", "run", str(program)],
+                            capture_output=True, text=True)  # fmt: skip
+    assert result.returncode == 1 and "program.py\", line 2" in result.stderr
+    assert "usage:" not in result.stderr and "no file weights.pth" in result.stderr
+
+
 @pytest.mark.parametrize(("statement", "why"), [
     ("torch.nn.LSTM", "no recurrent layers"), ("from torch.nn import GRUCell", "no recurrent"),
     ("torch.nn.LazyLinear", "write the number of inputs"), ("import torch.jit", "nor exported"),

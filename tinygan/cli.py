@@ -26,12 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     from tinygan.compat import MissingName, of_import
     from tinygan.compat import run as run_script
 
+    if not Path(options.script).is_file():
+        run.error(f"there is no file {options.script}")
     try:
         run_script(options.script, options.arguments)
-    except FileNotFoundError as error:
-        if error.filename is None:
-            parser.error(str(error))
-        raise
     except (MissingName, ImportError) as error:
         if isinstance(error, ImportError) and not str(error.name).startswith("torch"):
             raise
