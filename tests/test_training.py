@@ -357,5 +357,5 @@ def test_json_lines_cut_off_what_the_checkpoint_does_not_know(tmp_path):
 
 def test_too_few_images_for_a_batch(tmp_path):
     images = np.zeros((3, 1, 28, 28), np.uint8)
-    with pytest.raises(ValueError, match="batch_size is 16"):
+    with pytest.raises(ValueError, match="3 images, fewer than the 16 of a batch"):
         make_trainer(tmp_path, data=Dataset(images, None, "few"))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import tinygan
+from tinygan.printing import escape_unprintable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given[:1] == ["doctor"]:
         from tinygan.doctor.run import main as doctor
 
+        escape_unprintable()
         return doctor(given[1:])
     options = parser.parse_args(given)
     from tinygan.compat import MissingName, of_import

@@ -10,10 +10,11 @@ from tinygan.data import Dataset
 from tinygan.metrics.classifier import can_classify, classifier_for
 from tinygan.metrics.feature_net import FeatureNet
 from tinygan.metrics.random_features import RandomFeatures
+from tinygan.printing import say
 
 
 def features_for(
-    data: Dataset, device: str = "cpu", progress: Callable[[str], None] = print
+    data: Dataset, device: str = "cpu", progress: Callable[[str], None] = say
 ) -> FeatureNet:
     """The net that scores of `data` should look through, and a line that says which it is.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tinygan.data import Dataset
-from tinygan.metrics.checks import positive
+from tinygan.metrics.checks import as_images, positive
 from tinygan.metrics.classifier import Classifier
 from tinygan.metrics.feature_net import FeatureNet
-from tinygan.metrics.scores import CHEAP, NEEDS_CLASSES, ROWS, SCORES, Real, Samples
+from tinygan.metrics.scores import CHEAP, LEAST, NEEDS_CLASSES, ROWS, SCORES, Real, Samples
 
 SHOWN_CLASSES = 20
 
@@ -38,7 +39,9 @@ class Scorer:
         scores: the names of the scores that a call computes, of `SCORES`.
 
     Raises:
-        ValueError: an unknown score, or no held-out images.
+        ValueError, TypeError: as `check_sets`. When it is called: images of another shape, far
+            outside [-1, 1] or all in [0, 1] where real ones are not, not finite, or fewer than a
+            score needs.
     """
 
     def __init__(
@@ -46,14 +49,7 @@ class Scorer:
         scores: Sequence[str] = CHEAP,
     ):  # fmt: skip
         positive("Scorer", count=count)
-        unknown = [name for name in scores if name not in SCORES]
-        if unknown:
-            raise ValueError(f"Scorer: no score is named {unknown[0]!r}; there are {list(SCORES)}")
-        if min(len(reference), len(held_out)) < 2:
-            raise ValueError(
-                f"Scorer: {len(reference)} reference and {len(held_out)} held_out images, "
-                "expected 2 or more of each"
-            )
+        check_sets(reference, held_out, count, scores)
         self.features, self.classes = features, features.classes
         self.count = min(count, len(held_out))
         self.scores = tuple(name for name in scores if self._applies(name))
@@ -89,11 +85,46 @@ class Scorer:
         return self.classes is not None or name not in NEEDS_CLASSES
 
     def _compute(self, names: Sequence[str], images: np.ndarray) -> dict[str, Any]:
+        images = self._checked(names, images)
         samples = Samples(images[: self.count], self.features)
         scores = {"count": len(samples.images), "features": self.features.description}
         for name in names:
             scores.update(SCORES[name](samples, self._real))
         return scores
+
+    def _checked(self, names: Sequence[str], images: np.ndarray) -> np.ndarray:
+        """The images, where they are what the scores are defined for."""
+        images = as_images("Scorer", images, 1)
+        shape = self._real.reference.images.shape[1:]
+        if images.shape[1:] != shape:
+            expected = ", ".join(map(str, shape))
+            raise ValueError(
+                f"Scorer: images have shape {images.shape}, expected (n, {expected}), as those "
+                "that they are compared with"
+            )
+        for name in names:
+            if len(images) < LEAST.get(name, 1):
+                raise ValueError(
+                    f"Scorer: {len(images)} images, the score {name!r} needs {LEAST[name]} or more"
+                )
+        # Noise or a linear output may lead a little beyond [-1, 1]; no more than that.
+        low, high = float(images.min()), float(images.max())
+        if np.mean(np.abs(images) > 2) > 0.01:
+            wrong = f"the images are in [{low:g}, {high:g}]"
+        elif low >= 0 and high - low > 0.5 and self._dark:
+            wrong = f"the images are in [{low:g}, {high:g}], and none is darker than grey"
+        else:
+            return images
+        raise ValueError(
+            f"Scorer: {wrong}; expected values in [-1, 1]: 2 * x - 1 for x in [0, 1], "
+            "x / 127.5 - 1 for x in [0, 255]"
+        )
+
+    @cached_property
+    def _dark(self) -> bool:
+        """Whether most of the real images have something darker than grey, which is 0."""
+        images = self._real.reference.images[:1000]
+        return float((images.min((1, 2, 3)) < 100).mean()) > 0.5
 
     def _add_floor(self, names: Sequence[str]) -> None:
         """The scores of real images, as far as they are not in `floor` yet."""
@@ -104,6 +135,40 @@ class Scorer:
         if "parzen" in names:
             training = Samples(real.reference.batch(real.chosen), self.features)
             self.floor.update(SCORES["parzen"](training, real))
+
+
+def check_sets(
+    reference: Dataset, held_out: Dataset, count: int = 10_000, scores: Sequence[str] = CHEAP
+) -> None:
+    """Whether `Scorer` can compute the scores, before the features for it are trained.
+
+    Raises:
+        ValueError: an unknown score, images of different shapes, or fewer than a score needs.
+    """
+    positive("Scorer", count=count)
+    if isinstance(scores, str):
+        raise TypeError(f"Scorer: scores must be a sequence of names, got {scores!r}")
+    unknown = [name for name in scores if name not in SCORES]
+    if unknown:
+        raise ValueError(f"Scorer: no score is named {unknown[0]!r}; there are {list(SCORES)}")
+    shapes = reference.images.shape[1:], held_out.images.shape[1:]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"Scorer: reference has images of shape {shapes[0]}, held_out of {shapes[1]}"
+        )
+    if min(len(reference), len(held_out)) < 2:
+        raise ValueError(
+            f"Scorer: {len(reference)} reference and {len(held_out)} held_out images, "
+            "expected 2 or more of each"
+        )
+    for name in scores:
+        # One reference image in ten, and at least one, is set aside for Parzen windows.
+        least = LEAST.get(name, 0)
+        if least and (min(len(held_out), count) < least or len(reference) < least + 1):
+            raise ValueError(
+                f"Scorer: the score {name!r} needs {least + 1} or more reference images and "
+                f"{least} held_out ones, got {len(reference)} and {min(len(held_out), count)}"
+            )
 
 
 def hold_out(data: Dataset, count: int = 10_000, seed: int = 0) -> tuple[Dataset, Dataset]:

@@ -181,6 +181,10 @@ SCORES: dict[str, Callable[[Samples, Real], dict[str, Any]]] = {
 }
 """All scores by name; each returns its numbers by key."""
 
+LEAST = {"kid": 4, "precision_recall": 4, "one_nn": 2}
+"""How many images a score needs of each side, where one is not enough: it looks at neighbours, or
+at two subsets of two."""
+
 NEEDS_CLASSES = ("classes", "inception_score", "m_is")
 CHEAP = ("classes", "inception_score", "m_is", "fid", "kid", "sharpness")
 """Together less than the time in which the net looks at the images."""

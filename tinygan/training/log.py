@@ -64,6 +64,12 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def _command() -> list[str]:
+    """The program and its arguments; empty where Python is part of another program."""
+    arguments = getattr(sys, "argv", [])
+    return [*(Path(name).name for name in arguments[:1]), *arguments[1:]]
+
+
 def write_run_file(
     path: Path, settings: dict[str, Any], data: dict[str, Any], device: str, step: int
 ) -> None:
@@ -75,7 +81,7 @@ def write_run_file(
     content = {
         "settings": settings,
         "data": data,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": _command(),
         "versions": {
             "tinygan": __version__,
             "python": platform.python_version(),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from tinygan.printing import say
 from tinygan.training.step import StepNumbers
 
 
@@ -20,6 +21,8 @@ class Progress:
         self.total, self.done, self.first = total, done, done
         self.start = self.last = time.monotonic()
         self._bar = None
+        if sys.stderr is None:  # a program without a console, as pythonw starts it
+            return
         with contextlib.suppress(ImportError):
             from tqdm import tqdm
 
@@ -42,10 +45,11 @@ class Progress:
             self.print(f"{self.done}/{self.total} img, {speed}, {losses}")
 
     def print(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.write(line)
-        else:
-            print(line, flush=True)
+        if self._bar is None:
+            say(line)
+            return
+        with self._bar.external_write_mode(sys.stdout):
+            say(line)
 
     def __enter__(self) -> Progress:
         return self
@@ -68,7 +72,10 @@ def stop_signals(run: Stoppable) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # None: the program that Python is a part of has one, written in C, which Python could not put
+    # back. It stays.
+    before = {number: handler for number, handler in handlers.items() if handler is not None}
 
     def stop(number, frame):
         if run.stopping and number == signal.SIGINT:

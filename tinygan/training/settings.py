@@ -9,7 +9,7 @@ from typing import Any
 from tinygan.ops.adversarial import GANLoss, gan_loss
 from tinygan.optim import LinearLR, Optimizer
 from tinygan.tensor import Tensor
-from tinygan.training import stabilisers
+from tinygan.training import checks, stabilisers
 from tinygan.training.step import Critic, Penalty, Transform
 
 
@@ -36,7 +36,7 @@ class Settings:
         seed: of the initialisation, the order of the images, the latent vectors.
 
     Raises:
-        ValueError: a value that cannot be; the message names it.
+        ValueError, TypeError: a value that cannot be; the message names it.
     """
 
     batch_size: int = 128
@@ -57,21 +57,28 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "penalty_every", "pack"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Settings: {name} must be at least 1, got {getattr(self, name)}")
-        for name in ("lr", "lr_d", "r1", "gradient_penalty"):
-            if (getattr(self, name) or 0.0) < 0:
-                raise ValueError(f"Settings: {name} must be >= 0, got {getattr(self, name)}")
+        for name, least in (("batch_size", 1), ("penalty_every", 1), ("pack", 1), ("seed", 0)):
+            checks.check_whole("Settings", name, getattr(self, name), least)
+        for name in ("lr", "r1", "gradient_penalty", "real_label"):
+            checks.check_number("Settings", name, getattr(self, name))
+        for name in ("beta1", "beta2", "average_decay"):
+            checks.check_number("Settings", name, getattr(self, name), below=1)
+        if self.lr_d is not None:
+            checks.check_number("Settings", "lr_d", self.lr_d)
+        checks.check_augmentations("Settings", self.augment)
         if self.batch_size % self.pack:
             raise ValueError(
                 f"Settings: batch_size must be a multiple of pack, got {self.batch_size} and "
                 f"{self.pack}"
             )
-        if self.decay is not None and not 0 <= self.decay[0] < self.decay[1]:
-            raise ValueError(f"Settings: decay must be (first, later) epochs, got {self.decay}")
-        if self.noise is not None and (self.noise[0] < 0 or self.noise[1] <= 0):
-            raise ValueError(f"Settings: noise must be (std >= 0, epochs > 0), got {self.noise}")
+        if self.decay is not None:
+            first, last = checks.check_pair("Settings", "decay", self.decay, "(first, later) epoch")
+            if first >= last:
+                raise ValueError(f"Settings: decay must be (first, later) epoch, got {self.decay}")
+        if self.noise is not None:
+            _, epochs = checks.check_pair("Settings", "noise", self.noise, "(std, epochs)")
+            if epochs == 0:
+                raise ValueError(f"Settings: noise must be (std, epochs > 0), got {self.noise}")
         self.gan_loss()
 
     def facts(self) -> dict[str, Any]:

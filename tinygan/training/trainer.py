@@ -16,8 +16,9 @@ from tinygan.devices import Generator, check_device, generator
 from tinygan.images import grid, plot_curves, save_gif, save_png
 from tinygan.nn import Module
 from tinygan.optim import Adam, ExponentialMovingAverage
+from tinygan.packages import require
 from tinygan.tensor import Tensor
-from tinygan.training import alarms
+from tinygan.training import alarms, checks
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
 from tinygan.training.log import JsonLines, read_json_lines, write_run_file
 from tinygan.training.progress import Progress, stop_signals
@@ -72,7 +73,9 @@ class Trainer:
     Raises:
         ValueError: `out` holds a run and `resume` is False, or holds none and it is True; the
             checkpoint does not fit; fewer images than a batch; a class-conditional model and data
-            without labels.
+            without labels or with more classes; nets for images of another shape.
+        TypeError: an argument of another kind.
+        ImportError: Pillow or matplotlib is missing, which the pictures need.
     """
 
     def __init__(
@@ -81,11 +84,12 @@ class Trainer:
         samples: int = 10_000, regulariser: Callable[[], Tensor] | None = None,
         report_every: int = 1, resume: bool = False,
     ):  # fmt: skip
-        if model.classes is not None and data.labels is None:
-            raise ValueError(f"data: the model is class-conditional, {data.name} has no labels")
-        for name, value in (("samples", samples), ("report_every", report_every)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        checks.check_arguments(
+            model, data, settings, {"evaluate": evaluate, "regulariser": regulariser},
+            {"samples": samples, "report_every": report_every},
+        )  # fmt: skip
+        require("Trainer", "PIL.Image", "matplotlib.figure")  # for its pictures
+        checks.check_labels(model, data, settings)
         self.model, self.data, self.settings, self.evaluate = model, data, settings, evaluate
         self.regulariser, self.report_every = regulariser, report_every
         self.out, self.device = Path(out), check_device(device)
@@ -93,6 +97,7 @@ class Trainer:
         betas = (settings.beta1, settings.beta2)
         model.generator.to(device)
         model.discriminator.to(device)
+        checks.check_nets(model, data, settings)
         self.optimizer_g = Adam(model.generator.parameters(), settings.lr, betas)
         lr_d = settings.lr if settings.lr_d is None else settings.lr_d
         self.optimizer_d = Adam(model.discriminator.parameters(), lr_d, betas)
@@ -108,7 +113,8 @@ class Trainer:
         self._labels = self.fixed_labels = self.evaluation_labels = None
         if model.classes is not None and data.labels is not None:
             self._labels = data.labels
-            self.fixed_labels = tensor(np.arange(GRID) % model.classes)
+            present = np.unique(self._labels)  # no others can be asked for
+            self.fixed_labels = tensor(present[np.arange(GRID) % len(present)])
             drawn = latent_stream.numpy.integers(len(data), size=samples)
             self.evaluation_labels = tensor(self._labels[drawn])  # as frequent as in the data
 
@@ -142,6 +148,9 @@ class Trainer:
             "sampler": self.sampler,
         }
 
+    def _picture(self, epoch: int) -> Path:
+        return self.out / "samples" / f"epoch_{epoch:03d}.png"
+
     def _facts(self) -> dict[str, Any]:
         options = getattr(self.model, "options", None)
         return {**self.settings.facts(), "data": self.data.name, "model": options}
@@ -172,8 +181,10 @@ class Trainer:
         """Trains until `epochs` epochs are done in all; False when Ctrl-C ended it earlier.
 
         Raises:
+            ValueError, TypeError: `epochs` is no integer of at least 1.
             TrainingDiverged: a loss is not finite.
         """
+        checks.check_whole("Trainer.train", "epochs", epochs, 1)
         with stop_signals(self), self._progress(epochs) as progress:
             while self.sampler.epoch < epochs and not self.stopping:
                 for indices in self.sampler:
@@ -245,7 +256,7 @@ class Trainer:
         """Pictures and scores of an epoch, then a checkpoint: `sampler.epoch` has counted it."""
         epoch = self.sampler.epoch
         pictures = self.generate(self.fixed_latent, self.fixed_labels)
-        save_png(grid(pictures), self.out / "samples" / f"epoch_{epoch:03d}.png", zoom=2)
+        save_png(grid(pictures), self._picture(epoch), zoom=2)
         real = self.data.batch(np.arange(min(len(self.data), 1000)))
         self._alarm(alarms.collapse(pictures, real), progress)
         scores: dict[str, Any] = {}
@@ -271,10 +282,13 @@ class Trainer:
 
     def _draw(self) -> None:
         """The GIF of all grids, and the curves."""
-        pictures = sorted((self.out / "samples").glob("epoch_*.png"))
+        entries = read_json_lines(self.out / "log.jsonl")
+        # Those of this run: the folder may hold an older one's, too.
+        pictures = [self._picture(entry["epoch"]) for entry in entries if "epoch" in entry]
+        pictures = [path for path in pictures if path.exists()]
         if pictures:
             save_gif(pictures, self.out / "samples.gif")
-        steps = [e for e in read_json_lines(self.out / "log.jsonl") if "loss_d" in e]
+        steps = [e for e in entries if "loss_d" in e]
         if steps:
             curves = {"D": [e["loss_d"] for e in steps], "G": [e["loss_g"] for e in steps]}
             plot_curves(curves, self.out / "losses.png")
