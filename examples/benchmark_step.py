@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import benchmark_layers
+import command_line
 import numpy as np
 from benchmark_curve import print_curve
 from benchmark_nets import COMPILE, OUR_MODES, TORCH_MODES, WORKLOADS
@@ -112,9 +113,7 @@ def rows_of(
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser, whole = command_line.Parser(__doc__), command_line.positive
     add = parser.add_argument
     add("--device", choices=list(MARKERS), default="cpu")
     add("--workload", nargs="+", choices=[*WORKLOADS, "layers"],
@@ -123,21 +122,19 @@ def arguments() -> argparse.Namespace:
         help=f"all by default: {', '.join(TORCH_MODES['cpu'])}; on a GPU "
         f"{', '.join(TORCH_MODES['cuda'])}")  # fmt: skip
     add("--no-compile", action="store_true", help="leave out the modes that compile")
-    add("--threads", type=int, default=tinygan.get_num_threads(), help="of each (%(default)s)")
-    add("--blocks", type=int, default=6, help="turns of each contender (%(default)s)")
-    add("--steps", type=int, help="timed in each turn (5; on a GPU 50)")
-    add("--width", type=int, help="channels next to the images (64)")
-    add("--batch-size", type=int, help="images per step (128 for mnist, 64 for dcgan64)")
+    add("--threads", type=command_line.cores, default=tinygan.get_num_threads(),
+        help="of each (%(default)s)")  # fmt: skip
+    add("--blocks", type=whole, default=6, help="turns of each contender (%(default)s)")
+    add("--steps", type=whole, help="timed in each turn (5; on a GPU 50)")
+    add("--width", type=whole, help="channels next to the images (64)")
+    add("--batch-size", type=whole, help="images per step (128 for mnist, 64 for dcgan64)")
     add("--json", type=Path, nargs="?", const=Path("-"), metavar="FILE",
         help="write one JSON document; without a name, print it instead of text")  # fmt: skip
     add("--write", type=Path, nargs="+", default=[], metavar="FILE",
         help=f"put a table between {' and '.join(MARKERS['cpu'])}, "
         f"on a GPU {' and '.join(MARKERS['cuda'])}")  # fmt: skip
-    add("--curve", type=int, metavar="N", help="time nothing, print both losses of N steps")
+    add("--curve", type=whole, metavar="N", help="time nothing, print both losses of N steps")
     options = parser.parse_args()
-    for name in ("threads", "blocks", "steps", "width", "batch_size", "curve"):
-        if getattr(options, name) is not None and getattr(options, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1")
     if options.curve is not None and (options.json or options.write or options.device != "cpu"):
         parser.error("--curve goes with neither --json nor --write nor a GPU")
     if options.device == "cuda" and not tinygan.cuda.is_available():
@@ -154,6 +151,10 @@ def arguments() -> argparse.Namespace:
             parser.error("--curve needs PyTorch, which is not installed")
         print("PyTorch is not installed: only tinygan is timed", file=sys.stderr)
         options.torch_modes = []
+    if options.json not in (None, Path("-")):
+        if options.json.is_dir():
+            parser.error(f"--json: {options.json} is a folder; name a file")
+        command_line.check_writable("--json", options.json.parent)
     for file in options.write:
         try:
             check_markers(file, MARKERS[options.device])  # before minutes of work, not after
@@ -225,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -12,36 +12,41 @@ sharp (variance of the Laplacian), and the Parzen log-likelihood, for which Mirz
 
 from __future__ import annotations
 
+import command_line
 import common
 import numpy as np
 
 from tinygan.creation import tensor
+from tinygan.devices import Generator
 from tinygan.images import grid, save_png
 from tinygan.models import CGAN
-from tinygan.training import Settings, Trainer
+from tinygan.models.gan import VARIANTS
+from tinygan.training import Settings
 
 
 def main() -> None:
-    parser = common.training_parser(
+    parser = command_line.training_parser(
         __doc__, "runs/cgan_mnist", epochs=40, batch_size=256, lr=1e-3
     )
-    parser.add_argument("--label", default="hidden", help="hidden or input (%(default)s)")
-    parser.add_argument("--variant", default="modern", help="modern or paper (%(default)s)")
-    options = common.parse(parser)
+    command_line.run_options(parser)
+    add = parser.add_argument
+    add("--label", choices=("hidden", "input"), default="hidden", help="%(default)s")
+    add("--variant", choices=VARIANTS, default="modern", help="%(default)s")
+    options = command_line.parse(parser)
     if options.quick:
         options.epochs = 1
-    common.check_folder(options)
-    model = CGAN(label=options.label, variant=options.variant)
-    train, test = common.load_digits(options)
-    scorer = common.scorer_for(train, test, options)
-    settings = Settings(
-        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=5.0, penalty_every=4,
-        decay=(options.epochs / 2, options.epochs), seed=options.seed,
-    )  # fmt: skip
-    trainer = Trainer(
-        model, train, options.out, settings, device=options.device, evaluate=scorer,
-        samples=scorer.count, report_every=5, resume=options.resume,
-    )  # fmt: skip
+    with command_line.checking():
+        train, test = common.load_digits(options)
+        classes = common.classes_of(train, test)
+        model = CGAN(classes, options.label, options.variant)
+        settings = Settings(
+            options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=5.0, penalty_every=4,
+            decay=(options.epochs / 2, options.epochs), seed=options.seed,
+        )  # fmt: skip
+        trainer = common.make_trainer(
+            model, train, settings, options, (train, test), report_every=5
+        )
+    scorer = trainer.evaluate = common.scorer_for(train, test, options)
     minutes = common.train(trainer, options)
     labels = test.require_labels()[: scorer.count]
     images = trainer.generate(trainer.evaluation_latent, tensor(labels))
@@ -53,10 +58,11 @@ def main() -> None:
         ),
     }
     common.report(images, scorer, rows, options, minutes)
-    digits = tensor(np.repeat(np.arange(10), 10))
-    picture = grid(trainer.generate(trainer.evaluation_latent[:100], digits), 10)
+    digits = tensor(np.repeat(np.arange(classes), 10))
+    latent = model.latent(len(digits), Generator(options.seed + 2))
+    picture = grid(trainer.generate(latent, digits), 10)
     save_png(picture, options.out / "digits.png", zoom=2)
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -13,9 +13,9 @@ rows are kept in results.json; a run that was stopped goes on from its last chec
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import command_line
 import common
 import numpy as np
 from collapse_variants import VARIANTS
@@ -24,6 +24,7 @@ import tinygan
 from tinygan.data import Dataset
 from tinygan.images import plot_curves
 from tinygan.metrics import Scorer
+from tinygan.metrics.scores import CHEAP
 from tinygan.models import SameDCGAN
 from tinygan.training import Settings, Trainer, TrainingDiverged
 from tinygan.training.log import read_json_lines
@@ -40,13 +41,14 @@ def run(name: str, options, train: Dataset, scorer: Scorer) -> dict[str, Any]:
     try:
         # The tutorial's logarithms of zero are what is studied: no warnings beside the alarm.
         with np.errstate(divide="ignore", invalid="ignore"):
-            trainer = Trainer(
-                SameDCGAN(**variant.nets),
-                variant.images(train.images, train.labels, train.name), out,
-                Settings(options.batch_size, options.lr, seed=options.seed, **settings),
-                device=options.device, samples=2000, resume=(out / "checkpoint.npz").exists(),
-                evaluate=lambda samples: scorer(variant.signed(samples)),
-            )  # fmt: skip
+            with command_line.checking():
+                trainer = Trainer(
+                    SameDCGAN(**variant.nets),
+                    variant.images(train.images, train.labels, train.name), out,
+                    Settings(options.batch_size, options.lr, seed=options.seed, **settings),
+                    device=options.device, samples=2000, resume=(out / "checkpoint.npz").exists(),
+                    evaluate=lambda samples: scorer(variant.signed(samples)),
+                )  # fmt: skip
             if not trainer.train(epochs):
                 raise SystemExit(f"stopped and saved; the same command goes on with {name!r}")
     except TrainingDiverged as error:
@@ -78,16 +80,18 @@ def print_table(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = common.training_parser(__doc__, "runs/collapse_study", batch_size=256, lr=1e-4)
-    parser.add_argument("--steps", type=common.positive, default=20_000, help="of each run")
+    parser = command_line.training_parser(__doc__, "runs/collapse_study", batch_size=256, lr=1e-4)
+    parser.add_argument("--steps", type=command_line.positive, default=20_000, help="of each run")
     parser.add_argument("--only", choices=VARIANTS, help="one row of the table")
-    options = common.parse(parser)
+    options = command_line.parse(parser)
     if options.quick:
         options.steps, options.batch_size = 6, 100
-    train, test = common.load_digits(options)
-    scorer = common.scorer_for(train, test, options, count=2000)
     results = options.out / "results.json"
-    rows = json.loads(results.read_text()) if results.exists() else {}
+    with command_line.checking():
+        rows = common.read_json(results)
+        train, test = common.load_digits(options)
+        common.check_counts(train, options, (train, test), CHEAP)
+    scorer = common.scorer_for(train, test, options, count=2000)
     for name in [options.only] if options.only else VARIANTS:
         done = rows.get(name, {"steps": 0, "broke": None})
         if done["broke"] is None and done["steps"] < 0.99 * options.steps:  # whole epochs
@@ -99,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

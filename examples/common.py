@@ -1,108 +1,31 @@
-"""What the examples share: options, digits, and the end of a run."""
+"""What the examples that train share: their data, their trainer, and the end of a run."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import sys
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from command_line import NAMED, checking, stop
 
-import tinygan
 from tinygan.creation import tensor
 from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_digits
-from tinygan.devices import Generator, check_device
+from tinygan.devices import Generator
 from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores, hold_out
+from tinygan.metrics.report import check_sets
+from tinygan.metrics.scores import SCORES
 from tinygan.models import DCGAN
-from tinygan.training import Trainer, load_generator, sample
+from tinygan.training import Settings, Trainer, TrainingDiverged, load_generator, sample
 
-
-def positive(text: str) -> int:
-    """An integer from 1 on, as the type of an option."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text}")
-    return int(text)
-
-
-def parser(doc: str | None, out: str) -> argparse.ArgumentParser:
-    """The options of every example; `out` is the default folder of its results."""
-    options = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
-    options.add_argument("--out", type=Path, default=Path(out), help="results (%(default)s)")
-    options.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    options.add_argument("--threads", type=positive, help="CPU threads (all cores)")
-    options.add_argument("--quick", action="store_true", help="a tiny run, in less than a minute")
-    return options
-
-
-def training_parser(
-    doc: str | None, out: str, *, batch_size: int, lr: float, epochs: int | None = None
-) -> argparse.ArgumentParser:
-    """The options of the examples that train a GAN of images, with their defaults."""
-    options = parser(doc, out)
-    add = options.add_argument
-    add("--data", default="mnist", help="mnist, fashion, synthetic or a folder (%(default)s)")
-    add("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
-    if epochs is not None:
-        add("--epochs", type=positive, default=epochs, help="epochs in all (%(default)s)")
-    add("--batch-size", type=positive, default=batch_size, help="images per step (%(default)s)")
-    add("--lr", type=float, default=lr, help="G's rate in Adam (%(default)s)")
-    add("--resume", action="store_true", help="go on with the run in --out")
-    return options
-
-
-def dcgan_options(options: argparse.ArgumentParser, width: int) -> None:
-    """The options of the examples with a DCGAN that samples can be drawn from later."""
-    add = options.add_argument
-    add("--width", type=positive, default=width, help="channels next to the image (%(default)s)")
-    add("--sample", type=positive, metavar="N", help="only draw N samples from --out")
-
-
-def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
-    """The arguments; starts the random stream and sets the threads."""
-    arguments = options.parse_args()
-    try:
-        check_device(arguments.device)
-    except (RuntimeError, ValueError) as problem:
-        options.error(f"--device: {problem}")
-    if arguments.threads:
-        tinygan.set_num_threads(arguments.threads)
-    tinygan.manual_seed(arguments.seed)
-    return arguments
-
-
-def check_folder(arguments: argparse.Namespace) -> None:
-    """Leaves the program if --out holds a run already, or none where --resume or --sample needs
-    one: before the classifier is trained, which takes minutes."""
-    out = arguments.out
-    checkpoint = out / "checkpoint.npz"
-    sampling = getattr(arguments, "sample", None)
-    if out.exists() and not out.is_dir():
-        raise SystemExit(f"--out {out}: not a folder")
-    if (arguments.resume or sampling) and not checkpoint.exists():
-        option = "--sample" if sampling else "--resume"
-        raise SystemExit(f"{option}: --out {out} holds no run (no {checkpoint}); train one first")
-    if checkpoint.exists() and not (arguments.resume or sampling):
-        raise SystemExit(
-            f"--out {out} holds a run already; go on with it by --resume, or choose another folder"
-        )
-
-
-def start(main: Callable[[], object]) -> None:
-    """Runs an example; Ctrl-C ends it with a sentence and a shell's status for that, 130."""
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("interrupted before the end", file=sys.stderr)
-        raise SystemExit(130) from None
+COUNT = 10_000  # samples that are scored, if there are as many real images
 
 
 def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
@@ -111,36 +34,73 @@ def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
     if arguments.quick:
         return synthetic_digits(1000, 0), synthetic_digits(500, 1)
     source = arguments.data
-    try:
-        train = load_dataset(source, skip_unreadable=arguments.skip_unreadable)
-    except DataUnavailableError as error:
-        print(f"{str(error).splitlines()[0].rstrip(':')}; training on synthetic digits instead")
-        source, train = "synthetic", load_dataset("synthetic")
-    if Path(source).is_dir():
+    with checking(f"--data {source}: "):
+        try:
+            train = load_dataset(source, skip_unreadable=arguments.skip_unreadable)
+        except DataUnavailableError as error:
+            print(f"{str(error).splitlines()[0].rstrip(':')}; training on synthetic digits instead")
+            source, train = "synthetic", load_dataset("synthetic")
+        if source in NAMED:
+            return train, load_dataset(source, "test")
         print(train.describe())
         return (train, None) if train.labels is None else hold_out(train)
-    return train, load_dataset(source, "test")
 
 
 def load_digits(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:
     """As `load_data`, for what needs labels and a test set."""
     train, test = load_data(arguments)
     if test is None:
-        raise SystemExit(f"--data {arguments.data}: these images have no labels; use a named set")
+        stop(
+            f"--data {arguments.data}: these pictures have no labels, which are needed here; put "
+            "them in sub-folders, one for each class, or use one of " + ", ".join(NAMED)
+        )
     return train, test
 
 
+def classes_of(train: Dataset, test: Dataset) -> int:
+    """How many classes the labels of both sets tell apart."""
+    return int(max(train.require_labels().max(), test.require_labels().max())) + 1
+
+
 def draw_samples(arguments: argparse.Namespace, label: int | None = None) -> None:
-    """Writes a picture of --sample samples of the trained (averaged) DCGAN in --out."""
-    run = json.loads((arguments.out / "run.json").read_text(encoding="utf-8"))
-    model = DCGAN(**run["settings"]["model"])
-    load_generator(arguments.out / "checkpoint.npz", model.generator)
-    count = arguments.sample
+    """Writes a picture of --sample samples of the trained (averaged) DCGAN in --out, of the class
+    `label` where the run is class-conditional."""
+    out, count = arguments.out, arguments.sample
+    with checking(f"--out {out}: "):
+        options = read_json(out / "run.json").get("settings", {}).get("model")
+        if not isinstance(options, dict):
+            stop(f"--sample: --out {out} holds a run of other nets than a DCGAN's")
+        model = DCGAN(**options)
+        load_generator(out / "checkpoint.npz", model.generator)
+    if (model.classes is None) != (label is None):
+        program, kind = ("dcgan_mnist.py", "no") if label is not None else (
+            "dcgan_conditional_mnist.py", f"{model.classes}")  # fmt: skip
+        stop(f"--sample: the run in --out {out} has {kind} classes; draw from it by {program}")
+    if label is not None and model.classes is not None and label >= model.classes:
+        stop(f"--digit: the run in --out {out} has the classes 0 to {model.classes - 1}, "
+             f"got {label}")  # fmt: skip
     latent = model.latent(count, Generator(arguments.seed + 2))
     labels = None if label is None else tensor(np.full(count, label))
-    path = arguments.out / f"sample_{count}_seed_{arguments.seed}.png"
+    path = out / f"sample_{count}_seed_{arguments.seed}.png"
     save_png(grid(sample(model.generator, latent, labels)), path, zoom=2)
     print(f"wrote {path}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; an empty one where there is no file.
+
+    Raises:
+        ValueError: it holds something else; the message names it.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise ValueError(f"{path} is damaged ({problem}); move it away") from problem
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged (no object); move it away")
+    return content
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -149,8 +109,46 @@ def write_json(path: Path, content: Any) -> None:
         json.dump(content, file, indent=1)
 
 
+def check_counts(
+    data: Dataset, arguments: argparse.Namespace, scored: tuple[Dataset, Dataset] | None,
+    scores: Sequence[str],
+) -> None:  # fmt: skip
+    """Whether there are enough pictures for a batch and for the scores, before minutes go into a
+    classifier for these."""
+    count = len(data)
+    if count < arguments.batch_size:
+        stop(
+            f"--data {arguments.data}: {count} pictures to train on are fewer than a batch of "
+            f"{arguments.batch_size}; type --batch-size {count} or less, or add pictures"
+        )
+    if scored is not None:
+        with checking(f"--data {arguments.data}: add pictures. "):
+            check_sets(*scored, COUNT, scores)
+
+
+def make_trainer(
+    model: Any, data: Dataset, settings: Settings, arguments: argparse.Namespace,
+    scored: tuple[Dataset, Dataset] | None = None, **options: Any,
+) -> Trainer:  # fmt: skip
+    """The trainer of a run in --out, which may be gone on with by --resume. It is made before the
+    scorer, which takes minutes, as it finds out whether all fits. `scored` are the real images that
+    samples will be compared with, the training set and the test set."""
+    check_counts(data, arguments, scored, list(SCORES))
+    options.setdefault("samples", COUNT if scored is None else min(COUNT, len(scored[1])))
+    try:
+        return Trainer(model, data, arguments.out, settings, device=arguments.device,
+                       resume=arguments.resume, **options)  # fmt: skip
+    except ValueError as problem:
+        command: list[str] = []
+        with contextlib.suppress(ValueError, OSError):
+            command = read_json(arguments.out / "run.json").get("command", [])
+        if not arguments.resume or not command:
+            raise
+        raise ValueError(f"--resume: {problem}; it was started by: {shlex.join(command)}") from None
+
+
 def scorer_for(
-    train: Dataset, test: Dataset, arguments: argparse.Namespace, count: int = 10_000
+    train: Dataset, test: Dataset, arguments: argparse.Namespace, count: int = COUNT
 ) -> Scorer:
     """Scores through a classifier of the training set, which is trained at the first time."""
     classifier = classifier_for(train, arguments.device, print)
@@ -163,7 +161,11 @@ def train(trainer: Trainer, arguments: argparse.Namespace) -> float:
     first."""
     print(f"generator {trainer.model.generator}\ndiscriminator {trainer.model.discriminator}")
     start = time.monotonic()
-    if not trainer.train(arguments.epochs):
+    try:
+        finished = trainer.train(arguments.epochs)
+    except TrainingDiverged as problem:
+        raise SystemExit(str(problem)) from None
+    if not finished:
         raise SystemExit(f"stopped and saved; go on with: --resume --out {arguments.out}")
     minutes = (time.monotonic() - start) / 60
     print(f"{arguments.epochs} epochs; {minutes:.1f} minutes; pictures and log in {arguments.out}")

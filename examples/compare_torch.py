@@ -10,15 +10,19 @@ Prints the scores after each epoch, from the averaged weights and from the last 
 
 from __future__ import annotations
 
-import argparse
 import copy
 import time
 from pathlib import Path
 
+import command_line
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
+
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+except ImportError as missing:
+    command_line.stop(f"it compares with PyTorch: pip install torch ({missing})")
 
 from tinygan.data import BatchSampler, load_dataset
 from tinygan.images import grid, save_png
@@ -106,14 +110,20 @@ def generate(net: nn.Module, latent: torch.Tensor) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("epochs", 8), ("batch-size", 64), ("width", 48), ("seed", 0)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--samples", type=int, default=10_000, help="images per score")
-    parser.add_argument("--out", type=Path, default=Path("runs/torch_mnist"))
+    parser = command_line.Parser(__doc__, ("PIL.Image",))
+    add = parser.add_argument
+    for name, default in (("epochs", 8), ("batch-size", 64), ("width", 48)):
+        add(f"--{name}", type=command_line.positive, default=default, help="%(default)s")
+    add("--seed", type=command_line.whole(0), default=0, help="%(default)s")
+    add("--lr", type=command_line.rate, default=5e-4, help="%(default)s")
+    add("--samples", type=command_line.whole(4), default=10_000, help="images per score")
+    add("--out", type=Path, default=Path("runs/torch_mnist"), help="%(default)s")
     options = parser.parse_args()
-    train, test = load_dataset("mnist"), load_dataset("mnist", "test")
+    command_line.check_folder(options)
+    with command_line.checking():
+        train, test = load_dataset("mnist"), load_dataset("mnist", "test")
+        if options.batch_size > len(train):
+            parser.error(f"--batch-size: must be at most {len(train)}, got {options.batch_size}")
     scorer = Scorer(classifier_for(train, progress=print), train, test)
     torch.manual_seed(options.seed)
     generator, discriminator = nets(options.width)
@@ -152,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

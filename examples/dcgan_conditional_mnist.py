@@ -12,6 +12,7 @@ real digits. A generator that shows wrong or few digits of a class cannot reach 
 
 from __future__ import annotations
 
+import command_line
 import common
 import numpy as np
 
@@ -20,40 +21,41 @@ from tinygan.devices import Generator
 from tinygan.images import grid, save_png
 from tinygan.metrics import nearest_neighbour_error
 from tinygan.models import DCGAN
-from tinygan.training import Settings, Trainer
+from tinygan.training import Settings
 
 
 def main() -> None:
-    parser = common.training_parser(
+    parser = command_line.training_parser(
         __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=5e-4
     )
-    common.dcgan_options(parser, width=48)
-    parser.add_argument("--samples", type=common.positive, default=50_000, help="for the 1-NN test")
-    parser.add_argument("--digit", type=int, choices=range(10), help="which --sample draws")
-    options = common.parse(parser)
+    command_line.dcgan_options(parser, width=48)
+    add = parser.add_argument
+    add("--samples", type=command_line.positive, default=50_000, help="for the 1-NN test")
+    add("--digit", type=command_line.whole(0), help="the class that --sample draws (0)")
+    options = command_line.parse(parser)
+    if options.digit is not None and not options.sample:
+        parser.error("--digit goes with --sample")
     if options.quick:
         options.epochs, options.width, options.samples = 1, 4, 500
-    common.check_folder(options)
     if options.sample:
         common.draw_samples(options, options.digit or 0)
         return
-    model = DCGAN(width=options.width, classes=10, batch_norm_d=False)
-    train, test = common.load_digits(options)
-    scorer = common.scorer_for(train, test, options)
-    settings = Settings(
-        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4,
-        decay=(options.epochs / 2, options.epochs), seed=options.seed,
-    )  # fmt: skip
-    trainer = Trainer(
-        model, train, options.out, settings, device=options.device, evaluate=scorer,
-        samples=scorer.count, resume=options.resume,
-    )  # fmt: skip
+    with command_line.checking():
+        train, test = common.load_digits(options)
+        classes = common.classes_of(train, test)
+        model = DCGAN(width=options.width, classes=classes, batch_norm_d=False)
+        settings = Settings(
+            options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4,
+            decay=(options.epochs / 2, options.epochs), seed=options.seed,
+        )  # fmt: skip
+        trainer = common.make_trainer(model, train, settings, options, (train, test))
+    scorer = trainer.evaluate = common.scorer_for(train, test, options)
     minutes = common.train(trainer, options)
 
-    labels = np.arange(options.samples) % 10
+    labels = np.arange(options.samples) % classes
     latent = model.latent(options.samples, Generator(options.seed + 2))
     images = trainer.generate(latent, tensor(labels))
-    save_png(grid(images[:100], 10), options.out / "digits.png", zoom=2)
+    save_png(grid(images[: 10 * classes], classes), options.out / "digits.png", zoom=2)
     chosen = np.random.default_rng(options.seed).permutation(len(train))[: options.samples]
     real, real_labels = train.batch(chosen), train.require_labels()[chosen]
     tested, truth = test.batch(np.arange(len(test))), test.require_labels()
@@ -71,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -21,13 +21,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import command_line
 import common
 import numpy as np
 
 from tinygan.data import Dataset, image_folder
 from tinygan.metrics import Scorer, features_for, hold_out
 from tinygan.models import DCGAN
-from tinygan.training import Settings, Trainer
+from tinygan.training import Settings
 
 
 def made_up_pictures(count: int, size: int) -> Dataset:
@@ -42,41 +43,41 @@ def made_up_pictures(count: int, size: int) -> Dataset:
 
 
 def main() -> None:
-    parser = common.training_parser(
-        __doc__, "runs/dcgan_folder", epochs=20, batch_size=128, lr=2e-4
+    parser = command_line.training_parser(
+        __doc__, "runs/dcgan_folder", epochs=20, batch_size=128, lr=2e-4, data=None
     )
-    common.dcgan_options(parser, width=64)
-    parser.add_argument("--size", type=common.positive, default=64, help="pixels (%(default)s)")
-    parser.add_argument("--channels", type=int, choices=(1, 3), default=3, help="grey or colour")
-    parser.add_argument("--kernel-size", type=int, choices=(4, 5), default=4, help="%(default)s")
-    parser.set_defaults(data=None)
-    options = common.parse(parser)
+    command_line.dcgan_options(parser, width=64)
+    add = parser.add_argument
+    add("--size", type=command_line.whole(8), default=64, help="pixels (%(default)s)")
+    add("--channels", type=int, choices=(1, 3), default=3, help="grey or colour")
+    add("--kernel-size", type=int, choices=(4, 5), default=4, help="%(default)s")
+    options = command_line.parse(parser)
+    if options.data is None and not (options.quick or options.sample):
+        parser.error("--data: name the folder that holds the pictures")
     if options.quick:
         options.epochs, options.width, options.batch_size, options.size = 1, 4, 20, 16
-    common.check_folder(options)
     if options.sample:
         common.draw_samples(options)
         return
-    model = DCGAN(options.size, options.channels, options.width, kernel_size=options.kernel_size)
-    if options.quick:
-        pictures = made_up_pictures(100, options.size)
-    elif options.data is None:
-        parser.error("--data: name the folder that holds the pictures")
-    else:
-        pictures = image_folder(
-            Path(options.data), options.size, options.channels, options.skip_unreadable
-        )
-        print(pictures.describe())
-    reference, held_out = hold_out(pictures, count=1000)  # all are trained on
+    with command_line.checking():
+        model = DCGAN(options.size, options.channels, options.width,
+                      kernel_size=options.kernel_size)  # fmt: skip
+        if options.quick:
+            pictures = made_up_pictures(100, options.size)
+        else:
+            with command_line.checking(f"--data {options.data}: "):
+                pictures = image_folder(
+                    Path(options.data), options.size, options.channels, options.skip_unreadable
+                )
+                print(pictures.describe())
+        reference, held_out = hold_out(pictures, count=1000)
+        settings = Settings(options.batch_size, options.lr, seed=options.seed)
+        trainer = common.make_trainer(model, pictures, settings, options, (reference, held_out))
     features = features_for(reference, options.device)
-    scorer = Scorer(features, reference, held_out, scores=("fid", "kid"))
-    trainer = Trainer(
-        model, pictures, options.out, Settings(options.batch_size, options.lr, seed=options.seed),
-        device=options.device, evaluate=scorer, samples=scorer.count, resume=options.resume,
-    )  # fmt: skip
+    scorer = trainer.evaluate = Scorer(features, reference, held_out, scores=("fid", "kid"))
     minutes = common.train(trainer, options)
     common.report(trainer.evaluation_samples(), scorer, {}, options, minutes)
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

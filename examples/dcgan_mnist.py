@@ -16,46 +16,46 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import command_line
 import common
 
 from tinygan.models import DCGAN
-from tinygan.training import Settings, Trainer
+from tinygan.training import Settings
 
 
 def main() -> None:
-    parser = common.training_parser(
+    parser = command_line.training_parser(
         __doc__, "runs/dcgan_mnist", epochs=8, batch_size=64, lr=5e-4
     )
-    common.dcgan_options(parser, width=48)
+    command_line.dcgan_options(parser, width=48)
     parser.add_argument("--paper", action="store_true", help="batch norm in D instead of R1")
-    options = common.parse(parser)
+    options = command_line.parse(parser)
     if options.quick:
         options.epochs, options.width, options.lr = 20, 16, 2e-3
-    common.check_folder(options)
     if options.sample:
         common.draw_samples(options)
         return
     # Beyond the paper: 30 categories in z, and in place of D's batch norm an R1 penalty.
     categories = 0 if options.paper else 30
-    model = DCGAN(width=options.width, batch_norm_d=options.paper, categories=categories)
-    train, test = common.load_data(options)
+    with command_line.checking():
+        model = DCGAN(width=options.width, batch_norm_d=options.paper, categories=categories)
+        train, test = common.load_data(options)
+        settings = Settings(options.batch_size, options.lr, seed=options.seed)
+        if not options.paper:
+            settings = replace(settings, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4)
+        trainer = common.make_trainer(
+            model, train, settings, options, None if test is None else (train, test),
+            report_every=10 if options.quick else 1,
+        )  # fmt: skip
     scorer = None
     if test is not None:
-        scorer = common.scorer_for(train, test, options)
+        scorer = trainer.evaluate = common.scorer_for(train, test, options)
     else:
         print(f"{train.name} has no labels: no classifier, and so no scores")
-    settings = Settings(options.batch_size, options.lr, seed=options.seed)
-    if not options.paper:
-        settings = replace(settings, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4)
-    trainer = Trainer(
-        model, train, options.out, settings, device=options.device, evaluate=scorer,
-        samples=scorer.count if scorer else 10_000, resume=options.resume,
-        report_every=10 if options.quick else 1,
-    )  # fmt: skip
     minutes = common.train(trainer, options)
     if scorer is not None:
         common.report(trainer.evaluation_samples(), scorer, {}, options, minutes)
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -14,16 +14,17 @@ are kept in results.json; a run that was stopped goes on from its last checkpoin
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
+import command_line
 import common
 import numpy as np
 
 import tinygan
 from tinygan.data import Dataset
 from tinygan.metrics import Scorer, nearest_neighbours
+from tinygan.metrics.scores import CHEAP
 from tinygan.models import DeLiGAN, mnist_500_model
 from tinygan.training import Settings, Trainer
 
@@ -34,7 +35,7 @@ PER_CLASS = 50
 def few_per_class(data: Dataset) -> Dataset:
     """The first images of each class."""
     labels = data.require_labels()
-    chosen = [np.flatnonzero(labels == label)[:PER_CLASS] for label in range(10)]
+    chosen = [np.flatnonzero(labels == label)[:PER_CLASS] for label in np.unique(labels)]
     indices = np.concatenate(chosen)
     return Dataset(data.images[indices], labels[indices], f"{data.name}-{len(indices)}")
 
@@ -61,10 +62,12 @@ def run(name: str, options, few: Dataset, scorer: Scorer) -> dict[str, Any]:
         options.batch_size, options.lr, decay=(options.epochs / 4, options.epochs),
         augment=("translation",) if options.augment else (), seed=options.seed,
     )  # fmt: skip
-    trainer = Trainer(
-        model, few, out, settings, device=options.device, samples=scorer.count, regulariser=pull,
-        report_every=max(1, options.epochs // 20), resume=(out / "checkpoint.npz").exists(),
-    )  # fmt: skip
+    with command_line.checking():
+        trainer = Trainer(
+            model, few, out, settings, device=options.device, samples=scorer.count,
+            regulariser=pull, report_every=max(1, options.epochs // 20),
+            resume=(out / "checkpoint.npz").exists(),
+        )  # fmt: skip
     if not trainer.train(options.epochs):
         raise SystemExit("stopped and saved; the same command goes on")
     row = scores(trainer.evaluation_samples(), few, scorer)
@@ -74,22 +77,24 @@ def run(name: str, options, few: Dataset, scorer: Scorer) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = common.training_parser(
+    parser = command_line.training_parser(
         __doc__, "runs/deligan_mnist", epochs=4000, batch_size=50, lr=5e-4
     )
-    parser.add_argument("--only", choices=MODELS, help="one row of the table")
-    parser.add_argument("--augment", action="store_true", help="D sees all images moved at random")
-    parser.add_argument(
-        "--sigma-weight", type=float, default=1 / 3, help="of the mean of (sigma - 1)^2 (1/3)"
-    )
-    options = common.parse(parser)
+    add = parser.add_argument
+    add("--only", choices=MODELS, help="one row of the table")
+    add("--augment", action="store_true", help="D sees all images moved at random")
+    add("--sigma-weight", type=command_line.number(0), default=1 / 3,
+        help="of the mean of (sigma - 1)^2 (1/3)")  # fmt: skip
+    options = command_line.parse(parser)
     if options.quick:
         options.epochs = 2
-    train, test = common.load_digits(options)
-    few = few_per_class(train)
-    scorer = common.scorer_for(train, test, options)
     results = options.out / "results.json"
-    rows = json.loads(results.read_text()) if results.exists() else {}
+    with command_line.checking():
+        rows = common.read_json(results)
+        train, test = common.load_digits(options)
+        few = few_per_class(train)
+        common.check_counts(few, options, (train, test), CHEAP)
+    scorer = common.scorer_for(train, test, options)
     rows["real"] = scores(test.batch(np.arange(scorer.count)), few, scorer)
     for name in [options.only] if options.only else MODELS:
         if name not in rows:
@@ -103,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -8,9 +8,9 @@ over the seeds ± their deviation. Finished cells stay in results.json: a stoppe
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import command_line
 import common
 import numpy as np
 
@@ -85,18 +85,19 @@ def row(title: str, cells: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = common.parser(__doc__, "runs/deligan_toy")
-    add = parser.add_argument
-    add("--seeds", type=common.positive, default=5, help="how many, from --seed (%(default)s)")
-    add("--steps", type=common.positive, default=16000, help="of G or of D (%(default)s)")
-    add("--lr", type=float, default=3e-4, help="Adam's rate (%(default)s)")
+    parser = command_line.parser(__doc__, "runs/deligan_toy")
+    add, whole = parser.add_argument, command_line.positive
+    add("--seeds", type=whole, default=5, help="how many, from --seed (%(default)s)")
+    add("--steps", type=whole, default=16000, help="of G or of D (%(default)s)")
+    add("--lr", type=command_line.rate, default=3e-4, help="Adam's rate (%(default)s)")
     add("--only", choices=(*TOY_MODELS, FREE), help="one model alone")
-    options = common.parse(parser)
+    options = command_line.parse(parser)
     if options.quick:
         options.seeds, options.steps, options.lr = 1, 120, 0.02
     names = [options.only] if options.only else [*TOY_MODELS, FREE]
     results = options.out / "results.json"
-    cells = json.loads(results.read_text()) if results.exists() else {}
+    with command_line.checking():
+        cells = common.read_json(results)
     print(f"{'':30}" + "".join(f"{column:>19}" for column in COLUMNS))
     first_runs: dict[tuple[str, str], np.ndarray] = {}
     for data in DATA:
@@ -131,4 +132,4 @@ def draw(first_runs: dict[tuple[str, str], np.ndarray], columns: list[str], path
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

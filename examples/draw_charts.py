@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
+
+import command_line
+import common
 
 from tinygan.images import figure
 
@@ -63,19 +64,22 @@ CHARTS = {"steps": steps_chart, "fid": fid_chart}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__, ("matplotlib.figure",))
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "results")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     options = parser.parse_args()
+    if not options.results.is_dir():
+        parser.error(f"--results: {options.results} is not a folder")
+    command_line.check_folder(options)
     for name, chart in CHARTS.items():
         results = options.results / f"{name}.json"
         if not results.exists():
             print(f"{results} is not there: {name}.png is left as it is")
             continue
-        chart(json.loads(results.read_text(encoding="utf-8")), options.out / f"{name}.png")
+        with command_line.checking():
+            content = common.read_json(results)
+        chart(content, options.out / f"{name}.png")
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

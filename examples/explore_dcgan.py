@@ -10,7 +10,7 @@ pip install scikit-learn.
 
 from __future__ import annotations
 
-import common
+import command_line
 import numpy as np
 from explore_run import Found, Subject, subject
 
@@ -118,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import command_line
 import common
 import numpy as np
 
@@ -95,16 +95,15 @@ def _text(number: explore.Rate | float) -> str:
 
 
 def _first(data: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
-    if data.labels is None:
-        raise ValueError(f"--run: its data, {data.name}, has no labels, which most looks need")
-    return data.batch(np.arange(min(count, len(data)))), data.labels[:count]
+    return data.batch(np.arange(min(count, len(data)))), data.require_labels()[:count]
 
 
 def subject(description: str | None) -> Subject:
     """What the command line asks for."""
-    parser = common.parser(description, "runs/explore_dcgan")
+    packages = *command_line.PICTURES, "sklearn"
+    parser = command_line.parser(description, "runs/explore_dcgan", packages)
     parser.add_argument("--run", type=Path, default=Path("runs/dcgan_mnist"), help="%(default)s")
-    options = common.parse(parser)
+    options = command_line.parse(parser)
     if options.quick:
         print("--quick: a tiny net, trained for seconds; the numbers show only that all of it runs")
         return _quick(options)
@@ -115,15 +114,22 @@ def subject(description: str | None) -> Subject:
 
 def _from_run(options: argparse.Namespace) -> Subject:
     """The nets of a folder that examples/dcgan_mnist.py has written, G with averaged weights."""
-    parts = tinygan.load(options.run / "checkpoint.npz")["parts"]
-    g, d = parts["average"]["module"], parts["discriminator"]
-    settings = json.loads((options.run / "run.json").read_text(encoding="utf-8"))["settings"]
-    model = DCGAN(**settings["model"])
-    model.generator.to(options.device).load_state_dict(g)
-    model.discriminator.to(options.device).load_state_dict(d)
-    name = settings["data"]
-    source = name.removesuffix("-mnist")  # the set "fashion-mnist" is loaded as "fashion"
-    train, test = load_dataset(source), load_dataset(source, "test")
+    with command_line.checking(f"--run {options.run}: "):
+        settings = common.read_json(options.run / "run.json").get("settings", {})
+        kind, name = settings.get("model"), str(settings.get("data"))
+        source = name.removesuffix("-mnist")  # the set "fashion-mnist" is loaded as "fashion"
+        if not isinstance(kind, dict) or kind.get("classes"):
+            command_line.stop(f"--run {options.run}: not a run of dcgan_mnist.py")
+        if source not in command_line.NAMED:
+            sets = ", ".join(command_line.NAMED)
+            command_line.stop(f"--run {options.run}: it was trained on {name}; most looks need the "
+                              f"labels of digits: train one on {sets}")  # fmt: skip
+        parts = tinygan.load(options.run / "checkpoint.npz")["parts"]
+        g, d = parts["average"]["module"], parts["discriminator"]
+        model = DCGAN(**kind)
+        model.generator.to(options.device).load_state_dict(g)
+        model.discriminator.to(options.device).load_state_dict(d)
+        train, test = load_dataset(source), load_dataset(source, "test")
     classifier = classifier_for(train, options.device, print)
     return Subject(model, train, test, classifier, options.out, options.seed)
 

@@ -12,35 +12,37 @@ with an R1 penalty on D, and a rate that falls to zero in the second half.
 
 from __future__ import annotations
 
+import command_line
 import common
 
 from tinygan.models import GAN
-from tinygan.training import Settings, Trainer
+from tinygan.models.gan import VARIANTS
+from tinygan.training import Settings
 
 
 def main() -> None:
-    parser = common.training_parser(
+    parser = command_line.training_parser(
         __doc__, "runs/gan_mnist", epochs=40, batch_size=256, lr=1e-3
     )
-    parser.add_argument("--variant", default="modern", help="modern or paper (%(default)s)")
-    options = common.parse(parser)
+    command_line.run_options(parser)
+    parser.add_argument("--variant", choices=VARIANTS, default="modern", help="%(default)s")
+    options = command_line.parse(parser)
     if options.quick:
         options.epochs = 1
-    common.check_folder(options)
-    model = GAN(variant=options.variant)
-    train, test = common.load_digits(options)
-    scorer = common.scorer_for(train, test, options)
-    settings = Settings(
-        options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=5.0, penalty_every=4,
-        decay=(options.epochs / 2, options.epochs), seed=options.seed,
-    )  # fmt: skip
-    trainer = Trainer(
-        model, train, options.out, settings, device=options.device, evaluate=scorer,
-        samples=scorer.count, report_every=5, resume=options.resume,
-    )  # fmt: skip
+    with command_line.checking():
+        model = GAN(variant=options.variant)
+        train, test = common.load_digits(options)
+        settings = Settings(
+            options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=5.0, penalty_every=4,
+            decay=(options.epochs / 2, options.epochs), seed=options.seed,
+        )  # fmt: skip
+        trainer = common.make_trainer(
+            model, train, settings, options, (train, test), report_every=5
+        )
+    scorer = trainer.evaluate = common.scorer_for(train, test, options)
     minutes = common.train(trainer, options)
     common.report(trainer.evaluation_samples(), scorer, {}, options, minutes)
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import command_line
 import common
 import numpy as np
 from gan_theory_parts import FourPanels, binned_jsd, divergences, mass_region, mlp, probability
@@ -101,7 +102,7 @@ def saturation(d_fake: float = 1e-4) -> dict[str, float]:
 
 
 def main() -> None:
-    options = common.parse(common.parser(__doc__, "runs/gan_theory_1d"))
+    options = command_line.parse(command_line.parser(__doc__, "runs/gan_theory_1d"))
     rng, quick, device = np.random.default_rng(options.seed), options.quick, options.device
     print("1. The best discriminator for p = N(0, 1), by quadrature and trained")
     results: dict = {"seed": options.seed, "closed_forms": closed_forms()}
@@ -117,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

@@ -16,6 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import command_line
 import common
 import mode_coverage_parts as parts
 import numpy as np
@@ -26,7 +27,7 @@ from tinygan.functional import gan_loss
 from tinygan.metrics import classifier_for
 from tinygan.models import DCGAN, MixtureGAN
 from tinygan.optim import Adam, ExponentialMovingAverage, LinearLR
-from tinygan.training import Trainer, gan_step, pack, sample
+from tinygan.training import gan_step, pack, sample
 
 
 def train_points(options: argparse.Namespace, seed: int) -> dict:
@@ -78,16 +79,18 @@ def points(options: argparse.Namespace) -> None:
 
 def stacked(options: argparse.Namespace) -> None:
     """Digits go through the Trainer, which can be resumed."""
-    common.check_folder(options)
-    digits, _ = common.load_digits(argparse.Namespace(data="mnist", quick=options.quick))
-    data = stacked_digits(digits, 640 if options.quick else 128_000)
-    width, count = (4, 200) if options.quick else (options.width, 26_000)
-    settings = parts.stacked_settings(options.recipe, options.pack, options.seed)
-    model = DCGAN(28, 3, width, pack=options.pack, batch_norm_d=not settings.r1)
+    with command_line.checking():
+        digits, _ = common.load_digits(argparse.Namespace(data="mnist", quick=options.quick))
+        data = stacked_digits(digits, 640 if options.quick else 128_000)
+        width, count = (4, 200) if options.quick else (options.width, 26_000)
+        settings = parts.stacked_settings(options.recipe, options.pack, options.seed)
+        if settings.batch_size > len(data):
+            command_line.stop(f"--pack {options.pack}: a step takes {settings.batch_size} images; "
+                              f"there are {len(data)}")  # fmt: skip
+        model = DCGAN(28, 3, width, pack=options.pack, batch_norm_d=not settings.r1)
+        trainer = common.make_trainer(model, data, settings, options, samples=count)
     classifier = classifier_for(digits, options.device, print)
-    evaluate = partial(parts.modes_of_digits, classifier=classifier)
-    trainer = Trainer(model, data, options.out, settings, evaluate=evaluate, samples=count,
-                      device=options.device, resume=options.resume)  # fmt: skip
+    evaluate = trainer.evaluate = partial(parts.modes_of_digits, classifier=classifier)
     minutes = common.train(trainer, options)
     scores, real = evaluate(trainer.evaluation_samples()), evaluate(data.batch(np.arange(count)))
     print(f"of {count} images: generated {scores}, real {real}")
@@ -96,24 +99,28 @@ def stacked(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = common.parser(__doc__, "runs/mode_coverage")
-    add, whole = parser.add_argument, common.positive
+    parser = command_line.parser(__doc__, None)
+    add, whole = parser.add_argument, command_line.positive
     add("--data", default="ring", choices=["ring", "grid", "stacked"], help="%(default)s")
     add("--recipe", default="best", choices=list(parts.RECIPES), help="%(default)s")
     add("--pack", type=whole, default=1, help="samples that D judges together (%(default)s)")
-    add("--r1", type=float, help="of points, the penalty's weight (the recipe's)")
+    add("--r1", type=command_line.number(0), help="of points, the penalty's weight (the recipe's)")
     add("--epochs", type=whole, help="of 100,000 packs of points or 128,000 images of digits")
     add("--seeds", type=whole, default=1, help="runs, of points, from --seed on (%(default)s)")
     add("--width", type=whole, default=48, help="of the digits' nets (%(default)s)")
     add("--resume", action="store_true", help="go on with the run of digits in --out")
-    parser.set_defaults(out=None)
-    options = common.parse(parser)
+    options = command_line.parse(parser)
+    if options.data == "stacked" and (options.r1 is not None or options.seeds > 1):
+        parser.error("--r1 and --seeds go with points: --data ring or grid")
+    if options.data != "stacked" and options.resume:
+        parser.error("--resume goes with --data stacked; runs of points take minutes")
     name = f"{options.data}_{options.recipe}_pack{options.pack}"
     options.out = options.out or Path("runs/mode_coverage") / name
+    command_line.check_folder(options)
     default = 10 if options.data == "stacked" else parts.RECIPES[options.recipe].epochs
     options.epochs = 1 if options.quick else options.epochs or default
     stacked(options) if options.data == "stacked" else points(options)
 
 
 if __name__ == "__main__":
-    common.start(main)
+    command_line.start(main)

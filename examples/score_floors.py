@@ -17,26 +17,32 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
+import command_line
 import numpy as np
 
 from tinygan.data import Dataset, load_dataset
 from tinygan.metrics import Scorer, features_for, format_scores, hold_out, nearest_neighbour_error
+from tinygan.metrics.report import check_sets
 from tinygan.metrics.scores import NEEDS_CLASSES, SCORES, Real, Samples
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", default="mnist", help="mnist, fashion, synthetic or a folder")
-    parser.add_argument("--size", type=int, default=28, help="of a folder's pictures (%(default)s)")
-    parser.add_argument("--channels", type=int, default=1, help="1 or 3 (%(default)s)")
-    parser.add_argument("--skip-unreadable", action="store_true", help="leave out damaged pictures")
-    parser.add_argument("--count", type=int, default=10_000, help="images judged (%(default)s)")
-    names = [*SCORES, "1-NN error"]
-    parser.add_argument("--only", nargs="+", choices=names, metavar="SCORE", help=", ".join(names))
-    parser.add_argument("--damage", action="store_true", help="judge damaged images too")
-    return parser.parse_args()
+    parser, whole = command_line.Parser(__doc__), command_line.positive
+    add, names = parser.add_argument, [*SCORES, "1-NN error"]
+    add("--data", type=command_line.data_source, default="mnist",
+        help="mnist, fashion, synthetic or a folder")  # fmt: skip
+    add("--size", type=whole, default=28, help="of a folder's pictures (%(default)s)")
+    add("--channels", type=int, choices=(1, 3), default=1, help="%(default)s")
+    add("--skip-unreadable", action="store_true", help="leave out damaged pictures")
+    add("--count", type=whole, default=10_000, help="images judged (%(default)s)")
+    add("--only", nargs="+", choices=names, metavar="SCORE", help=", ".join(names))
+    add("--damage", action="store_true", help="judge damaged images instead")
+    options = parser.parse_args()
+    if options.data in command_line.NAMED and (options.size, options.channels) != (28, 1):
+        parser.error(f"--size and --channels go with a folder; {options.data} has 28 and 1")
+    if options.damage and options.only and "1-NN error" in options.only:
+        parser.error("--damage: the 1-NN error judges no images; leave it out of --only")
+    return options
 
 
 def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
@@ -109,17 +115,20 @@ def print_damage(options: argparse.Namespace, train: Dataset, test: Dataset) -> 
 
 def main() -> None:
     options = arguments()
-    train = load_dataset(
-        options.data, size=options.size, channels=options.channels,
-        skip_unreadable=options.skip_unreadable,
-    )  # fmt: skip
-    if options.data in ("mnist", "fashion", "synthetic"):
-        test = load_dataset(options.data, "test")
-    else:
-        print(train.describe())
-        train, test = hold_out(train, options.count)
+    with command_line.checking(f"--data {options.data}: "):
+        train = load_dataset(
+            options.data, size=options.size, channels=options.channels,
+            skip_unreadable=options.skip_unreadable,
+        )  # fmt: skip
+        if options.data in command_line.NAMED:
+            test = load_dataset(options.data, "test")
+        else:
+            print(train.describe())
+            train, test = hold_out(train, options.count)
+        names = [name for name in options.only or SCORES if name in SCORES]
+        check_sets(train, test, options.count, names)
     (print_damage if options.damage else print_floors)(options, train, test)
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

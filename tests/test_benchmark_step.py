@@ -298,8 +298,8 @@ def test_different_nets_are_not_compared(module):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "0"], "--steps must be at least 1"),
-        (["--batch-size", "-1"], "--batch-size must be at least 1"),
+        (["--steps", "0"], "argument --steps: must be an integer of at least 1, got 0"),
+        (["--batch-size", "-1"], "argument --batch-size: must be an integer of at least 1"),
         (["--torch-modes", "fp8"], "invalid choice: 'fp8'"),
         (["--write", "nothing.md"], "--write: "),
         (["--curve", "1", "--json"], "--curve goes with neither --json nor --write nor a GPU"),

@@ -71,12 +71,3 @@ def test_finished_cells_are_kept_and_seeds_differ(run, tmp_path):
     assert len(one) == 400 and one != other
     path.unlink()
     assert run(*only, "--steps", 80, "--seeds", 1) == first  # a seed repeats to the digit
-
-
-def test_bad_options(run, capsys):
-    with pytest.raises(SystemExit):
-        run("--steps", 0)
-    assert "argument --steps: must be an integer of at least 1, got 0" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        run("--only", "WGAN")
-    assert "invalid choice: 'WGAN'" in capsys.readouterr().err

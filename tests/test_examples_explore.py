@@ -81,10 +81,3 @@ def test_the_nets_of_a_run_are_found(run, tmp_path, monkeypatch):
     assert subject.real.shape == (320, 1, 28, 28)
     assert len(subject.test) == len(subject.test_labels) == 100
     assert subject.label_counts == [100]
-
-
-def test_a_folder_without_a_run_is_refused(run, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run("explore_dcgan.py", "--run", "nowhere")
-    assert stop.value.code == 2
-    assert "--run: nowhere has no checkpoint.npz" in capsys.readouterr().err

@@ -17,6 +17,7 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "score_floors.py
 @pytest.fixture
 def run(monkeypatch, tmp_path, capsys, shared_cache):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLE.parent))
     monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (640, 0))
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (200, 1))

@@ -1,0 +1,300 @@
+"""What a user may get wrong, in every example: one line that says what came, what is possible and
+what to type, status 2, and no work before it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import needs
+import numpy as np
+import pytest
+from PIL import Image
+
+import tinygan
+from tinygan.models import CGAN, DCGAN
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+COMMANDS = [path.name for path in sorted(EXAMPLES.glob("*.py"))
+            if "command_line.start(" in path.read_text(encoding="utf-8")]  # fmt: skip
+RUNS = ["cgan_mnist.py", "gan_mnist.py", "dcgan_mnist.py", "dcgan_conditional_mnist.py",
+        "dcgan_folder.py", "mode_coverage.py"]  # fmt: skip
+DCGANS = ["dcgan_mnist.py", "dcgan_conditional_mnist.py", "dcgan_folder.py"]
+LABELS = ["cgan_mnist.py", "gan_mnist.py", "dcgan_conditional_mnist.py", "deligan_mnist.py",
+          "collapse_study.py"]  # fmt: skip
+
+
+class Worked(Exception):
+    """An example began its work: a step, a classifier, scores."""
+
+
+@pytest.fixture
+def refused(monkeypatch, tmp_path, capsys):
+    """Runs an example; returns the line with which it refused to begin."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+    def works(*_, **__):
+        raise Worked
+
+    monkeypatch.setattr("tinygan.training.Trainer.train", works)
+    monkeypatch.setattr("tinygan.metrics.classifier.train_classifier", works)
+    monkeypatch.setattr("tinygan.metrics.classifier_for", works)
+    monkeypatch.setattr("tinygan.metrics.features_for", works)
+    monkeypatch.setattr(importlib.import_module("common"), "classifier_for", works)
+    monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "train", (40, 0))
+    monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (20, 1))
+
+    def refused(name, *arguments):
+        if name == "compare_torch.py":
+            needs.pytorch()
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        text = capsys.readouterr().err
+        assert stop.value.code == 2, text
+        assert text.count("\n") == 1 and text.startswith(f"{name}: "), text
+        assert "Traceback" not in text
+        return text
+
+    return refused
+
+
+def pictures(folder, classes, each, size=28):
+    """A folder of pictures with a sub-folder for each class."""
+    rng = np.random.default_rng(0)
+    for label in classes:
+        (folder / str(label)).mkdir(parents=True)
+        for index in range(each):
+            pixels = rng.integers(0, 256, (size, size)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / str(label) / f"{index}.png")
+    return folder
+
+
+# Options: what no number can be, for each option of each example that takes a value.
+
+TEXTS = {"device": ["gpu", "cuda:x", ""], "data": ["nowhere", ""], "run": ["nowhere"],
+         "results": ["nowhere"], "torch_modes": ["fast"], "write": ["nowhere.md"],
+         "json": ["."], "out": [f"{__file__}/x"]}  # fmt: skip
+NUMBERS = ["nan", "inf", "-1", "1e999", "x", ""]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_refuses_what_it_cannot_be(name, refused, monkeypatch):
+    command_line = importlib.import_module("command_line")
+    parsers = []
+
+    def kept(self, *arguments):
+        parsers.append(self)
+        raise Worked
+
+    with monkeypatch.context() as patch, pytest.raises(Worked):
+        patch.setattr(command_line.Parser, "parse_args", kept)
+        if name == "compare_torch.py":
+            needs.pytorch()
+        patch.setattr(sys, "argv", [name])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    (parser,) = parsers
+    options = [action for action in parser._actions if action.nargs != 0]
+    assert options
+    for action in options:
+        for text in TEXTS.get(action.dest, NUMBERS):
+            line = refused(name, f"{action.option_strings[0]}={text}")
+            assert action.option_strings[0] in line and text in line
+    assert "unrecognized arguments: --nonsense" in refused(name, "--nonsense")
+
+
+# (example, arguments, what the line says)
+PUBLISHED = [
+    ("dcgan_mnist.py", "--lr nan", "argument --lr: must be above 0 and at most 1, as 0.0002, got"),
+    ("dcgan_mnist.py", "--lr 0", "argument --lr: must be above 0"),
+    ("dcgan_mnist.py", "--lr 3", "at most 1, as 0.0002, got 3"),
+    ("dcgan_mnist.py", "--seed -1", "argument --seed: must be an integer of at least 0, got -1"),
+    ("dcgan_mnist.py", "--epochs 0", "argument --epochs: must be an integer of at least 1, got 0"),
+    ("dcgan_mnist.py", "--epochs -2", "argument --epochs: must be an integer of at least 1"),
+    ("dcgan_mnist.py", "--batch-size 0", "argument --batch-size: must be an integer of at least 1"),
+    ("dcgan_mnist.py", "--data /nowhere",
+     "--data: must be mnist, fashion, synthetic or the path of a folder of pictures; '/nowhere' is "
+     "neither"),
+    ("dcgan_mnist.py", f"--data {__file__}", "test_examples_refuse.py' is a file"),
+    ("dcgan_mnist.py", "--device gpu", "--device: device must be 'cpu', 'cuda' or 'cuda:<index>'"),
+    ("dcgan_mnist.py", "--threads 100000", "argument --threads: must be an integer from 1 to "),
+    ("dcgan_mnist.py", "--sample 5 --resume", "--resume and --sample exclude each other"),
+    ("dcgan_conditional_mnist.py", "--digit 3", "--digit goes with --sample"),
+    ("dcgan_folder.py", "", "--data: name the folder"),
+    ("dcgan_folder.py", "--data mnist", "must be the path of a folder of pictures; 'mnist' is not"),
+    ("dcgan_folder.py", "--size 4 --data .", "argument --size: must be an integer of at least 8"),
+    ("dcgan_folder.py", "--data .", "no "),
+    ("cgan_mnist.py", "--label both", "(choose from "),
+    ("gan_mnist.py", "--variant old", "(choose from "),
+    ("deligan_toy.py", "--only WGAN", "invalid choice: 'WGAN'"),
+    ("deligan_mnist.py", "--resume", "unrecognized arguments: --resume"),
+    ("mode_coverage.py", "--resume", "--resume goes with --data stacked"),
+    ("mode_coverage.py", "--data stacked --seeds 2", "--r1 and --seeds go with points"),
+    ("mode_coverage.py", "--data stacked --quick --pack 100",
+     "--pack 100: a step takes 6400 images"),
+    ("explore_dcgan.py", "--run nowhere", "--run: nowhere has no checkpoint.npz"),
+    ("score_floors.py", "--size 32", "go with a folder; mnist has 28 and 1"),
+    ("score_floors.py", "--data synthetic --count 3", "the score 'kid' needs 5 or more"),
+    ("draw_charts.py", "--results nowhere", "--results: nowhere is not a folder"),
+    ("benchmark_step.py", f"--json {__file__}/x/y.json", f"--json {__file__}/x: cannot be written"),
+    ("benchmark_step.py", "--json .", "--json: . is a folder"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), PUBLISHED, ids=lambda x: str(x)[-30:])
+def test_a_wrong_word_ends_in_one_line(name, arguments, message, refused):
+    assert message in refused(name, *arguments.split())
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_folder_of_a_run(name, refused, tmp_path):
+    more = ["--data", "stacked" if name == "mode_coverage.py" else "synthetic"]
+    if name == "dcgan_folder.py":
+        more = ["--quick"]
+    line = refused(name, "--out", "none", "--resume", *more)
+    assert "--resume: --out none holds no run (no none" in line and "train one first" in line
+    (tmp_path / "checkpoint.npz").touch()
+    line = refused(name, "--out", ".", *more)
+    assert "--out . holds a run already; go on with it by --resume, or choose another" in line
+    line = refused(name, "--out", "checkpoint.npz", *more)
+    assert "--out checkpoint.npz: not a folder" in line
+    line = refused(name, "--out", "checkpoint.npz/below", *more)
+    assert "--out checkpoint.npz/below: cannot be written to (Not a directory); choose an" in line
+    if name in DCGANS:
+        line = refused(name, "--out", "none", "--sample", 100)
+        assert "--sample: --out none holds no run" in line
+
+
+DRAW_NOTHING = ["score_floors.py", "benchmark_step.py"]
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in DRAW_NOTHING])
+def test_packages_are_asked_for_at_the_start(name, refused, monkeypatch):
+    module, package = "PIL.Image", "pillow"
+    if name == "draw_charts.py":
+        module, package = "matplotlib.figure", "matplotlib"
+    monkeypatch.setitem(sys.modules, module, None)
+    assert f"it needs {package}: pip install {package}" in refused(name)
+
+
+def test_scikit_learn_is_asked_for_at_the_start(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert "it needs scikit-learn: pip install scikit-learn" in refused("explore_dcgan.py")
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("name", [*LABELS, "dcgan_mnist.py", "dcgan_folder.py"])
+def test_few_pictures_are_counted_before_anything_is_computed(name, refused, tmp_path):
+    """Fewer than a batch, and enough for a batch of one but too few for the scores."""
+    folder = pictures(tmp_path / "few", (0, 1), 4)
+    assert "batch of " in refused(name, "--data", folder, "--batch-size", 64)
+    line = refused(name, "--data", folder, "--batch-size", 1)
+    assert "add pictures. Scorer: the score 'kid' needs 5 or more reference images" in line
+    for path in sorted(folder.rglob("*.png"))[2:-1]:
+        path.unlink()
+    assert "expected 4 or more" in refused(name, "--data", folder, "--batch-size", 1)
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_are_asked_for_before_anything_is_computed(name, refused, tmp_path):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for index in range(12):
+        Image.fromarray(np.full((28, 28), 20 * index, np.uint8)).save(folder / f"{index}.png")
+    line = refused(name, "--data", folder, "--batch-size", 2)
+    assert "these pictures have no labels" in line and "sub-folders, one for each class" in line
+
+
+@pytest.mark.parametrize("name", ["cgan_mnist.py", "dcgan_conditional_mnist.py"])
+@pytest.mark.parametrize("count", [3, 12])
+def test_conditional_nets_have_the_classes_of_the_data(name, count, refused, tmp_path, monkeypatch):
+    made = []
+
+    def keep(model, *_, **__):
+        made.append(model)
+        raise Worked
+
+    monkeypatch.setattr(importlib.import_module("common"), "make_trainer", keep)
+    folder = pictures(tmp_path / "pictures", range(100, 100 + count), 6)
+    monkeypatch.setattr(sys, "argv", [name, "--data", str(folder), "--batch-size", "4"])
+    with pytest.raises(Worked):
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    assert isinstance(made[0], (CGAN, DCGAN)) and made[0].classes == count
+
+
+# Runs
+
+
+@pytest.fixture
+def kept_run(refused, tmp_path, monkeypatch):
+    """Makes the run of an example that saves its checkpoint and trains nothing."""
+
+    def kept_run(name, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr("tinygan.training.Trainer.train", lambda self, _: self.save())
+            patch.setattr(importlib.import_module("common"), "scorer_for", lambda *_: None)
+            patch.setattr(sys, "argv", [name, "--out", "run", *map(str, arguments)])
+            with pytest.raises(SystemExit, match="stopped and saved"):
+                runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        assert (tmp_path / "run" / "checkpoint.npz").exists()
+
+    return kept_run
+
+
+def test_a_run_goes_on_with_its_own_settings_only(kept_run, refused, tmp_path):
+    started = ("--data", "synthetic", "--width", 4, "--batch-size", 20)
+    kept_run("dcgan_mnist.py", *started)
+    for change in (("--width", 5), ("--batch-size", 10), ("--lr", 0.1), ("--seed", 3)):
+        line = refused("dcgan_mnist.py", *started, *change, "--out", "run", "--resume")
+        assert "is of a run with other settings" in line
+        assert "it was started by: dcgan_mnist.py --out run --data synthetic --width 4 --b" in line
+    (tmp_path / "run" / "checkpoint.npz").write_bytes(b"PK no archive")
+    assert "checkpoint.npz" in refused("dcgan_mnist.py", *started, "--out", "run", "--resume")
+
+
+def test_samples_are_of_the_classes_that_a_run_has(kept_run, refused, tmp_path):
+    folder = pictures(tmp_path / "pictures", "abc", 6)
+    kept_run("dcgan_conditional_mnist.py", "--data", folder, "--width", 2, "--batch-size", 4)
+    of = ("--out", "run", "--sample", 4)
+    line = refused("dcgan_conditional_mnist.py", *of, "--digit", 3)
+    assert "--digit: the run in --out run has the classes 0 to 2, got 3" in line
+    line = refused("dcgan_mnist.py", *of)
+    assert "has 3 classes; draw from it by dcgan_conditional_mnist.py" in line
+    run = tmp_path / "run" / "run.json"
+    content = json.loads(run.read_text())
+    needs.scikit_learn()
+    assert "run: not a run of dcgan_mnist.py" in refused("explore_dcgan.py", "--run", "run")
+    run.write_text(json.dumps({**content, "settings": {"model": None}}))
+    assert "a run of other nets than a DCGAN's" in refused("dcgan_conditional_mnist.py", *of)
+    run.write_text("{")
+    assert "run.json is damaged" in refused("dcgan_conditional_mnist.py", *of)
+
+
+@pytest.mark.parametrize("name", ["deligan_mnist.py", "collapse_study.py", "deligan_toy.py"])
+def test_damaged_results_are_named(name, refused, tmp_path):
+    (tmp_path / "results.json").write_text("{")
+    assert "results.json is damaged" in refused(name, "--out", ".", "--quick")
+
+
+# As a user runs it
+
+
+@pytest.mark.parametrize("arguments", ["--lr nan --out kü中", "--out kü中 --resume"])
+def test_a_real_program_ends_in_one_line(arguments, tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "dcgan_mnist.py"), *arguments.split()], cwd=tmp_path,
+        env=environment, capture_output=True, text=True, encoding="ascii",
+    )  # fmt: skip
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("dcgan_mnist.py: ") and done.stderr.count("\n") == 1
+    if "resume" in arguments:
+        assert r"--resume: --out k\xfc\u4e2d holds no run" in done.stderr
