@@ -7,7 +7,7 @@ from states import arrays_of
 import tinygan
 from tinygan import explore, nn
 from tinygan.explore.filters import GuidedActivation, Responses
-from tinygan.explore.nets import block_at, cut, evaluating
+from tinygan.explore.nets import block_at, cut
 from tinygan.models import DCGAN
 
 
@@ -35,20 +35,6 @@ class Wrapped(nn.Module):
 
 
 # Outputs
-
-
-def test_evaluating_gives_back_what_it_found(model):
-    net = model.discriminator
-    net[3].eval()
-    next(net[2].parameters()).requires_grad_(False)
-    before = state_of(net)
-    with evaluating(net):
-        assert not any(module.training for module in net.modules())
-        assert not any(parameter.requires_grad for parameter in net.parameters())
-    assert state_of(net) == before
-    with pytest.raises(KeyError), evaluating(net):
-        raise KeyError
-    assert state_of(net) == before
 
 
 def test_outputs_are_those_of_evaluation_mode_whatever_the_batch(model, rng):

@@ -1,14 +1,12 @@
 """Looking into nets without changing them: evaluation mode, outputs, the layers and their blocks.
 
-Everything in tinygan.explore runs the nets in evaluation mode, with their weights held fixed, and
-leaves them as they were.
+Everything in tinygan.explore runs the nets in evaluation mode and differentiates by their inputs
+alone. It never changes them, so that other threads can use them meanwhile.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +14,14 @@ import numpy as np
 from tinygan import nn
 from tinygan.creation import tensor
 from tinygan.devices import temporary_seed, to_device
+from tinygan.nn.evaluation import evaluating
 from tinygan.tensor import Tensor
 from tinygan.training.sampling import sample
+
+__all__ = [
+    "Block", "Rate", "block_at", "blocks_of", "convolution_in", "cut", "evaluating", "input_of",
+    "layers_of", "outputs", "pictures", "positive", "rate", "untrained", "values",
+]  # fmt: skip
 
 
 class Rate(NamedTuple):
@@ -43,22 +47,6 @@ class Block(NamedTuple):
 
     convolution: int
     end: int
-
-
-@contextlib.contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Inside the block `net` is in evaluation mode and its weights require no gradient; after it
-    every part is as it was."""
-    modes = [(module, module.training) for module in net.modules()]
-    wanted = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
-    net.eval().requires_grad_(False)
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter, mode in wanted:
-            parameter.requires_grad_(mode)
 
 
 def values(name: str, x, ndim: int | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from tinygan import nn
 from tinygan.autograd import no_grad
 from tinygan.creation import tensor
+from tinygan.nn.evaluation import evaluating
 from tinygan.tensor import Tensor
 
 
@@ -33,16 +34,17 @@ class FeatureNet(nn.Module):
     def predict(
         self, images: np.ndarray, batch_size: int = 500
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(features, class probabilities or None) of images in [-1, 1], in evaluation mode."""
-        was_training = self.training
-        self.eval()
+        """(features, class probabilities or None) of images in [-1, 1], in evaluation mode.
+
+        The net is not changed, and several threads can predict with it at once.
+        """
         features, probabilities = [], []
         device = next(self.parameters()).device
-        for start in range(0, len(images), batch_size):
-            x = self.features(tensor(images[start : start + batch_size], device=device))
-            features.append(x.cpu().array)
-            p = self.probabilities(x)
-            if p is not None:
-                probabilities.append(p.cpu().array)
-        self.train(was_training)
+        with evaluating(self):
+            for start in range(0, len(images), batch_size):
+                x = self.features(tensor(images[start : start + batch_size], device=device))
+                features.append(x.cpu().array)
+                p = self.probabilities(x)
+                if p is not None:
+                    probabilities.append(p.cpu().array)
         return np.concatenate(features), np.concatenate(probabilities) if probabilities else None

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tinygan.devices import array_module, beside
 from tinygan.nn import hooks
+from tinygan.nn.evaluation import evaluated
 from tinygan.nn.moving import Target, move
 from tinygan.nn.parameter import Buffer, Parameter
 from tinygan.nn.state import IncompatibleKeys, load
@@ -27,7 +28,6 @@ class Module:
     ``super().__init__()`` may be called or left out.
     """
 
-    training: bool = True
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
@@ -268,6 +268,15 @@ class Module:
         return self
 
     # Modes
+
+    @property
+    def training(self) -> bool:
+        """Whether the module is in training mode; False inside `evaluation.evaluating`."""
+        return self.__dict__["training"] and id(self) not in evaluated.parts
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self.__dict__["training"] = mode
 
     def train(self: M, mode: bool = True) -> M:
         """Sets training mode (or, with False, evaluation mode) here and in all parts."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygan.autograd import no_grad
 from tinygan.nn import Module
+from tinygan.nn.evaluation import evaluating
 from tinygan.tensor import Tensor
 
 
@@ -17,7 +18,8 @@ def sample(
     as a float32 array on the CPU. They are computed where the generator's parameters are.
 
     In evaluation mode: an image depends on its own latent vector and on nothing else, neither on
-    the others nor on `batch_size`. The net is left in the mode it was in.
+    the others nor on `batch_size`. The net itself is not changed, and several threads can sample
+    from it at once.
 
     Raises:
         ValueError: not one label per latent vector.
@@ -26,14 +28,9 @@ def sample(
         raise ValueError(f"sample: got {len(labels)} labels for {len(latent)} latent vectors")
     device = next((p.device for p in generator.parameters()), latent.device)
     inputs = [x.to(device) for x in (latent, labels) if x is not None]
-    modes = [(module, module.training) for module in generator.modules()]
-    generator.eval()
-    try:
+    with evaluating(generator):
         parts = [
             generator(*(x[start : start + batch_size] for x in inputs)).cpu().array
             for start in range(0, len(latent), batch_size)
         ]
-    finally:
-        for module, mode in modes:
-            module.training = mode
     return np.concatenate(parts)

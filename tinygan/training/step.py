@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tinygan.autograd import grad
 from tinygan.nn import Module
 from tinygan.ops import stack
 from tinygan.ops.adversarial import GANLoss
@@ -80,14 +81,14 @@ def generator_step(
     regulariser: Callable[[], Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
     """Trains the G that made `fake` images to please D; returns its loss."""
-    # D's own gradients are not wanted now, and without them backward does half the work.
-    discriminator.requires_grad_(False)
     loss_g = loss.generator(_critic(discriminator, labels)(transform(fake)))
     total = loss_g if regulariser is None else loss_g + regulariser()
     optimizer.zero_grad()
-    total.backward()
+    # D's own gradients are not wanted now: without them the walk back does half the work.
+    wanted = [parameter for parameter in optimizer.params if parameter.requires_grad]
+    for parameter, gradient in zip(wanted, grad(total, wanted, allow_unused=True), strict=True):
+        parameter.grad = gradient
     optimizer.step()
-    discriminator.requires_grad_(True)
     return loss_g.detach()
 
 
