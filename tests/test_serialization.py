@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import pickle
@@ -9,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import numpy as np
 import pytest
 
 import tinygan
-from tinygan.files import atomic_write
+from tinygan.files import atomic_write, remove_strays
 
 ARRAYS = [
     np.arange(6, dtype=dtype).reshape(2, 3)
@@ -121,6 +124,16 @@ def foreign_archive(path, **arrays):
         np.savez(file, **arrays)
 
 
+HUGE = b"\x93NUMPY\x01\x00" + b"v\x00" + (
+    b"{'descr': '|u1', 'fortran_order': False, 'shape': (9000000000000000,), }".ljust(117) + b"\n"
+)
+
+
+def foreign_archive_of_bytes(path: Path, content: bytes):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("structure.json.npy", content)
+
+
 def structure(text: str):
     return {"structure.json": np.frombuffer(text.encode(), np.uint8)}
 
@@ -138,6 +151,8 @@ FOREIGN = {
     "no JSON": lambda path: foreign_archive(path, **structure("{")),
     "no dict": lambda path: foreign_archive(path, **structure("[1]")),
     "no content": lambda path: foreign_archive(path, **structure('{"format": "tinygan-1"}')),
+    "compressed": lambda path: np.savez_compressed(path.open("wb"), **structure("{}")),
+    "huge": lambda path: foreign_archive_of_bytes(path, HUGE),
     "missing array": lambda path: foreign_archive(
         path, **structure(json.dumps({"format": "tinygan-1", "content": {"array": "a0"}}))
     ),
@@ -192,8 +207,67 @@ def test_a_changed_byte_is_noticed_or_changes_nothing(tmp_path):
     assert noticed > len(content) / 6  # half of those tried
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.ENOMEM])
+@pytest.mark.parametrize("reads", [0, 1, 2, 3])
+def test_an_error_of_the_disk_is_not_called_damage(number, reads, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    tinygan.save({"a": np.arange(5.0), "b": np.zeros(30_000)}, path)
+
+    class Failing(io.FileIO):
+        count = 0
+
+        def readinto(self, buffer):
+            self.count += 1
+            if self.count > reads:
+                raise OSError(number, os.strerror(number))
+            return super().readinto(buffer)
+
+    monkeypatch.setattr("tinygan.reading.io.FileIO", Failing)
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))) as caught:
+        tinygan.load(path)
+    assert caught.value.errno == number and caught.value.filename == str(path)
+    monkeypatch.undo()
+    assert len(tinygan.load(path)["b"]) == 30_000
+
+
 # atomic_write
 
+
+@pytest.mark.parametrize("name", ["mkstemp", "fdopen", "fsync", "replace"])
+def test_each_failing_call_names_the_file_and_keeps_its_content(name, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    tinygan.save(1, path)
+    module = tempfile if name == "mkstemp" else os
+
+    def fail(*arguments, **options):
+        named = [x for x in arguments[:1] if isinstance(x, str)]  # the temporary file
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *named)
+
+    monkeypatch.setattr(module, name, fail)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        tinygan.save(2, path)
+    monkeypatch.undo()
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(path)
+    assert tinygan.load(path) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_with_a_name_of_its_own_keeps_it(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(tmp_path / "file"):
+        (tmp_path / "other").read_bytes()
+    assert caught.value.filename == str(tmp_path / "other")
+
+
+def test_strays_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
+    keep = ["file", "file.tmp", ".file.tmp", ".file.backup01x.tmp", ".other.abcdefgh.tmp",
+            ".file.abcdefgh", "x.file.abcdefgh.tmp", ".file.ABCDEFGH.tmp"]  # fmt: skip
+    for name in [*keep, ".file.a1_defgh.tmp"]:
+        (tmp_path / name).touch()
+    handle, _ = tempfile.mkstemp(dir=tmp_path, prefix=".file.", suffix=".tmp")
+    os.close(handle)
+    remove_strays(tmp_path / "file")
+    assert sorted(os.listdir(tmp_path)) == sorted(keep)
+    remove_strays(tmp_path / "nowhere" / "file")  # there is nothing to do
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_an_exception_leaves_the_old_content_and_no_other_file(error, tmp_path):
@@ -230,7 +304,7 @@ def test_permissions_follow_the_umask(mask, tmp_path):
 
 WRITER = """
 import sys
-from tinygan.files import atomic_write
+from tinygan.files import atomic_write, remove_strays
 for number in range(1_000_000):
     with atomic_write(sys.argv[1]) as file:
         for _ in range(50):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,31 +27,36 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
     """A file to write to, which takes the name `path` only when the block has ended well.
 
     It is written under another name in the same folder, forced to disk and renamed: whenever the
-    process is killed, `path` holds the old content or the new.
+    process is killed, `path` holds the old content or the new. What is then left of the other file
+    is for `remove_strays`.
+
+    Raises:
+        OSError: the disk is full or does not work; the error names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        encoding = None if "b" in mode else "utf-8"
-        with os.fdopen(handle, mode, encoding=encoding) as file:
-            yield file
-            file.flush()
-            force_to_disk(file.fileno())
-        with _unless_refused():  # mkstemp makes files that only the owner reads
-            os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":  # the rename itself must survive a power cut, too
-        with _unless_refused():
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                force_to_disk(folder)
-            finally:
-                os.close(folder)
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
+        try:
+            encoding = None if "b" in mode else "utf-8"
+            with os.fdopen(handle, mode, encoding=encoding) as file:
+                yield file
+                file.flush()
+                force_to_disk(file.fileno())
+            with _unless_refused():  # mkstemp makes files that only the owner reads
+                os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error is the one to report
+                os.unlink(temporary)
+            raise
+        if os.name == "posix":  # the rename itself must survive a power cut, too
+            with _unless_refused():
+                folder = os.open(path.parent, os.O_RDONLY)
+                try:
+                    force_to_disk(folder)
+                finally:
+                    os.close(folder)
 
 
 def force_to_disk(descriptor: int) -> None:
@@ -71,6 +77,36 @@ def _unless_refused() -> Iterator[None]:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """An OSError inside the block that names no file, or a temporary one of `atomic_write`, is
+    raised again with the name `path`: of a full disk, say, the system tells no name."""
+    try:
+        yield
+    except OSError as error:
+        own = str(Path(path).parent / _prefix(path))
+        if error.errno is None or not str(error.filename or own).startswith(own):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def remove_strays(path: str | os.PathLike) -> None:
+    """Removes what `atomic_write` of `path` left when its process was killed.
+
+    For the only process that writes to `path`: another one's file would be lost.
+    """
+    path = Path(path)
+    ours = re.compile(re.escape(_prefix(path)) + r"[a-z0-9_]{8}\.tmp")  # as mkstemp names them
+    with contextlib.suppress(OSError):  # no such folder; a stray file hinders nobody
+        for name in os.listdir(path.parent):
+            if ours.fullmatch(name):
+                os.unlink(path.parent / name)
+
+
+def _prefix(path: str | os.PathLike) -> str:
+    return f".{Path(path).name}."
 
 
 def _umask() -> int:

@@ -48,8 +48,8 @@ def load(path: str | os.PathLike) -> Any:
 
     Raises:
         FileNotFoundError: there is no such file.
+        OSError: it cannot be read; it may be sound all the same.
         ValueError: the file was not written by `save`, or is damaged.
-        OSError: the system could not read it.
     """
     try:
         with naming(path), BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
