@@ -265,9 +265,9 @@ def test_strays_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     handle, _ = tempfile.mkstemp(dir=tmp_path, prefix=".file.", suffix=".tmp")
     os.close(handle)
-    remove_strays(tmp_path / "file")
+    remove_strays(tmp_path, "file")
     assert sorted(os.listdir(tmp_path)) == sorted(keep)
-    remove_strays(tmp_path / "nowhere" / "file")  # there is nothing to do
+    remove_strays(tmp_path / "nowhere", "file")  # there is nothing to do
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_an_exception_leaves_the_old_content_and_no_other_file(error, tmp_path):

@@ -28,7 +28,7 @@ from tinygan.training import (
     load_generator,
     sample,
 )
-from tinygan.training.log import JsonLines, read_json_lines
+from tinygan.training.log import read_json_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = Settings(batch_size=16, average_decay=0.9, seed=3)
@@ -338,21 +338,6 @@ def test_generator_of_a_checkpoint_is_the_average(whole_run):
     assert not np.array_equal(sample(fresh, latent), sample(run.model.generator, latent))
     with pytest.raises(ValueError, match=r"shape of 0.weight: \(256, 100\) given"):
         load_generator(whole_run / "checkpoint.npz", DCGAN(width=8).generator)
-
-
-def test_json_lines_cut_off_what_the_checkpoint_does_not_know(tmp_path):
-    path = tmp_path / "log.jsonl"
-    log = JsonLines(path)
-    log.write(step=1)
-    position = log.position
-    log.write(step=2)
-    path.write_bytes(path.read_bytes() + b'{"step": 3')  # killed while writing
-    assert [entry["step"] for entry in read_json_lines(path)] == [1, 2]
-    log = JsonLines(path, position)
-    log.write(step=20)
-    assert [entry["step"] for entry in read_json_lines(path)] == [1, 20]
-    with pytest.raises(ValueError, match="the checkpoint expects at least 1000"):
-        JsonLines(path, 1000)
 
 
 def test_too_few_images_for_a_batch(tmp_path):

@@ -92,17 +92,19 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def remove_strays(path: str | os.PathLike) -> None:
-    """Removes what `atomic_write` of `path` left when its process was killed.
+def remove_strays(folder: str | os.PathLike, names: str) -> None:
+    """Removes what `atomic_write` of files in `folder` left when its process was killed.
 
-    For the only process that writes to `path`: another one's file would be lost.
+    For the only process that writes to these files: another one's would be lost.
+
+    Args:
+        names: a regular expression of their names.
     """
-    path = Path(path)
-    ours = re.compile(re.escape(_prefix(path)) + r"[a-z0-9_]{8}\.tmp")  # as mkstemp names them
+    ours = re.compile(rf"\.({names})\.[a-z0-9_]{{8}}\.tmp")  # as mkstemp names them
     with contextlib.suppress(OSError):  # no such folder; a stray file hinders nobody
-        for name in os.listdir(path.parent):
+        for name in os.listdir(folder):
             if ours.fullmatch(name):
-                os.unlink(path.parent / name)
+                os.unlink(Path(folder) / name)
 
 
 def _prefix(path: str | os.PathLike) -> str:

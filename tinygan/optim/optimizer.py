@@ -283,6 +283,9 @@ class Optimizer:
         name, state = f"{self._name}.load_state_dict", state_dict
         expected = [p.shape for p in self.params]
         given = [next((array.shape for array in entry.values()), None) for entry in state["state"]]
+        if any(array.shape != shape for entry, shape in zip(state["state"], given, strict=True)
+               for array in entry.values()):  # fmt: skip
+            raise ValueError(f"{name}: the arrays of one parameter differ in shape")
         if any(set(entry) != set(self.slots) for entry in state["state"]):
             raise ValueError(
                 f"{name}: the state of another optimizer: it needs {', '.join(self.slots)}, got "

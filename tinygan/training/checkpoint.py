@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from tinygan.nn import Module
@@ -33,9 +35,55 @@ def load_generator(path: str | os.PathLike, generator: Module) -> None:
     """Loads the averaged weights of a checkpoint into `generator`, to draw samples from.
 
     Raises:
-        FileNotFoundError, ValueError: as `load_checkpoint`.
+        FileNotFoundError, OSError, ValueError: as `load_checkpoint`.
     """
-    generator.load_state_dict(_read(path)["parts"]["average"]["module"])
+    content = _read(path)
+    with _explaining(path):
+        generator.load_state_dict(content["parts"]["average"]["module"])
+
+
+def load_checkpoint(
+    path: str | os.PathLike, parts: Mapping[str, Stateful], settings: Mapping[str, Any],
+    accept: Callable[[dict[str, Any]], None] = lambda extra: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Sets the state of all `parts` from `path` and returns `extra`: all of it or, with an error,
+    nothing.
+
+    Args:
+        accept: called with `extra` before anything is changed; raises a ValueError if it does not
+            fit.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it cannot be read; it may be sound all the same.
+        ValueError: it is damaged or no checkpoint, a part is missing or does not fit, or its
+            settings are not `settings`; the message names what.
+    """
+    content = _read(path)
+    with _explaining(path):
+        extra, states = content["extra"], content["parts"]
+        saved = extra.get("settings", {})
+        different = [
+            f"{name}: {saved.get(name)!r} in the checkpoint, {value!r} now"
+            for name, value in settings.items()
+            if saved.get(name) != value
+        ]
+        if different:
+            raise ValueError("of a run with other settings\n  " + "\n  ".join(different))
+        missing = [name for name in parts if name not in states]
+        if missing:
+            raise ValueError(f"has no {', '.join(missing)}; it has {', '.join(states)}")
+        accept(extra)
+        # Deep copies: the states of modules share their memory.
+        before = {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(states[name])
+        except BaseException:
+            for name, part in parts.items():
+                part.load_state_dict(before[name])
+            raise
+    return extra
 
 
 def _read(path: str | os.PathLike) -> dict[str, Any]:
@@ -45,28 +93,15 @@ def _read(path: str | os.PathLike) -> dict[str, Any]:
     return content
 
 
-def load_checkpoint(
-    path: str | os.PathLike, parts: Mapping[str, Stateful], settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Sets the state of all `parts` from `path` and returns `extra`.
-
-    Raises:
-        FileNotFoundError, ValueError: there is no such file, it is no checkpoint, a part is
-            missing or does not fit, or its settings are not `settings`; the message names what.
-    """
-    content = _read(path)
-    saved = content["extra"].get("settings", {})
-    different = [
-        f"{name}: {saved.get(name)!r} in the checkpoint, {value!r} now"
-        for name, value in settings.items()
-        if saved.get(name) != value
-    ]
-    if different:
-        raise ValueError(f"{path} is of a run with other settings\n  " + "\n  ".join(different))
-    missing = [name for name in parts if name not in content["parts"]]
-    if missing:
-        present = ", ".join(content["parts"])
-        raise ValueError(f"{path} has no {', '.join(missing)}; it has {present}")
-    for name, part in parts.items():
-        part.load_state_dict(content["parts"][name])
-    return content["extra"]
+@contextlib.contextmanager
+def _explaining(path: str | os.PathLike) -> Iterator[None]:
+    """Whatever goes wrong with the content of a checkpoint becomes a ValueError with its name."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(
+            f"{path} was changed: its structure is not that of a checkpoint "
+            f"({type(error).__name__}: {error})"
+        ) from error

@@ -67,15 +67,18 @@ class Stoppable(Protocol):
 
 @contextlib.contextmanager
 def stop_signals(run: Stoppable) -> Iterator[None]:
-    """Ctrl-C (and SIGTERM) let the step end, so that what is saved is whole; a second Ctrl-C
-    stops at once."""
+    """Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) let the step end, so that what is saved
+    is whole; a second Ctrl-C stops at once. A signal that is ignored stays so: as `nohup` wants it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # None: the program that Python is a part of has one, written in C, which Python could not put
-    # back. It stays.
-    before = {number: handler for number, handler in handlers.items() if handler is not None}
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in list(before.items()):
+        if handler in (signal.SIG_IGN, None):  # None: a handler of C's, which nobody could put back
+            del before[number]
 
     def stop(number, frame):
         if run.stopping and number == signal.SIGINT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,17 @@ from tinygan.capture import capture
 from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset
 from tinygan.devices import Generator, check_device, generator
-from tinygan.images import grid, plot_curves, save_gif, save_png
 from tinygan.nn import Module
 from tinygan.optim import Adam, ExponentialMovingAverage
 from tinygan.packages import require
 from tinygan.tensor import Tensor
 from tinygan.training import alarms, checks
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
-from tinygan.training.log import JsonLines, read_json_lines, write_run_file
+from tinygan.training.claim import Claim
+from tinygan.training.identity import check_identity, data_identity
+from tinygan.training.log import score_numbers
 from tinygan.training.progress import Progress, stop_signals
+from tinygan.training.records import Records, print_line
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
 from tinygan.training.step import StepNumbers, gan_step
@@ -57,14 +60,21 @@ class Trainer:
 
     A run that was stopped at any moment, and is resumed, ends with the same bits as one that was
     not: the checkpoint holds both nets, their average, both optimizers, the random stream, the
-    place in the data and the length of the log.
+    place in the data, a digest of the data and the length of the log.
+
+    An epoch is saved before anything is made of it. A picture, a score or a line of the log that
+    fails is a warning: the run goes on, and makes up for it as soon as it can, at the latest when
+    it is resumed. Scores of an epoch that failed come again if no other epoch has begun.
+
+    The folder belongs to one process from the moment at which the Trainer is made (`claim.py`), to
+    the end of the process or `close`; a later Trainer of the same process takes it over.
 
     Args:
         model: seeded before it was made, with ``tinygan.manual_seed(settings.seed)``.
         data: the training images.
         out: a folder, made when missing.
         evaluate: called at each report with samples (n, c, h, w) in [-1, 1]; returns scores for
-            the log.
+            the log: a dict of names and numbers, lists of numbers or strings. NaN is null there.
         samples: how many; the same latent vectors each time.
         regulariser: is added to G's loss in each step.
         report_every: epochs from one report (picture, scores, alarms) to the next.
@@ -72,10 +82,13 @@ class Trainer:
 
     Raises:
         ValueError: `out` holds a run and `resume` is False, or holds none and it is True; the
-            checkpoint does not fit; fewer images than a batch; a class-conditional model and data
-            without labels or with more classes; nets for images of another shape.
+            checkpoint does not fit, or is of other data; fewer images than a batch; a
+            class-conditional model and data without labels or with more classes; nets for images of
+            another shape.
         TypeError: an argument of another kind.
         ImportError: Pillow or matplotlib is missing, which the pictures need.
+        FolderInUse: `out` belongs to another process; the message says to which one.
+        OSError: the checkpoint cannot be read, or `out` not be written to.
     """
 
     def __init__(
@@ -118,18 +131,38 @@ class Trainer:
             drawn = latent_stream.numpy.integers(len(data), size=samples)
             self.evaluation_labels = tensor(self._labels[drawn])  # as frequent as in the data
 
-        exists = self.checkpoint_path.exists()
-        if exists and not resume:
+        self.records = Records(self.out)
+        self._reported = 0  # the last epoch whose report is complete
+        self._saved: tuple[Any, ...] = ()  # what was saved last
+        self._within_step = False
+        self._identity = data_identity(data)
+        if resume and not self.checkpoint_path.exists():
+            raise ValueError(f"out: {self.out} holds no run to resume (no {self.checkpoint_path})")
+        self.claim = Claim(self.out)
+        try:
+            self._begin(resume)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, resume: bool) -> None:
+        """Goes on from the checkpoint, or opens the records of a new run."""
+        if self.checkpoint_path.exists() and not resume:
             raise ValueError(
                 f"out: {self.out} holds a run already; resume it, or choose another folder"
             )
-        if resume and not exists:
-            raise ValueError(f"out: {self.out} holds no run to resume (no {self.checkpoint_path})")
-        position = self._load() if resume else 0
-        self.log = JsonLines(self.out / "log.jsonl", position)
-        shape = list(data.batch(np.arange(1)).shape[1:])
-        facts = {"name": data.name, "images": len(data), "shape": shape}
-        write_run_file(self.out / "run.json", self._facts(), facts, self.device, self.step)
+        self.records.remove_strays(self.checkpoint_path.name)
+        if resume:
+            self._load()
+        else:
+            self.records.begin(STEPS_PER_CHECKPOINT)
+        self.records.describe(self._facts(), {
+            "name": self.data.name, "images": len(self.data), "shape": self._identity["shape"][1:]
+        }, self.device, self.step)  # fmt: skip
+
+    def close(self) -> None:
+        """Gives the folder free for other processes, as the end of this one does."""
+        self.claim.release()
 
     # Checkpoints
 
@@ -148,59 +181,122 @@ class Trainer:
             "sampler": self.sampler,
         }
 
-    def _picture(self, epoch: int) -> Path:
-        return self.out / "samples" / f"epoch_{epoch:03d}.png"
-
     def _facts(self) -> dict[str, Any]:
         options = getattr(self.model, "options", None)
         return {**self.settings.facts(), "data": self.data.name, "model": options}
 
     def save(self) -> None:
-        """Writes the checkpoint, atomically."""
+        """Writes the checkpoint, atomically.
+
+        Raises:
+            FolderInUse: the folder has been taken over.
+            OSError: the checkpoint cannot be written; the last one is still there.
+        """
+        self.claim.check()
         extra = {
             "settings": self._facts(),
             "step": self.step,
             "stuck_steps": self._stuck.steps,
             "random_state": generator.get_state(),
-            "log_position": self.log.position,
+            "data": self._identity,
+            "reported": self._reported,
+            **self.records.state(),
         }
-        save_checkpoint(self.checkpoint_path, self._parts, extra)
+        try:
+            save_checkpoint(self.checkpoint_path, self._parts, extra)
+        except OSError as error:
+            last = f"the last one, of step {self._saved[0]}, is" if self._saved else "there is none"
+            raise OSError(
+                error.errno, f"{error.strerror}: no checkpoint of step {self.step} could be "
+                f"written ({last} there). {_remedy(error.errno)} and resume the run",
+                error.filename,
+            ) from error  # fmt: skip
+        self._saved = self._state()
 
-    def _load(self) -> int:
-        extra = load_checkpoint(self.checkpoint_path, self._parts, self._facts())
+    def _state(self) -> tuple[Any, ...]:
+        """What tells whether a new checkpoint would differ from the last one."""
+        return self.step, self.sampler.epoch, self._reported, self.records.unwritten
+
+    def _load(self) -> None:
+        path = self.checkpoint_path
+        extra = load_checkpoint(path, self._parts, self._facts(), self._accept)
         self.step, self._stuck.steps = extra["step"], extra["stuck_steps"]
         for schedule in self.schedules:
             schedule.last_epoch = self.step
             schedule.apply()
         generator.set_state(extra["random_state"])
-        return extra["log_position"]
+        self._reported = extra.get("reported", self.sampler.epoch)
+        self.records.resume(extra)
+        # Lines that had not been written are now: then the checkpoint is to be written again.
+        self._saved = (self.step,) if extra.get("log_pending") else self._state()
+        self._within_step = False
+
+    def _accept(self, extra: dict[str, Any]) -> None:
+        """Raises an error if `extra` of a checkpoint does not fit; nothing has been changed yet."""
+        check_identity(extra.get("data"), self._identity)
+        counts = [extra["step"], extra["stuck_steps"], extra["log_position"],
+                  extra.get("reported", 0)]  # fmt: skip
+        if any(type(count) is not int or count < 0 for count in counts):
+            raise TypeError(f"counts must be integers from 0 on, got {counts}")
+        Records(self.out).check(extra)
+        Generator().set_state(extra["random_state"])
 
     # The loop
 
     def train(self, epochs: int) -> bool:
-        """Trains until `epochs` epochs are done in all; False when Ctrl-C ended it earlier.
+        """Trains until `epochs` epochs are done in all; False when Ctrl-C, SIGTERM or SIGHUP ended
+        it earlier. It can be called again, and goes on.
 
         Raises:
             ValueError, TypeError: `epochs` is no integer of at least 1.
             TrainingDiverged: a loss is not finite.
+            FolderInUse: the folder has been taken over.
+            OSError: a checkpoint cannot be written.
         """
         checks.check_whole("Trainer.train", "epochs", epochs, 1)
+        self.claim.check()
+        if self._within_step:  # an exception came in the middle of it
+            if not self.checkpoint_path.exists():
+                raise RuntimeError(
+                    "train: the last call ended within a step, and there is no checkpoint to go "
+                    "back to; make a new Trainer"
+                )
+            self._load()
+        self.stopping = False
         with stop_signals(self), self._progress(epochs) as progress:
-            while self.sampler.epoch < epochs and not self.stopping:
-                for indices in self.sampler:
-                    self._train_on(indices, progress)
-                    if self.stopping:
-                        break
-                    if self.step % STEPS_PER_CHECKPOINT == 0:
-                        self.save()
-                else:
-                    if self.sampler.epoch % self.report_every == 0 or self.sampler.epoch == epochs:
-                        self._report(progress)
-            self.save()
-        self._draw()
+            self.records.show = progress.print
+            try:
+                self._train(epochs, progress)
+            finally:
+                self.records.show = print_line
         return not self.stopping
 
+    def _train(self, epochs: int, progress: Progress) -> None:
+        if self._report_is_due(epochs):  # it failed, or the run was killed before it was complete
+            self._report()
+        while self.sampler.epoch < epochs and not self.stopping:
+            for indices in self.sampler:
+                self._train_on(indices, progress)
+                if self.stopping:
+                    break
+                if self.step % STEPS_PER_CHECKPOINT == 0:
+                    self.save()
+            else:
+                if self._report_is_due(epochs):
+                    self.save()  # first: all that is made of an epoch may fail
+                    self._report()
+        self.records.catch_up()
+        if not self._report_is_due(epochs) and self._state() != self._saved:
+            self.save()
+        self.records.draw()
+
+    def _report_is_due(self, epochs: int) -> bool:
+        epoch = self.sampler.epoch
+        wanted = epoch % self.report_every == 0 or epoch == epochs
+        return wanted and self.sampler.cursor == 0 and epoch > self._reported
+
     def _train_on(self, indices: np.ndarray, progress: Progress) -> None:
+        self._within_step = True
         real = tensor(self.data.batch(indices), device=self.device)
         latent = self.model.latent(len(indices)).to(self.device)
         labels = None
@@ -210,9 +306,13 @@ class Trainer:
         self.step += 1
         for schedule in self.schedules:
             schedule.step()
-        self.log.write(step=self.step, **{k: round(v, 6) for k, v in result._asdict().items()})
-        self._check(result, progress)
-        progress.update(len(indices), result)
+        self.claim.check()
+        numbers = {name: round(value, 6) for name, value in result._asdict().items()}
+        self.records.write(step=self.step, **numbers)
+        self._check(result)
+        self._within_step = False
+        with self.records.may_fail("showing the progress"):
+            progress.update(len(indices), result)
 
     def _step_now(self) -> Callable[..., Tensor]:
         """The next step, a function of (real, latent, labels) that returns the numbers of a
@@ -237,39 +337,47 @@ class Trainer:
         self._steps[key] = capture(numbers_of_step, device=self.device)
         return self._steps[key]
 
-    def _check(self, result: StepNumbers, progress: Progress) -> None:
+    def _check(self, result: StepNumbers) -> None:
         problem = alarms.divergence(result.loss_d, result.loss_g)
         if problem:
-            self.log.write(step=self.step, alarm=problem)
+            self.records.write(step=self.step, alarm=problem)
             raise alarms.TrainingDiverged(
                 f"step {self.step}: {problem}. The last checkpoint, {self.checkpoint_path}, is "
                 "from before"
             )
-        self._alarm(self._stuck(result.loss_d), progress)
+        self._alarm(self._stuck(result.loss_d))
 
-    def _alarm(self, problem: str | None, progress: Progress) -> None:
+    def _alarm(self, problem: str | None) -> None:
         if problem:
-            self.log.write(step=self.step, alarm=problem)
-            progress.print(f"ALARM at step {self.step}: {problem}")
+            self.records.write(step=self.step, alarm=problem)
+            self.records.say(f"ALARM at step {self.step}: {problem}")
 
-    def _report(self, progress: Progress) -> None:
-        """Pictures and scores of an epoch, then a checkpoint: `sampler.epoch` has counted it."""
-        epoch = self.sampler.epoch
-        pictures = self.generate(self.fixed_latent, self.fixed_labels)
-        save_png(grid(pictures), self._picture(epoch), zoom=2)
-        real = self.data.batch(np.arange(min(len(self.data), 1000)))
-        self._alarm(alarms.collapse(pictures, real), progress)
+    def _report(self) -> None:
+        """Pictures and scores of the epoch that `sampler.epoch` has counted, whose checkpoint is
+        written; then another checkpoint, unless something failed that can be done again."""
+        epoch, records, failed = self.sampler.epoch, self.records, {}
+        records.forget_unsaved()  # what an earlier attempt wrote
+        with records.may_fail(f"the picture of epoch {epoch}") as picture:
+            pictures = self.generate(self.fixed_latent, self.fixed_labels)
+            records.add_picture(f"epoch_{epoch:03d}.png", pictures)
+            real = self.data.batch(np.arange(min(len(self.data), 1000)))
+            self._alarm(alarms.collapse(pictures, real))
         scores: dict[str, Any] = {}
-        if self.evaluate is not None:
-            scores = self.evaluate(self.evaluation_samples())
-            self._alarm(alarms.missing_classes(scores), progress)
-        self.log.write(step=self.step, epoch=epoch, **scores)
+        with records.may_fail(f"evaluate, after epoch {epoch},") as evaluation:
+            if self.evaluate is not None:
+                scores = score_numbers(self.evaluate(self.evaluation_samples()))
+                self._alarm(alarms.missing_classes(scores))
+        if evaluation.problem:
+            failed = {"failed": evaluation.problem}
+        records.write(step=self.step, epoch=epoch, **scores, **failed)
         numbers = ", ".join(
             f"{name} {scores[name]:.3f}" for name in ("fid", "inception_score", "kl")
-            if name in scores
+            if isinstance(scores.get(name), (int, float))
         )  # fmt: skip
-        progress.print(f"epoch {epoch} done" + (f": {numbers}" if numbers else ""))
-        self.save()
+        records.say(f"epoch {epoch} done" + (f": {numbers}" if numbers else ""))
+        if not (picture.problem or evaluation.problem):
+            self._reported = epoch
+            self.save()
 
     def generate(self, latent: Tensor, labels: Tensor | None = None) -> np.ndarray:
         """Images of the averaged generator for `latent` vectors, in evaluation mode."""
@@ -280,19 +388,15 @@ class Trainer:
         """The samples that scores are computed from: of the same latent vectors each time."""
         return self.generate(self.evaluation_latent, self.evaluation_labels)
 
-    def _draw(self) -> None:
-        """The GIF of all grids, and the curves."""
-        entries = read_json_lines(self.out / "log.jsonl")
-        # Those of this run: the folder may hold an older one's, too.
-        pictures = [self._picture(entry["epoch"]) for entry in entries if "epoch" in entry]
-        pictures = [path for path in pictures if path.exists()]
-        if pictures:
-            save_gif(pictures, self.out / "samples.gif")
-        steps = [e for e in entries if "loss_d" in e]
-        if steps:
-            curves = {"D": [e["loss_d"] for e in steps], "G": [e["loss_g"] for e in steps]}
-            plot_curves(curves, self.out / "losses.png")
-
     def _progress(self, epochs: int) -> Progress:
         done = self.step * self.settings.batch_size
         return Progress(epochs * len(self.sampler) * self.settings.batch_size, done)
+
+
+def _remedy(number: int | None) -> str:
+    """What to do about an error of the system, as the beginning of a sentence."""
+    if number in (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG):
+        return "Free some space"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Make the folder writable"
+    return "Check the disk"
