@@ -37,8 +37,8 @@ def load_generator(path: str | os.PathLike, generator: Module) -> None:
     Raises:
         FileNotFoundError, OSError, ValueError: as `load_checkpoint`.
     """
-    content = _read(path)
     with _explaining(path):
+        content = _read(path)
         generator.load_state_dict(content["parts"]["average"]["module"])
 
 
@@ -59,8 +59,8 @@ def load_checkpoint(
         ValueError: it is damaged or no checkpoint, a part is missing or does not fit, or its
             settings are not `settings`; the message names what.
     """
-    content = _read(path)
     with _explaining(path):
+        content = _read(path)
         extra, states = content["extra"], content["parts"]
         saved = extra.get("settings", {})
         different = [
@@ -88,8 +88,8 @@ def load_checkpoint(
 
 def _read(path: str | os.PathLike) -> dict[str, Any]:
     content = load(path)
-    if not isinstance(content, dict) or content.get("checkpoint") != FORMAT:
-        raise ValueError(f"{path} is no checkpoint of this version of tinygan")
+    if not isinstance(content, dict) or str(content.get("checkpoint")) != str(FORMAT):
+        raise ValueError("no checkpoint of this version of tinygan")
     return content
 
 
@@ -99,6 +99,8 @@ def _explaining(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        if str(error).startswith("load: "):  # which names it
+            raise
         raise ValueError(f"{path}: {error}") from error
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(

@@ -65,13 +65,16 @@ class JsonLines:
         """Writes what is not written yet."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with naming(self.path), open(self.path, "ab") as file:
-                length, lead = file.seek(0, os.SEEK_END), b""
+            with naming(self.path), open(self.path, "a+b") as file:
+                length = file.seek(0, os.SEEK_END)
                 self.problem = ""
                 if length < self._end:
                     self.problem = f"{self.path} was shortened by something else: lines are missing"
-                    self._end, lead = length, b"\n" if length else b""
+                    self._end = length
                 file.truncate(self._end)  # what a failed write left
+                # The end may lie within a line, if something else changed the file.
+                file.seek(max(0, self._end - 1))
+                lead = b"" if file.read() in (b"", b"\n") else b"\n"
                 file.write(lead + self._pending)
             self._end += len(lead + self._pending)
             self._pending = b""
