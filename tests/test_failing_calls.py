@@ -1,0 +1,26 @@
+"""Each call of the system that a run makes fails, or kills it: failing_calls.py, at small size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("failing_calls.py")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_run_outlives_each_failing_call_and_each_kill(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(SCRIPT.parents[1])}
+    result = subprocess.run(
+        [sys.executable, SCRIPT, "--epochs", "1", "--scratch", tmp_path], env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-10_000:] + result.stderr[-2000:]
+    assert " 0 wrong" in result.stdout
