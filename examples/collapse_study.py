@@ -90,7 +90,7 @@ def main() -> None:
     with command_line.checking():
         rows = common.read_json(results)
         train, test = common.load_digits(options)
-        common.check_counts(train, options, (train, test), CHEAP)
+        common.check_counts(train, options.batch_size, options, (train, test), CHEAP)
     scorer = common.scorer_for(train, test, options, count=2000)
     for name in [options.only] if options.only else VARIANTS:
         done = rows.get(name, {"steps": 0, "broke": None})

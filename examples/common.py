@@ -110,16 +110,16 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def check_counts(
-    data: Dataset, arguments: argparse.Namespace, scored: tuple[Dataset, Dataset] | None,
-    scores: Sequence[str],
+    data: Dataset, batch_size: int, arguments: argparse.Namespace,
+    scored: tuple[Dataset, Dataset] | None, scores: Sequence[str],
 ) -> None:  # fmt: skip
     """Whether there are enough pictures for a batch and for the scores, before minutes go into a
     classifier for these."""
     count = len(data)
-    if count < arguments.batch_size:
+    if count < batch_size:
         stop(
             f"--data {arguments.data}: {count} pictures to train on are fewer than a batch of "
-            f"{arguments.batch_size}; type --batch-size {count} or less, or add pictures"
+            f"{batch_size}; type --batch-size {count} or less, or add pictures"
         )
     if scored is not None:
         with checking(f"--data {arguments.data}: add pictures. "):
@@ -133,7 +133,7 @@ def make_trainer(
     """The trainer of a run in --out, which may be gone on with by --resume. It is made before the
     scorer, which takes minutes, as it finds out whether all fits. `scored` are the real images that
     samples will be compared with, the training set and the test set."""
-    check_counts(data, arguments, scored, list(SCORES))
+    check_counts(data, settings.batch_size, arguments, scored, list(SCORES))
     options.setdefault("samples", COUNT if scored is None else min(COUNT, len(scored[1])))
     try:
         return Trainer(model, data, arguments.out, settings, device=arguments.device,

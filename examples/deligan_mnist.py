@@ -93,7 +93,7 @@ def main() -> None:
         rows = common.read_json(results)
         train, test = common.load_digits(options)
         few = few_per_class(train)
-        common.check_counts(few, options, (train, test), CHEAP)
+        common.check_counts(few, options.batch_size, options, (train, test), CHEAP)
     scorer = common.scorer_for(train, test, options)
     rows["real"] = scores(test.batch(np.arange(scorer.count)), few, scorer)
     for name in [options.only] if options.only else MODELS:
