@@ -23,7 +23,8 @@ from tinygan.models import CGAN, DCGAN
 from tinygan.packages import require
 from tinygan.printing import escape_unprintable, say
 from tinygan.training import Settings, Trainer
-from tinygan.training.log import JsonLines, write_run_file
+from tinygan.training.log import write_run_file
+from tinygan.training.records import Records
 from tinygan.training.progress import Progress, stop_signals
 
 INFINITY, NAN = float("inf"), float("nan")
@@ -300,12 +301,12 @@ def test_a_program_without_arguments_has_a_run_file(arguments, written, tmp_path
 
 
 def test_an_animation_has_the_pictures_of_its_run_in_their_order(tmp_path, monkeypatch):
-    trainer = Trainer(DCGAN(8, 1, 2), some_images(9), tmp_path, Settings(4), samples=4)
-    log, shown = JsonLines(tmp_path / "log.jsonl"), []
+    records, shown = Records(tmp_path), []
+    records.begin(1)
     for epoch in (1, 5, 999, 1000, 1001, 1002):
         save_png(np.zeros((2, 2, 3), np.uint8), tmp_path / "samples" / f"epoch_{epoch:03d}.png")
         if epoch != 5:  # a picture of an older run in the same folder
-            log.write(step=epoch, epoch=epoch)
-    monkeypatch.setattr("tinygan.training.trainer.save_gif", lambda paths, _: shown.extend(paths))
-    trainer._draw()
+            records.write(step=epoch, epoch=epoch)
+    monkeypatch.setattr("tinygan.training.records.save_gif", lambda paths, _: shown.extend(paths))
+    records.draw()
     assert [path.stem for path in shown] == [f"epoch_{n:03d}" for n in (1, 999, 1000, 1001, 1002)]
