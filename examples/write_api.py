@@ -74,7 +74,7 @@ def undocumented() -> list[str]:
 
 def first_sentence(thing: Any) -> str:
     """The first sentence of a docstring, "" without one; of a dtype, a number or names: those."""
-    if isinstance(thing, (np.dtype, int, float, str)):
+    if thing is None or isinstance(thing, (np.dtype, int, float, str)):
         return f"`{thing}`"
     if isinstance(thing, (tuple, dict)):
         return ", ".join(f"`{name}`" for name in thing)

@@ -20,7 +20,7 @@ KERNELS = Path(tinygan.kernels.__path__[0])
 # gradient consists of tensors, and the walk through the graph makes both; a tensor hands over its
 # memory, and memory handed over becomes one.
 FLOORS = [
-    ["kernels", "files", "packages", "printing", "reading"],
+    ["kernels", "files", "packages", "printing", "reading", "absent"],
     ["devices", "data", "images"],
     ["cuda"],
     ["precision"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -172,3 +173,27 @@ def test_the_command(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["run", "nowhere.py"])
     assert ended.value.code == 2 and "there is no file nowhere.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        (lambda: tinygan.fft, "tinygan has no 'fft': for what is not differentiated take"),
+        (lambda: tinygan.nn.LSTM, "tinygan.nn has no 'LSTM': recurrent layers are out of"),
+        (lambda: tinygan.nn.LazyLinear, "no 'LazyLinear': layers are made with their sizes here"),
+        (lambda: tinygan.nn.functional.grid_sample, "tinygan.nn.functional has no 'grid_sample'"),
+        (lambda: tinygan.functional.fold, "tinygan.nn.functional has no 'fold'"),
+        (lambda: tinygan.optim.LBFGS, "tinygan.optim has no 'LBFGS'"),
+        (lambda: tinygan.zeros(2).svd, "Tensor has no 'svd': for what is not differentiated take"),
+    ],
+)
+def test_a_name_that_is_missing_leads_to_the_page(look, message):
+    with pytest.raises(AttributeError, match=re.escape(message)) as caught:
+        look()
+    assert str(caught.value).endswith("what is different: docs/from-pytorch.md")
+
+
+def test_what_python_asks_for_has_no_page():
+    assert not hasattr(tinygan.zeros(2), "__cuda_array_interface__")
+    with pytest.raises(AttributeError, match=r"^tinygan has no '__path_hooks__'$"):
+        _ = tinygan.__path_hooks__

@@ -38,6 +38,22 @@ x.sum(axis=0); x.max(axis=1, keepdims=True).values; t.stack([x, y], axis=-1); x.
 t.cat([x, y], axis=1); x.std(False); x.var(0, False); x.std(axis=1, keepdims=True); t.std(x, axis=0)
 t.softmax(x, axis=1); t.cumsum(x, axis=1); x.sort(axis=0).values; t.logsumexp(x, axis=(0, 1))
 x.softmax(1); x.log_softmax(axis=0)
+t.sinh(x); t.cosh(x); t.atan(x); t.arctan(-x); t.asin(x * 0.6); t.acos(x * 0.6); t.arcsin(-x * 0.5)
+t.arccos(x * 0.1); t.atan2(x, -y); t.arctan2(-x, y - 2); t.erf(x); t.erfc(x); t.hypot(x, y)
+t.logaddexp(x, y); t.xlogy(x, y); t.fmod(x - 0.7, 0.4); t.frac(x - 0.7); t.deg2rad(x); t.sgn(x) * x
+t.rad2deg(x); t.positive(x); t.negative(x); t.absolute(-x); t.clamp_min(x, 0.5); x.clamp_max(0.7)
+t.clamp_min(x, y); x.clamp_max(y); t.nan_to_num(x / 3, 2.0); x.cumprod(1); t.cumprod(x, dim=0)
+t.var_mean(x, 1)[0]; t.std_mean(x)[1]; t.aminmax(x).max; x.aminmax(dim=1).min; t.dist(x, y)
+t.cdist(x, y); t.cdist(x, y[:2], p=1.0); t.ravel(x); x.unflatten(1, (2, -1)); x.select(1, 2)
+t.diagonal(x); x.diagonal(1); x.diagonal(-1, 1, 0); t.take(x, t.tensor([[0, 5], [11, 5]]))
+t.take_along_dim(x, t.tensor([[0], [1], [3]]), 1); t.repeat_interleave(x, 2); x.swapdims(0, 1)
+x.repeat_interleave(3, dim=1); t.repeat_interleave(x, t.tensor([1, 0, 2]), 0); t.moveaxis(x, 0, 1)
+x.scatter_add(1, t.tensor([[0, 0], [1, 1], [3, 2]]), y); t.index_add(x, 0, t.tensor([2, 2]), y[:2])
+x.index_add(1, t.tensor([0, 3, 0]), y[:, :3], alpha=2); t.fliplr(x); t.flipud(x); t.rot90(x)
+x.rot90(2); t.rot90(x, 3); t.rot90(x, -1, (1, 0)); t.atleast_1d(x.sum()); t.atleast_2d(v)
+t.column_stack([v, w]); t.row_stack([v, x]); t.dstack([x, y]); t.dstack([v, w])
+t.tensordot(x, y, dims=2); t.tensordot(x, y, dims=([1], [1])); t.tensordot(v, x, dims=([0], [-1]))
+x.where(x > y, y)
 x.view_as(y); x.expand_as(x); x.contiguous(); x.float_power(2); x.masked_fill(x > y, 0.0)
 t.meshgrid(v, w, indexing="ij")[0] * t.meshgrid(v, w, indexing="xy")[1]
 """
@@ -57,6 +73,14 @@ t.eye(2, requires_grad=True).detach(); t.logspace(0, 2, 3, requires_grad=True).d
 t.logical_not(x > 0.5); t.tensor(x.size(1)); t.tensor(x.is_floating_point())
 x.argmax(axis=0); t.any(x > 0.5, axis=1, keepdims=True)
 x.new_full((2,), 3); t.tensor(list(x.size()))
+t.count_nonzero(x > 0.5, 1); t.unique(t.tensor([3, 1, 3])); t.bincount(t.tensor([1, 3, 1]))
+t.unique(t.tensor([[3, 1], [3, 3]]), return_inverse=True)[1]; t.unique(x > 1, return_counts=True)[1]
+t.bincount(t.tensor([1, 3, 1]), x[0, :3], 6).double(); t.isin(t.tensor([1, 2, 3]), t.tensor([3, 1]))
+t.logical_xor(x > 0.5, y > 0.5); t.greater(x, y); t.less_equal(x, y); t.not_equal(x, y)
+t.bitwise_not(x > 0.5); t.scalar_tensor(3); t.asarray([1.0]); t.fmod(t.tensor([7, -7]), 3)
+x.byte(); x.short(); t.tensor(t.pi); t.tensor(t.inf); x[:, t.newaxis]
+t.nan_to_num(t.tensor([t.nan, t.inf, -t.inf]))
+t.tensor(t.is_nonzero(x[0, 0])); t.tensor(t.finfo(t.float32).eps)
 t.tensor([True, False]).sum(); t.tensor([7, -7]) // 2; t.tensor([7, -7]) % 3; -7 % t.tensor([4, 5])
 """
 
@@ -157,6 +181,13 @@ WRONG = [
     (lambda x: tinygan.einsum("ij->ik", x), "einsum: the result 'ik' has letters"),
     (lambda x: tinygan.einsum("ij,jk->ik", x, x), "einsum: 'j' has two sizes"),
     (lambda x: tinygan.meshgrid(x[0], indexing="a"), "meshgrid: indexing must be 'ij' or 'xy'"),
+    (lambda x: x.unflatten(1, (3, 2)), r"unflatten: sizes \(3, 2\) do not multiply to 4, of dim 1"),
+    (lambda x: x.diagonal(0, 1, 1), "diagonal: dim1 and dim2 are both 1"),
+    (lambda x: tinygan.tensordot(x, x, 1), r"tensordot: sizes \[4\] and \[3\]"),
+    (lambda x: tinygan.cdist(x, x[:, :2]), "cdist: needs rows of one length and p > 0"),
+    (lambda x: x.bincount(), "bincount: needs a vector of integers >= 0, got float32"),
+    (lambda x: x.unique(dim=0), "unique: dim is not supported"),
+    (lambda x: x.scatter_add(0, tensor([[3]]), x), "scatter_add: an index is 3"),
     (lambda x: x.index_select(1, tensor([4])), r"index_select: an index is 4, which is outside"),
 ]
 

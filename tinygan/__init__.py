@@ -1,5 +1,7 @@
 """tinygan: a small deep-learning core made for GANs, written to be read."""
 
+from typing import TYPE_CHECKING, Any
+
 from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's module imports it)
     Function,
     enable_grad,
@@ -9,6 +11,7 @@ from tinygan.autograd import (  # isort: skip  (autograd comes first: Tensor's m
     set_grad_enabled,
 )
 from tinygan import cuda, functional, names, nn, optim, utils, weights
+from tinygan.absent import missing as _missing
 from tinygan.capture import CaptureError, capture
 from tinygan.creation import *
 from tinygan.devices import Generator, manual_seed
@@ -38,3 +41,9 @@ __all__ = [
     "utils", "weights", "where",
 ]  # fmt: skip
 __all__ += names.__all__
+
+
+if not TYPE_CHECKING:  # which would take any name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(_missing("tinygan", name))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from tinygan.absent import missing as _missing
 from tinygan.creation import rand
 from tinygan.devices import array_module, beside, generator
 from tinygan.ops import (
@@ -165,3 +168,9 @@ def embedding(
         raise ValueError(f"embedding: padding_idx {padding_idx} is no row of {weight.shape[0]}")
     is_padding = (input == padding_idx % weight.shape[0]).reshape((*input.shape, 1))
     return where(is_padding, rows.detach(), rows)
+
+
+if not TYPE_CHECKING:  # which would take any name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(_missing("tinygan.nn.functional", name))

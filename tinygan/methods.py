@@ -35,6 +35,8 @@ def _cast(name: str, dtype: np.dtype):
 
 
 long, int, bool = _cast("long", int64), _cast("int", int32), _cast("bool", bool_)
+byte, char = _cast("byte", np.dtype(np.uint8)), _cast("char", np.dtype(np.int8))
+short = _cast("short", np.dtype(np.int16))
 int.__name__, bool.__name__ = "int", "bool"
 
 
@@ -95,6 +97,21 @@ def logical_and(x: Tensor, other: Tensor) -> Tensor:
 def logical_or(x: Tensor, other: Tensor) -> Tensor:
     """Whether one of two elements is not 0."""
     return x.to(bool_) | other.to(bool_)
+
+
+def logical_xor(x: Tensor, other: Tensor) -> Tensor:
+    """Whether one of two elements is 0 and the other is not."""
+    return x.to(bool_) ^ other.to(bool_)
+
+
+def where(x: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """x where `condition` holds, `other` elsewhere."""
+    return ops.where(condition, x, other)
+
+
+def pin_memory(x: Tensor) -> Tensor:
+    """x itself: memory of the CPU is never pinned."""
+    return x
 
 
 def float_power(x: Tensor, exponent: Any) -> Tensor:
@@ -159,19 +176,25 @@ def _new(name: str, function_name: str):
 
 
 _OWN: tuple[Callable, ...] = (
-    long, int, bool, half, cuda, type_as, type, is_floating_point, dim, contiguous, is_contiguous,
-    view_as, expand_as, element_size, logical_not, logical_and, logical_or, float_power,
-    new_tensor, _new("new_zeros", "zeros"), _new("new_ones", "ones"), _new("new_full", "full"),
-    _new("new_empty", "empty"),
+    long, int, bool, byte, char, short, half, cuda, pin_memory, type_as, type, is_floating_point,
+    dim, contiguous, is_contiguous, view_as, expand_as, element_size, logical_not, logical_and,
+    logical_or, logical_xor, float_power, new_tensor, _new("new_zeros", "zeros"),
+    _new("new_ones", "ones"), _new("new_full", "full"), _new("new_empty", "empty"),
 )  # fmt: skip
-_IN_PLACE = ("addcdiv", "addcmul", "ceil", "cos", "floor", "lerp", "reciprocal", "remainder",
-             "round", "rsqrt", "sin", "sign", "trunc", "tril", "triu")  # fmt: skip
-_NOT_METHODS = {"broadcast_tensors", "einsum", "hstack", "meshgrid", "vstack"}
+_IN_PLACE = ("addcdiv", "addcmul", "ceil", "clamp_max", "clamp_min", "cos", "floor", "index_add",
+             "lerp", "reciprocal", "remainder", "round", "rsqrt", "scatter_add", "sin", "sign",
+             "square", "trunc", "tril", "triu")  # fmt: skip
+_NOT_METHODS = {"atleast_1d", "atleast_2d", "broadcast_tensors", "cdist", "column_stack", "dstack",
+                "einsum", "hstack", "isin", "meshgrid", "row_stack", "std_mean", "tensordot",
+                "var_mean", "vstack"}  # fmt: skip
 _ALIASES: dict[str, Callable] = {
     "ndimension": dim, "reshape_as": view_as, "nelement": Tensor.numel, "t": functions.t,
     "multiply": ops.mul, "subtract": ops.sub, "add": ops.add, "sub": ops.sub, "mul": ops.mul,
     "div": ops.div, "divide": ops.div, "true_divide": ops.div, "neg": ops.neg,
-    "negative": ops.neg, "absolute": ops.abs, "matmul": ops.matmul, "swapdims": functions.swapaxes,
+    "matmul": ops.matmul, "greater": Tensor.__gt__, "greater_equal": Tensor.__ge__,
+    "less": Tensor.__lt__, "less_equal": Tensor.__le__, "not_equal": Tensor.__ne__,
+    "bitwise_and": Tensor.__and__, "bitwise_or": Tensor.__or__, "bitwise_xor": Tensor.__xor__,
+    "bitwise_not": Tensor.__invert__, "where": where,
     "eq": Tensor.__eq__, "ne": Tensor.__ne__, "lt": Tensor.__lt__, "le": Tensor.__le__,
     "gt": Tensor.__gt__, "ge": Tensor.__ge__, "softmax": activation.softmax,
     "log_softmax": activation.log_softmax,

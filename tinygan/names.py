@@ -9,6 +9,7 @@ Only names stand here; what they do is told where it is done.
 from __future__ import annotations
 
 import builtins
+import math
 import types
 from typing import Any
 
@@ -18,6 +19,7 @@ from tinygan import creation, functions, methods, ops
 from tinygan.creation import *
 from tinygan.devices import device
 from tinygan.functions import *
+from tinygan.grad_mode import no_grad
 from tinygan.inplace import with_out
 from tinygan.ops.activation import log_softmax, softmax
 from tinygan.tensor import Tensor, bool_, float32, float64, int64
@@ -37,6 +39,11 @@ __all__ = [
     "any",
     "argmax",
     "argmin",
+    "asarray",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
     "bool",
     "cat",
     "clamp",
@@ -49,25 +56,38 @@ __all__ = [
     "div",
     "divide",
     "double",
+    "e",
     "eq",
     "exp",
+    "finfo",
     "flatten",
     "float",
+    "float_power",
     "gather",
     "ge",
+    "get_default_dtype",
+    "greater",
+    "greater_equal",
     "gt",
+    "iinfo",
+    "inf",
+    "inference_mode",
     "int",
     "int8",
     "int16",
     "int32",
     "is_floating_point",
+    "is_nonzero",
     "is_tensor",
     "le",
+    "less",
+    "less_equal",
     "log",
     "log_softmax",
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "long",
     "lt",
     "masked_fill",
@@ -77,14 +97,22 @@ __all__ = [
     "min",
     "mul",
     "multiply",
+    "nan",
     "ne",
     "neg",
+    "newaxis",
+    "not_equal",
     "numel",
     "permute",
+    "pi",
     "pow",
+    "randint_like",
     "relu",
     "reshape",
+    "scalar_tensor",
     "scatter",
+    "set_default_dtype",
+    "set_printoptions",
     "short",
     "sigmoid",
     "softmax",
@@ -100,6 +128,7 @@ __all__ = [
     "true_divide",
     "uint8",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "var",
 ]  # fmt: skip
 __all__ += creation.__all__
@@ -132,8 +161,21 @@ FloatTensor, DoubleTensor = _class("FloatTensor", float32), _class("DoubleTensor
 LongTensor, IntTensor = _class("LongTensor", int64), _class("IntTensor", int32)
 ByteTensor, BoolTensor = _class("ByteTensor", uint8), _class("BoolTensor", bool_)
 
+# Constants
+
+e, inf, nan, pi, newaxis = math.e, math.inf, math.nan, math.pi, None
+finfo, iinfo = np.finfo, np.iinfo
+
 # Functions for methods
 
+asarray, inference_mode = creation.as_tensor, no_grad
+greater, greater_equal, less, less_equal, not_equal = (
+    Tensor.__gt__, Tensor.__ge__, Tensor.__lt__, Tensor.__le__, Tensor.__ne__
+)  # fmt: skip
+bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
+    Tensor.__and__, Tensor.__or__, Tensor.__xor__, Tensor.__invert__
+)  # fmt: skip
+logical_xor, float_power = methods.logical_xor, methods.float_power
 add, sub, mul, div = map(with_out, (ops.add, ops.sub, ops.mul, ops.div))
 neg, pow = ops.neg, with_out(ops.pow)
 subtract, multiply, divide, true_divide = sub, mul, div, div
@@ -175,6 +217,58 @@ def min(input: Tensor, dim: Any = None, keepdim: builtins.bool = False):
     if isinstance(dim, Tensor):
         return functions.minimum(input, dim)
     return input.min(dim, keepdim)
+
+
+def is_nonzero(input: Tensor) -> builtins.bool:
+    """The truth of a tensor of one element."""
+    return builtins.bool(input)
+
+
+def randint_like(input: Tensor, low: builtins.int, high: builtins.int | None = None) -> Tensor:
+    """`randint` of the shape, dtype and device of `input`."""
+    return creation.randint(
+        *((0, low) if high is None else (low, high)), input.shape, dtype=input.dtype,
+        device=input.device,
+    )  # fmt: skip
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """A 0-d tensor of a number, float32 unless `dtype` says otherwise."""
+    return creation.tensor(s, float32 if dtype is None else dtype, device)
+
+
+def get_default_dtype() -> np.dtype:
+    """float32, always."""
+    return float32
+
+
+def set_default_dtype(d: Any) -> None:
+    """Nothing for float32.
+
+    Raises:
+        TypeError: another dtype, which would change the results of programs at a distance.
+    """
+    if np.dtype(d) != float32:
+        raise TypeError(
+            f"set_default_dtype: it is float32 always; write dtype={np.dtype(d)} where tensors are "
+            "made, and .double() of a module"
+        )
+
+
+def set_printoptions(
+    precision: builtins.int | None = None, threshold: builtins.int | None = None,
+    edgeitems: builtins.int | None = None, linewidth: builtins.int | None = None,
+    profile: str | None = None, sci_mode: builtins.bool | None = None,
+) -> None:  # fmt: skip
+    """How tensors are printed, by NumPy's options of the same names; `profile` is passed over."""
+    np.set_printoptions(
+        precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth,
+        suppress=None if sci_mode is None else not sci_mode,
+    )  # fmt: skip
+
+
+def use_deterministic_algorithms(mode: builtins.bool, *, warn_only: builtins.bool = False) -> None:
+    """Nothing: all results are repeatable, bit for bit, on one device."""
 
 
 def is_tensor(obj: Any) -> builtins.bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygan import autograd, devices, dlpack, gradient_hooks
+from tinygan.absent import missing
 from tinygan.devices import (
     Array,
     array_module,
@@ -57,6 +58,11 @@ class Tensor:
         self._hooks: tuple[Callable, ...] | None = None
         if requires_grad:
             self.requires_grad_()
+
+    if not TYPE_CHECKING:  # which would take any name for one that exists
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing("Tensor", name))
 
     # What it is
 
@@ -352,17 +358,21 @@ class Tensor:
     # Of bools, and of the bits of integers
 
     def __and__(self, other) -> Tensor:
+        """Whether both hold, for each element; of integers, their bits."""
         return ops.logical(self, other, "bitwise_and")
 
     def __or__(self, other) -> Tensor:
+        """Whether one holds, for each element; of integers, their bits."""
         return ops.logical(self, other, "bitwise_or")
 
     def __xor__(self, other) -> Tensor:
+        """Whether exactly one holds, for each element; of integers, their bits."""
         return ops.logical(self, other, "bitwise_xor")
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Tensor:
+        """Whether an element does not hold; of integers, their bits."""
         if self.dtype.kind == "f":
             raise TypeError(f"~ needs a tensor of bools or integers, got {self.dtype}")
         return self._of_array("__invert__")

@@ -4,14 +4,23 @@ They are methods of tensors too (`tinygan/methods.py`). Names, arguments and res
 ``torch``; each has derivatives of any order, where it has any.
 """
 
-from tinygan.functions import elementwise, matrices, reductions, shapes
+from tinygan.functions import (
+    counting,
+    elementwise,
+    matrices,
+    places,
+    reductions,
+    shapes,
+    smooth,
+)
+from tinygan.functions.counting import *
 from tinygan.functions.elementwise import *
 from tinygan.functions.matrices import *
+from tinygan.functions.places import *
 from tinygan.functions.reductions import *
 from tinygan.functions.shapes import *
+from tinygan.functions.smooth import *
 
 __all__: list[str] = []
-__all__ += elementwise.__all__
-__all__ += matrices.__all__
-__all__ += reductions.__all__
-__all__ += shapes.__all__
+for _file in (counting, elementwise, matrices, places, reductions, shapes, smooth):
+    __all__ += _file.__all__

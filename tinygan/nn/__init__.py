@@ -1,5 +1,8 @@
 """Layers: modules with parameters, made of the functions in ``tinygan.functional``."""
 
+from typing import TYPE_CHECKING, Any
+
+from tinygan.absent import missing as _missing
 from tinygan.nn import (
     activations,
     containers,
@@ -45,3 +48,9 @@ __all__ = [
 ]  # fmt: skip
 __all__ += [*activations.__all__, *containers.__all__, *dropout.__all__, *images.__all__]
 __all__ += [*losses.__all__, *norms.__all__, *pooling.__all__]
+
+
+if not TYPE_CHECKING:  # which would take any name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(_missing("tinygan.nn", name))

@@ -1,5 +1,8 @@
 """Optimizers, learning-rate schedules, and the moving average of a model's weights."""
 
+from typing import TYPE_CHECKING, Any
+
+from tinygan.absent import missing as _missing
 from tinygan.optim import lr_scheduler
 from tinygan.optim.adam import Adam, AdamW
 from tinygan.optim.adaptive import Adadelta, Adagrad, RMSprop
@@ -12,3 +15,9 @@ __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "ExponentialMovingAverage", "LinearLR",
     "Optimizer", "RMSprop", "lr_scheduler",
 ]  # fmt: skip
+
+
+if not TYPE_CHECKING:  # which would take any name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(_missing("tinygan.optim", name))

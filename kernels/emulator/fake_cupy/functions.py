@@ -22,12 +22,12 @@ from .creation import array
 from .signatures import with_signature
 
 _UFUNCS = (
-    "absolute", "add", "arctan", "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "cos", "cosh",
-    "divide", "equal", "exp", "exp2", "expm1", "floor", "floor_divide", "greater", "greater_equal",
-    "invert", "isfinite", "isinf", "isnan", "left_shift", "less", "less_equal", "log", "log10",
-    "log1p", "log2", "logaddexp", "maximum", "minimum", "multiply", "negative", "not_equal",
-    "positive", "power", "reciprocal", "remainder", "right_shift", "sign", "sin", "sinh", "sqrt",
-    "square", "subtract", "tan", "tanh",
+    "absolute", "add", "arcsin", "arctan", "arctan2", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "ceil", "cos", "cosh", "divide", "equal", "exp", "exp2", "expm1", "floor", "floor_divide",
+    "greater", "greater_equal", "invert", "isfinite", "isinf", "isnan", "left_shift", "less",
+    "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "maximum", "minimum", "multiply",
+    "negative", "not_equal", "positive", "power", "reciprocal", "remainder", "right_shift", "sign",
+    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh",
 )  # fmt: skip
 
 # Functions whose results are new arrays, in C order.
