@@ -24,8 +24,8 @@ from tinygan.packages import require
 from tinygan.printing import escape_unprintable, say
 from tinygan.training import Settings, Trainer
 from tinygan.training.log import write_run_file
-from tinygan.training.records import Records
 from tinygan.training.progress import Progress, stop_signals
+from tinygan.training.records import Records
 
 INFINITY, NAN = float("inf"), float("nan")
 

@@ -119,7 +119,8 @@ _FORWARDS: dict[type[Module], Callable] = {
 def is_exactly(layer: Module, types: type | tuple[type, ...]) -> bool:
     """Whether the layer is of one of these types itself, with the forward that is known here."""
     kind, types = type(layer), types if isinstance(types, tuple) else (types,)
-    if kind not in types or layer._forward_hooks or layer._forward_pre_hooks:
+    hooked = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
+    if kind not in types or hooked:
         return False
     return kind.forward is _FORWARDS[kind] and "forward" not in vars(layer)
 

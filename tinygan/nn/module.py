@@ -33,6 +33,7 @@ class Module:
     _modules: dict[str, Module | None]
     _forward_hooks: list[tuple[Callable, bool]]
     _forward_pre_hooks: list[tuple[Callable, bool]]
+    _backward_hooks: list[tuple[Callable, bool]]
     # Buffers that older state dicts do not have.
     _may_be_missing: tuple[str, ...] = ()
 
@@ -40,7 +41,7 @@ class Module:
         module = super().__new__(cls)
         vars(module).update(
             training=True, _parameters={}, _buffers={}, _modules={}, _not_saved=set(),
-            _forward_hooks=[], _forward_pre_hooks=[],
+            _forward_hooks=[], _forward_pre_hooks=[], _backward_hooks=[],
         )  # fmt: skip
         return module
 
@@ -52,7 +53,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def __call__(self, *inputs, **options):
-        if self._forward_hooks or self._forward_pre_hooks:
+        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
             return hooks.call(self, inputs, options)
         return self.forward(*inputs, **options)
 
@@ -69,6 +70,16 @@ class Module:
         """``hook(module, inputs)`` before each forward; what it returns, unless None, replaces
         the inputs."""
         return hooks.register(self._forward_pre_hooks, hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> hooks.Handle:
+        """``hook(module, grad_input, grad_output)`` when the gradients by the module's positional
+        inputs are known; both are tuples, with None for what has no gradient. A tuple that it
+        returns takes the place of grad_input. (As of torch.nn.Module.)"""
+        return hooks.register(self._backward_hooks, hook, prepend, False)
+
+    register_backward_hook = register_full_backward_hook  # PyTorch's older name
 
     # Attributes: parameters, buffers and parts lie in tables of their own
 
