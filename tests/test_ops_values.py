@@ -235,3 +235,17 @@ def test_views_that_begin_anywhere(device, rng):
             results.append((y.detach().cpu().numpy(), gradient.cpu().numpy()))
         for a, b in zip(*results, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_gumbel_softmax_draws_by_its_logits(device):
+    tinygan.manual_seed(0)
+    p = np.array([0.2, 0.5, 0.3], "f")
+    logits = tinygan.tensor(np.log(np.tile(p, (4000, 1))), device=device, requires_grad=True)
+    hard = F.gumbel_softmax(logits, 0.5, hard=True)
+    assert sorted(set(hard.detach().cpu().numpy().round(6).ravel().tolist())) == [0, 1]
+    # The standard deviation of a share of 4000 is below 0.008.
+    np.testing.assert_allclose(hard.detach().cpu().numpy().mean(0), p, atol=0.03)
+    (hard * hard.detach()).sum().backward()
+    soft = F.gumbel_softmax(logits.detach(), 0.5)
+    assert abs(soft.sum(1).cpu().numpy() - 1).max() < 1e-6
+    assert abs(logits.grad.cpu().numpy()).max() > 0

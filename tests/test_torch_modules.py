@@ -75,6 +75,8 @@ MODULES = {
     "ReplicationPad1d": (lambda m: m.ReplicationPad1d(2), [(2, 2, 3)]),
     "ReplicationPad2d": (lambda m: m.ReplicationPad2d((1, 2, 3, 0)), [(2, 2, 3, 3)]),
     "CircularPad2d": (lambda m: m.CircularPad2d(1), [(2, 2, 3, 3)]),
+    "Hardshrink": (lambda m: m.Hardshrink(), [(2, 3)]),
+    "Softshrink": (lambda m: m.Softshrink(0.2), [(2, 3)]),
     "MaxPool1d": (lambda m: m.MaxPool1d(3, 2, 1, ceil_mode=True), [(2, 2, 8)]),
     "AvgPool1d": (lambda m: m.AvgPool1d(3, 2, (1,), False, False), [(2, 2, 8)]),
     "AdaptiveAvgPool1d": (lambda m: m.AdaptiveAvgPool1d(3), [(2, 2, 8)]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygan.absent import missing as _missing
 from tinygan.creation import rand
 from tinygan.devices import array_module, beside, generator
@@ -39,7 +41,9 @@ from tinygan.ops.smooth_units import *
 from tinygan.tensor import Tensor, float32, int64
 
 # What a file of ops lists in its own __all__ is public here.
-__all__ = ["alpha_dropout", "dropout", "dropout2d", "embedding", "linear", "one_hot"]
+__all__ = [
+    "alpha_dropout", "dropout", "dropout2d", "embedding", "gumbel_softmax", "linear", "one_hot",
+]  # fmt: skip
 __all__ += [*activation.__all__, *conv.__all__, *loss.__all__, *norm.__all__]
 __all__ += [*distance.__all__, *adversarial.__all__, *sample_norm.__all__]
 __all__ += [*pooling.__all__, *more_pooling.__all__, *padding.__all__]
@@ -112,6 +116,31 @@ def alpha_dropout(
     scale = ((1 - p) * (1 + p * low**2)) ** -0.5
     mask = _mask(input, p, input.shape)
     return (input * mask + (1.0 - mask) * low) * scale - p * low * scale
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """softmax((logits + noise) / tau) along `dim`, the noise of Gumbel's distribution: a sample of
+    a category that can be differentiated by its logits. (Jang 2016, arXiv:1611.01144.)
+
+    Args:
+        hard: the result is one-hot, the gradient that of the soft sample.
+        eps: changes nothing, as in PyTorch.
+    """
+    drawn = rand(*logits.shape, generator=generator, dtype=logits.dtype, device=logits.device)
+    tiny = float(np.finfo(logits.dtype).tiny)
+    exponential = -((1.0 - drawn).clip(tiny, None).log())  # of rate 1: -ln of a uniform number
+    noise = -(exponential.clip(tiny, None).log())
+    soft = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    chosen = soft.argmax(dim, keepdim=True)
+    with beside(soft.array):
+        places = array_module(soft.array).arange(soft.shape[dim])
+    shape = [-1 if i == dim % soft.ndim else 1 for i in range(soft.ndim)]
+    one = (Tensor(places).reshape(shape) == chosen).to(soft.dtype)
+    return one - soft.detach() + soft
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 import tinygan.functional as F
 from op_cases.activation import FAR, sigmoid, softplus
-from op_cases.case import TF, OpCase, away, normal, torch
+from op_cases.case import TF, OpCase, away, distinct, normal, torch
 from tinygan import zeros
 
 
@@ -96,4 +96,9 @@ CASES = [
     OpCase("glu dim 0", lambda x: F.glu(x, 0), [normal(4, 3)],
            numpy=lambda x: x[:2] * sigmoid(x[2:]),
            torch=lambda x: x[:2] * torch.sigmoid(x[2:])),
+    OpCase("hardshrink", lambda x: F.hardshrink(x, 0.11), [distinct(2, 3)],
+           torch=lambda x: TF.hardshrink(x, 0.11), integers="float32", batch=True),
+    OpCase("softshrink", lambda x: F.softshrink(x, 0.11), [distinct(2, 3)],
+           torch=lambda x: TF.softshrink(x, 0.11), integers="float32", nan=True, batch=True,
+           errors=[(lambda: F.softshrink(zeros(2), -1), "softshrink: lambd must be >= 0, got -1")]),
 ]  # fmt: skip

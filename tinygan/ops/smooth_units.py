@@ -21,8 +21,9 @@ from tinygan.ops.shape import check_dim, getitem, reshape
 from tinygan.tensor import Tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "logsigmoid", "mish",
-    "prelu", "relu6", "selu", "silu", "softsign", "tanhshrink", "threshold",
+    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softshrink", "softsign",
+    "tanhshrink", "threshold",
 ]  # fmt: skip
 
 
@@ -264,3 +265,21 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     before = (slice(None),) * dim
     a, b = (getitem(input, (*before, half)) for half in (slice(size // 2), slice(size // 2, None)))
     return a * sigmoid(b)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, 0 elsewhere."""
+    x = floating(input)
+    return where(abs(x) > lambd, x, 0.0)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x - lambd where x > lambd, x + lambd where x < -lambd, 0 elsewhere.
+
+    Raises:
+        ValueError: lambd is negative.
+    """
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must be >= 0, got {lambd}")
+    x = floating(input)
+    return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0.0 * x))

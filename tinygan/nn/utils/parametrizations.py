@@ -14,11 +14,11 @@ def spectral_norm(
 ) -> stabilisers.SpectralNorm:  # fmt: skip
     """`tinygan.nn.spectral_norm` with PyTorch's arguments.
 
-    It returns a module around the layer, which computes what PyTorch's changed layer does, first and
-    second derivatives included. Different on purpose: the layer itself stays as it is, its weight is
+    It returns a module around the layer, which computes what PyTorch's changed layer does, to the
+    second derivative. Different on purpose: the layer itself stays as it is, its weight is
     ``.layer.weight``, and in a `state_dict` "layer.weight", with u and v as buffers of their own.
-    ``nn.utils.spectral_norm`` is this function too; PyTorch's older one of that name begins without
-    the 15 first steps of the iteration.
+    ``nn.utils.spectral_norm`` is this function too; PyTorch's older one of that name begins
+    without the 15 first steps of the iteration.
 
     Raises:
         ValueError: another parameter than "weight", or a `dim` other than that of the outputs.
