@@ -33,10 +33,25 @@ def convolve_transposed(y, weight):
     return F.conv_transpose2d(y, weight, stride=2, padding=1)
 
 
+def convolve_groups(x, weight):
+    return F.conv2d(x, weight, stride=2, padding=1, groups=2)
+
+
+def convolve_dilated(x, weight):
+    return F.conv2d(x, weight, padding=2, dilation=2)
+
+
+def convolve_groups_transposed(y, weight):
+    return F.conv_transpose2d(y, weight, stride=2, padding=1, groups=2)
+
+
 OPS = [
     (multiply, (40, 70), (70, 50)),
     (convolve, (4, 40, 16, 16), (48, 40, 4, 4)),
     (convolve_transposed, (4, 48, 8, 8), (48, 40, 4, 4)),
+    (convolve_groups, (4, 80, 16, 16), (96, 40, 4, 4)),
+    (convolve_dilated, (4, 40, 24, 24), (48, 40, 3, 3)),
+    (convolve_groups_transposed, (4, 96, 8, 8), (96, 40, 4, 4)),
 ]
 CASES = [pytest.param(*case, id=case[0].__name__) for case in OPS]
 

@@ -52,7 +52,8 @@ def autocast(dtype: str = "bfloat16", enabled: bool = True):
     Matrix products, convolutions and their gradients round the factors of their float32 products
     to bfloat16 (8 instead of 24 binary digits) or float16 (11, up to 65504), and sum the products
     in float32. Everything else, tensors, weights, optimizers and batch statistics, stays float32;
-    float64 is not touched. An op that was recorded inside the block computes its gradient in the
+    float64 is not touched, nor are depthwise convolutions and their like, whose groups have few
+    channels. An op that was recorded inside the block computes its gradient in the
     same way, wherever that is called. Unlike in PyTorch, no tensor changes its dtype.
 
     On GPUs by tensor cores, since Ampere; bfloat16 also on CPUs with AVX512-BF16, twice as fast.

@@ -13,9 +13,11 @@ y are cut into `groups` parts of equal size, and each part of y sees the same pa
 where c and k belong to one group. As many groups as channels is a depthwise convolution. One group
 without gaps is a convolution of `kernels/conv2d`, whose conventions hold here, too: `padding` is
 (top, left) only, weights may have any strides, and the gradient of the weight lies in memory in the
-`order` that is asked for.
+`order` that is asked for. A low precision is taken where matrix products are: depthwise
+convolutions and their like are summed in that of the arrays.
 """
 
+from ..cuda.tensor_cores import PRECISIONS
 from ..ladder import Ladder
 from . import cases, covers
 
@@ -29,6 +31,13 @@ for _ladder in (grouped_conv2d, grouped_conv_transpose2d, grouped_conv2d_weight_
     _ladder.rung("parts", f"grouped_conv2d.parts:{_name}")
     _ladder.rung("channels", f"grouped_conv2d.channels:{_name}", compiled=True,
                  covers=covers.narrow[_name])  # fmt: skip
+    _ladder.rung("bf16 parts", f"grouped_conv2d.parts:{_name}", compiled=True,
+                 precision="bfloat16", bind={"precision": "bfloat16"},
+                 covers=covers.wide_float32[_name])  # fmt: skip
     _ladder.rung("naive", f"grouped_conv2d.gpu:{_name}", device="cuda")
     _ladder.rung("parts", f"grouped_conv2d.parts:{_name}", device="cuda",
                  covers=covers.wide[_name])  # fmt: skip
+    for _short, _precision in PRECISIONS.items():
+        _ladder.rung(f"{_short} parts", f"grouped_conv2d.parts:{_name}", device="cuda",
+                     precision=_precision, bind={"precision": _precision},
+                     covers=covers.wide_float32[_name])  # fmt: skip

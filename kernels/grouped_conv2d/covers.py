@@ -6,6 +6,8 @@ call goes into the call itself.
 
 from collections.abc import Callable
 
+from ..ladder import is_float32
+
 # Products of the channels of x and of y in one group up to which the groups are the better vector.
 # (Measured on a CPU: with 16 products, matrix products took half the time or less.)
 MOST_PRODUCTS = 4
@@ -40,5 +42,15 @@ def _wide(count):
     return covers
 
 
+def _wide_float32(count):
+    def covers(*args, groups, **options):
+        return is_float32(*args) and (
+            groups == 1 or count(*args, groups=groups) > MOST_PRODUCTS
+        )
+
+    return covers
+
+
 narrow = {name: _narrow(count) for name, count in _COUNTS.items()}
 wide = {name: _wide(count) for name, count in _COUNTS.items()}
+wide_float32 = {name: _wide_float32(count) for name, count in _COUNTS.items()}

@@ -22,8 +22,9 @@ from ..layout import inverse
 
 
 def grouped_conv2d(
-    x, weight, bias, *, stride, padding, dilation, groups, output_size, slope=1.0
-):
+    x, weight, bias, *, stride, padding, dilation, groups, output_size, slope=1.0,
+    precision=None,
+):  # fmt: skip
     y = _empty((x.shape[0], *output_size, weight.shape[0]), x)
     phases = _phases(x.shape[1:3], output_size, stride, padding, dilation)
     for in_x, in_y in _groups(x.shape[3], weight.shape[0], groups):
@@ -35,13 +36,14 @@ def grouped_conv2d(
             else:
                 size = result.shape[1:3]
                 result[...] = plain.conv2d(
-                    part, taps, offsets, **how, output_size=size, slope=slope
-                )
+                    part, taps, offsets, **how, output_size=size, slope=slope,
+                    precision=precision,
+                )  # fmt: skip
     return y
 
 
 def grouped_conv_transpose2d(
-    y, weight, bias, *, stride, padding, dilation, groups, output_size
+    y, weight, bias, *, stride, padding, dilation, groups, output_size, precision=None
 ):
     x = _empty((y.shape[0], *output_size, weight.shape[1] * groups), y)
     if tuple(dilation) != (1, 1):  # some pixels may be reached by no window
@@ -53,13 +55,16 @@ def grouped_conv_transpose2d(
             part, result = y[..., in_y][of_y], x[..., in_x][of_x]
             size = result.shape[1:3]
             if 0 not in size:
-                result[...] = plain.conv_transpose2d(part, taps, offsets, **how, output_size=size)
+                result[...] = plain.conv_transpose2d(
+                    part, taps, offsets, **how, output_size=size, precision=precision
+                )
     return x
 
 
 def grouped_conv2d_weight_grad(
-    x, y, *, stride, padding, dilation, groups, kernel_size, order=(2, 3, 1, 0)
-):
+    x, y, *, stride, padding, dilation, groups, kernel_size,
+    order=(2, 3, 1, 0), precision=None,
+):  # fmt: skip
     shape = y.shape[3], x.shape[3] // groups, *kernel_size
     weight = _empty([shape[i] for i in order], x).transpose(inverse(order))
     weight[...] = 0
@@ -68,7 +73,9 @@ def grouped_conv2d_weight_grad(
         for of_x, of_y, how in phases:
             parts = x[..., in_x][of_x], y[..., in_y][of_y]
             if 0 not in parts[0].shape[1:3]:
-                sums = plain.conv2d_weight_grad(*parts, **how, kernel_size=kernel_size, order=order)
+                sums = plain.conv2d_weight_grad(
+                    *parts, **how, kernel_size=kernel_size, order=order, precision=precision
+                )
                 taps = weight[in_y]
                 taps += sums
     return weight

@@ -49,8 +49,9 @@ class Convolution(Function):
 
     def run(self, of_plain: Ladder, of_groups: Ladder, *arrays, **options):
         how: dict[str, Any] = dict(stride=self.stride, padding=self.padding)
+        how["precision"] = self.precision
         if self.is_plain:
-            return of_plain(*arrays, **how, precision=self.precision, **options)
+            return of_plain(*arrays, **how, **options)
         return of_groups(*arrays, **how, dilation=self.dilation, groups=self.groups, **options)
 
 
