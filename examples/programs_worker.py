@@ -41,7 +41,13 @@ clock = time.perf_counter
 
 class Streams(dict[str, np.random.Generator]):
     """A random stream for each function that draws: where one library draws once more, or in
-    another order, from one of them, the others do not notice."""
+    another order, from one of them, the others do not notice.
+
+    Attributes:
+        resting: while it is true, the methods that fill a tensor leave it as it is.
+    """
+
+    resting = False
 
     def __missing__(self, name: str) -> np.random.Generator:
         return self.setdefault(name, np.random.default_rng(zlib.crc32(name.encode())))
@@ -105,26 +111,30 @@ def _equal_makers(torch: Any, streams: Streams) -> None:
 
 def _equal_filling(torch: Any, streams: Streams) -> None:
     """x.normal_() and the others that fill a tensor, and those of torch.nn.init."""
-    tensor_class, init = type(torch.zeros(1)), torch.nn.init
+    tensor_class = type(torch.zeros(1))
+    init: Any = sys.modules[torch.nn.init.normal_.__module__]  # which the library uses itself
 
-    def fill(x, values):
+    def fill(x, draw):
+        if streams.resting:
+            return x
         with torch.no_grad():
-            return x.copy_(torch.tensor(np.asarray(values, x.detach().numpy().dtype)))
+            values = np.asarray(draw(tuple(x.shape)), x.detach().numpy().dtype)
+            return x.copy_(torch.tensor(values))
 
     def normal_(x, mean=0.0, std=1.0, generator=None):
-        return fill(x, streams["normal_"].normal(mean, std, tuple(x.shape)))
+        return fill(x, lambda shape: streams["normal_"].normal(mean, std, shape))
 
     def uniform_(x, a=0.0, b=1.0, generator=None):
-        return fill(x, streams["uniform_"].uniform(a, b, tuple(x.shape)))
+        return fill(x, lambda shape: streams["uniform_"].uniform(a, b, shape))
 
     def random_(x, low=0, high=None, generator=None):
         if x.ndim == 0:
             return x.zero_()  # by which PyTorch's DataLoader draws a seed
         low, high = (0, low) if high is None else (low, high)
-        return fill(x, streams["random_"].integers(low, high, tuple(x.shape)))
+        return fill(x, lambda shape: streams["random_"].integers(low, high, shape))
 
     def bernoulli_(x, p=0.5, generator=None):
-        return fill(x, streams["bernoulli_"].random(tuple(x.shape)) < p)
+        return fill(x, lambda shape: streams["bernoulli_"].random(shape) < p)
 
     for function in (normal_, uniform_, random_, bernoulli_):
         setattr(tensor_class, function.__name__, function)
@@ -146,10 +156,12 @@ def _equal_filling(torch: Any, streams: Streams) -> None:
         return gain / math.sqrt(fan_in if mode == "fan_in" else fan_out)
 
     def orthogonal_(x, gain=1.0):
-        rows = x.shape[0]
-        drawn = streams["orthogonal_"].standard_normal((math.prod(x.shape[1:]), rows))
-        left, _, right = np.linalg.svd(drawn, full_matrices=False)
-        return fill(x, gain * (left @ right).T.reshape(tuple(x.shape)))
+        def draw(shape):
+            drawn = streams["orthogonal_"].standard_normal((math.prod(shape[1:]), shape[0]))
+            left, _, right = np.linalg.svd(drawn, full_matrices=False)
+            return gain * (left @ right).T.reshape(shape)
+
+        return fill(x, draw)
 
     def normal_by_fans(x, std):
         return normal_(x, 0.0, std)
@@ -170,7 +182,9 @@ def _equal_layers(torch: Any, streams: Streams) -> None:
 
     def with_equal_weights(layer: Any, first: Callable) -> Callable:
         def __init__(self, *arguments, **options):
+            streams.resting = True
             first(self, *arguments, **options)
+            streams.resting = False
             if next(c for c in type(self).__mro__ if c in known) is not layer:
                 return  # the constructor of the class derived from it comes to this line, too
             fan_in = getattr(self, "hidden_size", 0) or math.prod(self.weight.shape[1:])
