@@ -18,9 +18,9 @@ lies between two steps of the optimizer that stepped first.
 For the numbers all random draws of both processes come from the same NumPy streams, and what is
 printed is compared: two numbers are the same when they differ by at most one unit of the last digit
 shown. Training amplifies the rounding of float32, so the first rounds are compared, and where the
-numbers part, PyTorch runs once more without oneDNN, with older instructions and on one thread:
-its sums are rounded otherwise, and it parts from itself. Numbers are also the same when tinygan's
-differ from PyTorch's by no more than ten times what PyTorch's differ from its own.
+numbers part, PyTorch runs once more with the last bit of half of the drawn numbers changed, and
+parts from itself. Numbers are also the same when tinygan's differ from PyTorch's by no more than
+ten times what PyTorch's differ from its own.
 
 For the time the programs run as they stand, with their own random numbers, and with no processes of
 DataLoader's. Both libraries take turns. Run nothing else meanwhile.
@@ -54,9 +54,9 @@ from tinygan.kernels.bench.documents import check_markers, replace_between_marke
 from tinygan.kernels.bench.table import computer_line
 
 WORKER = Path(__file__).resolve().with_name("programs_worker.py")
+PACKAGE = str(Path(tinygan.__file__).parents[1])
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PATIENCE = 600  # seconds until a program is said to hang
-OTHER_ROUNDING = {"MKL_CBWR": "AVX", "ATEN_CPU_CAPABILITY": "avx2"}
 COMPARED_SECONDS = 40  # after which PyTorch's run is ended, and tinygan's after as many rounds
 SETTLE_SECONDS = 0.3  # threads of OpenMP spin for up to 0.2 s after work, then sleep
 
@@ -89,7 +89,7 @@ class Running:
 
     def __init__(self, place: Workplace, program: Program, library: str, mode: str, **settings):
         threads = settings["threads"]
-        name = f"{library}-other" if settings.get("other_rounding") else library
+        name = f"{library}-nudged" if settings.get("nudged") else library
         script = place.script(program, name)
         self.log = script.parent / "output.txt"
         self._errors = (script.parent / "errors.txt").open("w")
@@ -99,8 +99,7 @@ class Running:
             cwd=script.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=self._errors,
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)),
-                 **(OTHER_ROUNDING if settings.get("other_rounding") else {}),
-                 "PYTHONPATH": str(Path(tinygan.__file__).parents[1])},
+                 "PYTHONPATH": os.pathsep.join([PACKAGE, os.environ.get("PYTHONPATH", "")])},
         )  # fmt: skip
 
     def __enter__(self) -> Running:
@@ -152,8 +151,7 @@ def compare(place: Workplace, program: Program, threads: int) -> Row:
         return row
     row |= agreement(their_text, our_text)
     if row["differing"]:
-        longer = 3 * COMPARED_SECONDS
-        _, text = printed("torch", rounds, seconds=longer, threads=1, other_rounding=True)
+        _, text = printed("torch", rounds, seconds=PATIENCE, nudged=True)
         row |= agreement(their_text, our_text, text)
     return row
 

@@ -43,7 +43,7 @@ def agreement(theirs: str, ours: str, other: str | None = None) -> dict[str, Any
     """How two outputs agree, as a part of a row of the table.
 
     Args:
-        other: the output of another run of PyTorch, whose sums were rounded otherwise.
+        other: the output of another run of PyTorch, from numbers nudged by their last bit.
     """
     a, b = numbers(theirs), numbers(ours)
     apart = [difference(x, y) for (_, x), (_, y) in zip(a, b, strict=False)]

@@ -3,8 +3,9 @@
     python examples/programs_worker.py torch compare SETTINGS script.py arguments ...
 
 SETTINGS is a JSON object: `rounds` and `seconds` after which the program is ended, the file `log`
-that its output goes to, and `threads`. A **round** lies between two steps of the optimizer that
-stepped first. Both libraries are changed through their public names, by the same lines:
+that its output goes to, `threads`, and whether drawn numbers are `nudged`. A **round** lies between
+two steps of the optimizer that stepped first. Both libraries are changed through their public names,
+by the same lines:
 
 - `compare`: `make_equal` takes every random number, PyTorch's initial weights among them, from
   NumPy; the clock stands still; and a mark in the output shows where each round begins.
@@ -45,17 +46,28 @@ class Streams(dict[str, np.random.Generator]):
 
     Attributes:
         resting: while it is true, the methods that fill a tensor leave it as it is.
+        nudged: whether half of the drawn numbers, at random, are replaced by the next float32.
     """
 
     resting = False
+    nudged = False
 
     def __missing__(self, name: str) -> np.random.Generator:
         return self.setdefault(name, np.random.default_rng(zlib.crc32(name.encode())))
 
+    def rounded(self, values: Any) -> np.ndarray:
+        """Drawn numbers as float32."""
+        values = np.asarray(values, np.float32)
+        if not self.nudged:
+            return values
+        chosen = self["nudged"].random(values.shape) < 0.5
+        return np.where(chosen, np.nextafter(values, np.float32(np.inf)), values)
 
-def make_equal(torch: Any) -> None:
+
+def make_equal(torch: Any, nudged: bool) -> None:
     """Random numbers, initial weights, dropout's masks and the order of samples are NumPy's."""
     streams = Streams()
+    streams.nudged = nudged
     random.seed(0)
     np.random.seed(0)  # the programs' own draws
     time.time = lambda: 0.0
@@ -65,15 +77,11 @@ def make_equal(torch: Any) -> None:
     _equal_data(torch, streams)
 
 
-def _float32(torch: Any, values: Any) -> Any:
-    return torch.tensor(np.asarray(values, np.float32))
-
-
 def _equal_makers(torch: Any, streams: Streams) -> None:
     """torch.randn and the others that make a tensor."""
 
     def made(values, dtype=None, requires_grad=False, device=None, **others):
-        x = torch.tensor(values if values.dtype == np.int64 else values.astype(np.float32))
+        x = torch.tensor(values if values.dtype == np.int64 else streams.rounded(values))
         return (x if dtype is None else x.to(dtype)).requires_grad_(requires_grad)
 
     def maker(name: str, draw: Callable) -> None:
@@ -118,7 +126,8 @@ def _equal_filling(torch: Any, streams: Streams) -> None:
         if streams.resting:
             return x
         with torch.no_grad():
-            values = np.asarray(draw(tuple(x.shape)), x.detach().numpy().dtype)
+            values, dtype = draw(tuple(x.shape)), x.detach().numpy().dtype
+            values = streams.rounded(values) if dtype == np.float32 else np.asarray(values, dtype)
             return x.copy_(torch.tensor(values))
 
     def normal_(x, mean=0.0, std=1.0, generator=None):
@@ -193,7 +202,7 @@ def _equal_layers(torch: Any, streams: Streams) -> None:
                     values = streams["layers"].standard_normal(tuple(p.shape))
                 else:
                     values = streams["layers"].uniform(-1, 1, tuple(p.shape)) / math.sqrt(fan_in)
-                p.data.copy_(_float32(torch, values))
+                p.data.copy_(torch.tensor(streams.rounded(values)))
 
         return __init__
 
@@ -204,7 +213,7 @@ def _equal_layers(torch: Any, streams: Streams) -> None:
         if not training or p == 0:
             return x
         kept = streams["dropout"].random(shape) >= p
-        return x * _float32(torch, kept / (1 - p))
+        return x * torch.tensor((kept / (1 - p)).astype(np.float32))
 
     def dropout(input, p=0.5, training=True, inplace=False):
         return dropped(input, p, training, tuple(input.shape))
@@ -286,7 +295,7 @@ class Rounds:
 
 def compare(torch: Any, settings: dict[str, Any]) -> Rounds:
     """Ends the program after the rounds that were asked for, or when its time is over."""
-    make_equal(torch)
+    make_equal(torch, settings.get("nudged", False))
     start = clock()
 
     def at_round(count: int) -> None:
@@ -343,7 +352,8 @@ def main() -> None:
         importlib.import_module(f"torch.{part}")
     if library == "torch":
         torch.set_num_threads(settings["threads"])
-        torch.backends.mkldnn.set_flags(not settings.get("other_rounding"))
+        cifar: Any = importlib.import_module("torchvision.datasets.cifar")
+        cifar.check_integrity = lambda path, md5=None: os.path.isfile(path)  # of the stand-ins
     load_in_this_process(torch)
     rounds = MODES[mode](torch, settings)
     sys.argv = [script, *arguments]

@@ -91,6 +91,7 @@ def test_other_numbers_and_failures_are_told(module, programs):
     assert row["torch_problem"] == "" and "torch.linalg does not exist" in row["problem"]
 
 
+@pytest.mark.exhaustive
 def test_both_libraries_are_timed_by_the_round_or_by_the_program(module, programs):
     place, (gan, short) = programs(gan=GAN, short="import torch\nprint(torch.ones(2).sum())\n")
     options = argparse.Namespace(blocks=2, seconds=0.001, threads=1)
