@@ -4,8 +4,8 @@
 
 SETTINGS is a JSON object: `rounds` and `seconds` after which the program is ended, the file `log`
 that its output goes to, `threads`, and whether drawn numbers are `nudged`. A **round** lies between
-two steps of the optimizer that stepped first. Both libraries are changed through their public names,
-by the same lines:
+two steps of the optimizer that stepped first. Both libraries are changed through their public
+names, by the same lines:
 
 - `compare`: `make_equal` takes every random number, PyTorch's initial weights among them, from
   NumPy; the clock stands still; and a mark in the output shows where each round begins.
