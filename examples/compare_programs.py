@@ -133,7 +133,7 @@ class Running:
         return json.loads(text.splitlines()[-1])
 
 
-def compare(place: Workplace, program: Program, threads: int) -> Row:
+def compare(place: Workplace, program: Program, threads: int, most: int | None = None) -> Row:
     """Whether the program runs with both libraries and prints the same numbers."""
 
     def printed(library: str, rounds: int, **others: Any) -> tuple[Row, str]:
@@ -142,9 +142,10 @@ def compare(place: Workplace, program: Program, threads: int) -> Row:
             report = running.end()
         return report, running.log.read_text("utf-8") if running.log.exists() else ""
 
-    theirs, their_text = printed("torch", program.rounds)
+    theirs, their_text = printed("torch", most or program.rounds)
     row: Row = {"torch_problem": theirs["problem"], "rounds": theirs["rounds"]}
-    rounds = theirs["rounds"] or program.rounds
+    # What ended by itself is to end by itself again: it may print after its last round.
+    rounds = theirs["rounds"] + (not theirs.get("cut"))
     ours, our_text = printed("tinygan", rounds, seconds=PATIENCE)
     row |= {"problem": ours["problem"], "our_rounds": ours["rounds"]}
     if theirs["problem"] or ours["problem"]:
@@ -215,6 +216,7 @@ def arguments() -> argparse.Namespace:
     add("clones", type=Path, help="the folder with the cloned repositories")
     add("--only", nargs="+", default=[""], metavar="TEXT", help="programs with this in the name")
     add("--time", action="store_true", help="measure times, compare nothing")
+    add("--rounds", type=int, help="that are compared at most (20 of most programs)")
     add("--threads", type=int, default=tinygan.get_num_threads(), help="of each (%(default)s)")
     add("--blocks", type=int, default=5, help="turns of each library with --time (%(default)s)")
     add("--seconds", type=float, default=0.5, help="of a turn, at least (%(default)s)")
@@ -225,8 +227,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if not options.clones.is_dir():
         parser.error(f"{options.clones} is no folder")
-    for name in ("threads", "blocks", "seconds"):
-        if getattr(options, name) <= 0:
+    for name in ("threads", "blocks", "seconds", "rounds"):
+        if (getattr(options, name) or 1) <= 0:
             parser.error(f"--{name} must be more than 0")
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
         parser.error("needs PyTorch and torchvision: pip install torch torchvision")
@@ -256,7 +258,7 @@ def main() -> None:
                 if options.time:
                     row |= measure(place, program, options)
                 else:
-                    row |= compare(place, program, options.threads)
+                    row |= compare(place, program, options.threads, options.rounds)
             print(f"{number}/{len(chosen)} {as_line(row)}", flush=True)
             save(options, known)
 

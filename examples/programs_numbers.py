@@ -55,7 +55,7 @@ def agreement(theirs: str, ours: str, other: str | None = None) -> dict[str, Any
         "parts_in_round": a[places[0]][0] + 1 if places else None,
         "largest_difference": max(apart, default=0.0),
     }
-    row["same"] = row["differing"] == 0
+    row["same"] = row["differing"] == 0 and bool(a)
     if other is not None:
         c = numbers(other)
         own = [difference(x, y) for (_, x), (_, y) in zip(a, c, strict=False)]

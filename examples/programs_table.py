@@ -62,6 +62,8 @@ def _runs(row: Row) -> list[str]:
 
 
 def _same(row: Row) -> str:
+    if not row["numbers"]:
+        return "none printed"
     count = f"{row['numbers']} numbers"
     if row["rounds"]:
         count += f", {row['rounds']} rounds"

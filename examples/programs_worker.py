@@ -359,12 +359,12 @@ def main() -> None:
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).resolve().parent)
     os.environ["MPLBACKEND"] = "agg"
-    problem, start = "", clock()
+    problem, cut, start = "", False, clock()
     with open(settings["log"], "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
             runpy.run_path(script, run_name="__main__")
         except Ended:
-            pass
+            cut = True
         except SystemExit as end:
             problem = f"exit code {end.code}" if end.code else ""
         except BaseException as error:
@@ -372,7 +372,7 @@ def main() -> None:
 
             traceback.print_exc()
             problem = f"{type(error).__name__}: {error}"
-    say(ended=True, rounds=rounds.count, seconds=clock() - start, problem=problem)
+    say(ended=True, cut=cut, rounds=rounds.count, seconds=clock() - start, problem=problem)
 
 
 if __name__ == "__main__":
