@@ -222,8 +222,8 @@ class Trainer:
         extra = load_checkpoint(path, self._parts, self._facts(), self._accept)
         self.step, self._stuck.steps = extra["step"], extra["stuck_steps"]
         for schedule in self.schedules:
-            schedule.last_epoch = self.step
-            schedule.apply()
+            # The optimizer's rate is the schedule's already; it is no factor beside it.
+            schedule.load_state_dict({"last_epoch": self.step, "base_lrs": schedule.base_lrs})
         generator.set_state(extra["random_state"])
         self._reported = extra.get("reported", self.sampler.epoch)
         self.records.resume(extra)
