@@ -20,7 +20,7 @@ printed is compared: two numbers are the same when they differ by at most one un
 shown. Training amplifies the rounding of float32, so the first rounds are compared, and where the
 numbers part, PyTorch runs once more with the last bit of half of the drawn numbers changed, and
 parts from itself. Numbers are also the same when tinygan's differ from PyTorch's by no more than
-ten times what PyTorch's differ from its own.
+ten times the most by which PyTorch's own differ at the same place of any round.
 
 For the time the programs run as they stand, with their own random numbers, and with no processes of
 DataLoader's. Both libraries take turns. Run nothing else meanwhile.

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from programs_worker import ROUND
 
 AMPLE = 10  # times the difference between PyTorch and itself
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d+\.?\d*(?:e[+-]?\d+)?|nan|inf)(?!\w)", re.IGNORECASE)
 
-Printed = list[tuple[int, str]]  # (round, number)
+
+class Printed(NamedTuple):
+    """A number of a program's output, in which round it was printed, and at which place in it."""
+
+    round: int
+    column: int
+    text: str
 
 
-def numbers(text: str) -> Printed:
-    """The numbers of a program's output, each with the round before whose end it was printed."""
+def numbers(text: str) -> list[Printed]:
+    """The numbers of a program's output."""
     return [
-        (i, found)
-        for i, part in enumerate(text.split(ROUND))
-        for found in NUMBER.findall(part)
-    ]  # fmt: skip
+        Printed(i, column, found)
+        for i, part in enumerate(text.split(ROUND), 1)
+        for column, found in enumerate(NUMBER.findall(part))
+    ]
 
 
 def unit(number: str) -> float:
@@ -28,39 +34,60 @@ def unit(number: str) -> float:
     return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
 
 
-def difference(a: str, b: str) -> float:
-    """The relative difference of two numbers; 0 where they are the same to the digits shown."""
+def distance(a: str, b: str) -> float:
+    """|a - b|; 0 of two nan or of equal infinities, else infinite where one is not finite."""
     x, y = float(a), float(b)
-    if a == b or str(x) == str(y):
+    if x == y or (x != x and y != y):
         return 0.0
-    if not abs(x - y) <= 1.001 * max(unit(a), unit(b)):  # nan differs from all else
-        relative = abs(x - y) / max(abs(x), abs(y))
-        return relative if relative == relative else float("inf")
-    return 0.0
+    return abs(x - y) if abs(x - y) < float("inf") else float("inf")
+
+
+def differs(a: str, b: str) -> bool:
+    """Whether two numbers are more than a unit of the last digit shown apart."""
+    return distance(a, b) > 1.001 * max(unit(a), unit(b))
 
 
 def agreement(theirs: str, ours: str, other: str | None = None) -> dict[str, Any]:
     """How two outputs agree, as a part of a row of the table.
 
     Args:
-        other: the output of another run of PyTorch, from numbers nudged by their last bit.
+        other: the output of another run of PyTorch, from numbers nudged by their last bit. Where
+            `ours` differs, it may do so by AMPLE times the most by which `other` does in any number
+            of the same column.
     """
     a, b = numbers(theirs), numbers(ours)
-    apart = [difference(x, y) for (_, x), (_, y) in zip(a, b, strict=False)]
-    places = [i for i, value in enumerate(apart) if value]
+    apart = _apart(a, b)
     row: dict[str, Any] = {
         "numbers": len(a),
         "our_numbers": len(b),
-        "differing": len(places) + abs(len(a) - len(b)),
-        "parts_in_round": a[places[0]][0] + 1 if places else None,
-        "largest_difference": max(apart, default=0.0),
+        "differing": len(apart) + abs(len(a) - len(b)),
+        "parts_in_round": apart[0].round if apart else None,
+        "largest_difference": _largest(a, b),
     }
     row["same"] = row["differing"] == 0 and bool(a)
     if other is not None:
         c = numbers(other)
-        own = [difference(x, y) for (_, x), (_, y) in zip(a, c, strict=False)]
-        parted = [i for i, value in enumerate(own) if value]
-        row["torch_parts_in_round"] = a[parted[0]][0] + 1 if parted else None
-        row["torch_largest_difference"] = largest = max(own, default=0.0)
-        row["same"] = len(a) == len(b) and row["largest_difference"] <= AMPLE * largest
+        own = _apart(a, c)
+        row["torch_parts_in_round"] = own[0].round if own else None
+        row["torch_largest_difference"] = _largest(a, c)
+        allowed: dict[int, float] = {}
+        for x, y in zip(a, c, strict=False):
+            allowed[x.column] = max(allowed.get(x.column, 0.0), AMPLE * distance(x.text, y.text))
+        row["same"] = len(a) == len(b) > 0 and all(
+            distance(x.text, y.text) <= allowed.get(x.column, 0.0)
+            for x, y in zip(a, b, strict=True)
+            if differs(x.text, y.text)
+        )
     return row
+
+
+def _apart(a: list[Printed], b: list[Printed]) -> list[Printed]:
+    """Those of `a` that differ from their counterparts."""
+    return [x for x, y in zip(a, b, strict=False) if differs(x.text, y.text)]
+
+
+def _largest(a: list[Printed], b: list[Printed]) -> float:
+    """The largest relative difference of those that differ."""
+    pairs = [(x.text, y.text) for x, y in zip(a, b, strict=False) if differs(x.text, y.text)]
+    return max((distance(x, y) / max(abs(float(x)), abs(float(y))) if distance(x, y) < float("inf")
+                else float("inf") for x, y in pairs), default=0.0)  # fmt: skip

@@ -128,11 +128,16 @@ def test_numbers_are_the_same_to_the_digits_shown(module, theirs, ours, differin
 
 def test_numbers_may_part_as_far_as_pytorchs_part_from_themselves(module):
     agreement = module("programs_numbers").agreement
-    assert agreement("1.000 2.000", "1.000 2.040", "1.000 2.005")["same"]
-    assert not agreement("1.000 2.000", "1.000 2.100", "1.000 2.005")["same"]
-    assert not agreement("1.000 2.000", "1.000 2.100", "1.000 2.000")["same"]
-    assert not agreement("1.000 2.000", "1.000 nan", "1.000 2.005")["same"]
+    theirs, nudged = "1.000 2.000", "1.000 2.001"  # within a unit, and yet not equal
+    assert agreement(theirs, "1.000 2.009", nudged)["same"]
+    assert not agreement(theirs, "1.000 2.011", nudged)["same"]
+    assert not agreement(theirs, "1.002 2.000", nudged)["same"]  # another column
+    assert not agreement(theirs, "1.000 2.009", theirs)["same"]
+    assert not agreement(theirs, "1.000 nan", nudged)["same"]
     assert not agreement("no number", "no number")["same"]
+    mark = module("programs_worker").ROUND
+    theirs, ours, nudged = f"1.00{mark}1.00", f"1.00{mark}1.05", f"1.01{mark}1.00"
+    assert agreement(theirs, ours, nudged)["same"]
 
 
 def test_the_table_counts_what_pytorch_runs_itself(module):
