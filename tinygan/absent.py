@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 PAGE = "docs/from-pytorch.md"
 
-# What to write instead, of names that programs use.
-_INSTEAD = {
-    "LSTM": "recurrent layers are out of its scope",
-    "GRU": "recurrent layers are out of its scope",
-    "RNN": "recurrent layers are out of its scope",
-    "Conv3d": "images have two dimensions here",
-    "DataParallel": "one process computes on one device; on one device call the net itself",
-    "linalg": "for what is not differentiated take numpy.linalg and x.numpy()",
-    "fft": "for what is not differentiated take numpy.fft and x.numpy()",
-    "jit": "nothing has to be compiled; call the net itself",
-    "compile": "nothing has to be compiled; call the net itself",
-    "float16": "tensors are float32 or float64; for products in 16 bits see tinygan.autocast",
-    "bfloat16": "tensors are float32 or float64; for products in 16 bits see tinygan.autocast",
-    "complex64": "there are no complex tensors",
-    "svd": "for what is not differentiated take numpy.linalg.svd and x.numpy()",
-    "inverse": "for what is not differentiated take numpy.linalg.inv and x.numpy()",
-    "det": "for what is not differentiated take numpy.linalg.det and x.numpy()",
-}
+# (patterns of names below torch or torchvision, why there is no such name)
+_LEFT_OUT = [
+    ("nn.LSTM* nn.GRU* nn.RNN* nn.utils.rnn*", "there are no recurrent layers"),
+    ("nn.Lazy* nn.*.Lazy*",
+     "there are no lazy layers: write the number of inputs, as in Linear(784, 10)"),
+    ("nn.Transformer* nn.MultiheadAttention", "there are no layers of transformers"),
+    ("nn.Conv3d nn.*Pool3d", "images have two dimensions here"),
+    ("nn.DataParallel", "a program runs on one device: call the net itself"),
+    ("models* hub* utils.model_zoo*",
+     "there are no pretrained models; weights of your own nets can be loaded"),
+    ("io* ops*", "pictures are read by Pillow"),
+    ("distributions* distribution*",
+     "there are no distributions: draw with randn, rand, normal, bernoulli or multinomial"),
+    ("sparse* Tensor.to_sparse", "tensors are dense"),
+    ("complex* view_as_complex view_as_real", "tensors hold real numbers"),
+    ("float16 half bfloat16",
+     "tensors are float32 or float64; for products in 16 bits see tinygan.autocast"),
+    ("quantization* ao* quantize* qint* quint*", "there is no quantisation"),
+    ("jit* compile fx* _dynamo* onnx* export*", "programs are neither compiled nor exported"),
+    ("distributed* multiprocessing* nn.parallel.Distributed*", "a program runs in one process"),
+    ("linalg* fft* svd det inverse special*",
+     "where no gradient is needed, take x.numpy() and NumPy's function"),
+    ("utils.tensorboard*",
+     "pip install tensorboardX, and write: from tensorboardX import SummaryWriter"),
+]  # fmt: skip
+
+
+def sentence(name: str, otherwise: str = "") -> str:
+    """Says that the full `name`, as torch.nn.LSTM or tinygan.nn.LSTM, does not exist here, and why,
+    where that was decided; or else `otherwise`, or where to look."""
+    below = name.partition(".")[2]
+    for patterns, why in _LEFT_OUT:
+        if any(fnmatchcase(below, pattern) for pattern in patterns.split()):
+            return f"{name} does not exist in tinygan: {why}; see {PAGE}"
+    otherwise = otherwise or f"what to write instead may stand in {PAGE}"
+    return f"{name} does not exist in tinygan; {otherwise}"
 
 
 def missing(place: str, name: str) -> str:
     """The message of the AttributeError for ``place.name``."""
-    text = f"{place} has no {name!r}"
     if name.startswith("__"):  # asked for by Python and by other libraries
-        return text
-    lazy = "layers are made with their sizes here" if name.startswith("Lazy") else None
-    hint = _INSTEAD.get(name, lazy)
-    return f"{text}{f': {hint}' if hint else ''}; what there is and what is different: {PAGE}"
+        return f"{place} has no {name!r}"
+    return sentence(f"{place}.{name}")

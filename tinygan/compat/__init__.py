@@ -6,8 +6,7 @@ runs a program that was written for PyTorch, as it stands. Only `run` installs t
 imports tinygan never meets them, and an installed PyTorch is not touched.
 """
 
-from tinygan.compat.left_out import of_import
 from tinygan.compat.modules import MissingName, install
-from tinygan.compat.script import missing_names, run
+from tinygan.compat.script import missing_names, of_import, run
 
 __all__ = ["MissingName", "install", "missing_names", "of_import", "run"]

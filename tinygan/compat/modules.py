@@ -12,7 +12,8 @@ import numpy as np
 
 import tinygan
 from tinygan import autograd, creation, names, weights
-from tinygan.compat import devices, left_out
+from tinygan.absent import sentence
+from tinygan.compat import devices
 from tinygan.devices import generator
 from tinygan.tensor import Tensor, float32
 
@@ -41,9 +42,7 @@ class Facade(types.ModuleType):
                     except AttributeError as error:
                         if hasattr(module, "__getattr__"):  # it says itself what to write
                             advice = str(error)
-        full = f"{self.__name__}.{name}"
-        raise MissingName(f"{full} does not exist in tinygan; {advice}" if advice else
-                          left_out.sentence(full))  # fmt: skip
+        raise MissingName(sentence(f"{self.__name__}.{name}", advice))
 
 
 class _TensorClass(type):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import runpy
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tinygan.compat.left_out import PAGE
+from tinygan.absent import PAGE, sentence
 from tinygan.compat.modules import Facade, install
 
 
@@ -34,6 +35,12 @@ def run(path: str, arguments: Sequence[str] = ()) -> None:
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(file.resolve().parent))
     runpy.run_path(str(path), run_name="__main__")
+
+
+def of_import(error: ImportError) -> str:
+    """What is said of the name that an import statement did not find."""
+    found = re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error))
+    return sentence(f"{found[2]}.{found[1]}" if found else str(error.name))
 
 
 def missing_names(text: str, modules: dict[str, Facade]) -> list[str]:
