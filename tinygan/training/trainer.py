@@ -361,12 +361,15 @@ class Trainer:
             pictures = self.generate(self.fixed_latent, self.fixed_labels)
             records.add_picture(f"epoch_{epoch:03d}.png", pictures)
             real = self.data.batch(np.arange(min(len(self.data), 1000)))
-            self._alarm(alarms.collapse(pictures, real))
+            self._alarm(alarms.collapse(pictures, real, self.step))
         scores: dict[str, Any] = {}
         with records.may_fail(f"evaluate, after epoch {epoch},") as evaluation:
             if self.evaluate is not None:
                 scores = score_numbers(self.evaluate(self.evaluation_samples()))
-                self._alarm(alarms.missing_classes(scores))
+                count = len(self.evaluation_latent)
+                self._alarm(
+                    alarms.missing_classes(scores, self.step, count, self.data.labels)
+                )
         if evaluation.problem:
             failed = {"failed": evaluation.problem}
         records.write(step=self.step, epoch=epoch, **scores, **failed)
