@@ -154,6 +154,15 @@ def test_a_fork_neither_holds_nor_frees_the_folder(tmp_path):
     assert (tmp_path / LOCK).exists()
 
 
+def test_who_comes_late_to_a_dead_holders_file_leaves_that_of_the_first(tmp_path):
+    first = Claim(tmp_path)
+    late = object.__new__(Claim)
+    late.path = tmp_path / LOCK
+    late._put_aside({"token": "of the dead holder, which both had seen"})
+    assert os.listdir(tmp_path) == [LOCK]
+    first.check()
+
+
 def test_one_of_many_that_come_at_once_gets_a_dead_holders_folder(tmp_path, monkeypatch):
     """Threads stand for processes: none takes itself for another."""
     monkeypatch.setattr(claim, "_is_this_process", lambda holder: False)
