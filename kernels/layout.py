@@ -41,6 +41,8 @@ def flat(array: Array) -> Array:
     Raises:
         ValueError: the array has gaps, so that no such view exists.
     """
+    if array.flags.c_contiguous:
+        return array.reshape(-1)
     memory = array.transpose(memory_order(array))
     if not memory.flags.c_contiguous:
         raise ValueError(f"array of shape {array.shape} and strides {array.strides} has gaps")
@@ -72,6 +74,8 @@ def along(
     """``function(arrays, dims)``, whose result has all dimensions of its arrays; it lies in memory
     as the largest array does, for the same reason. `function` sees arrays with their dimensions in
     the order of memory, and `dims` as they are numbered there."""
+    if all(array.flags.c_contiguous for array in arrays):
+        return function(arrays, tuple(dims))
     order = common_order(arrays)
     turned = [array.transpose(order) for array in arrays]
     return function(turned, tuple(order.index(dim) for dim in dims)).transpose(inverse(order))

@@ -183,6 +183,13 @@ def full(shape: tuple[int, ...], value, dtype, device: str | None) -> Array:
         return cupy.full(shape, value, dtype)
 
 
+def number_beside(array: Array, value, dtype) -> Array:
+    """A 0-d array of one value, where `array` lies."""
+    if type(array) is np.ndarray:
+        return np.array(value, dtype)
+    return full((), value, dtype, device_of(array))
+
+
 def reject_non_host(array: Array, what: str) -> None:
     """Raises a TypeError unless `array` lies in the memory of the CPU."""
     if device_of(array) != "cpu":

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 
-import numpy as np
-
 from tinygan.autograd import Function
 from tinygan.devices import array_module
 from tinygan.kernels.layout import is_transposed
 from tinygan.kernels.matmul import matmul as matmul_kernel
-from tinygan.ops.math import as_tensor, promoted
+from tinygan.ops.math import as_tensor, broadcast_together, promoted
 from tinygan.ops.shape import reshape, sum_to, transpose, unsqueeze
 from tinygan.precision import product_precision
 from tinygan.tensor import Tensor
@@ -63,12 +61,8 @@ def matmul(a, b) -> Tensor:
     if b.ndim == 1:
         product = matmul(a, unsqueeze(b, 1))
         return reshape(product, product.shape[:-1])
-    try:
-        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ValueError(
-            f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast"
-        ) from None
+    if not broadcast_together(a.shape[:-2], b.shape[:-2]):
+        raise ValueError(f"matmul: leading dimensions of {a.shape} and {b.shape} do not broadcast")
     return MatMul(product_precision(a.device))(a, b)
 
 

@@ -191,12 +191,14 @@ def reshape(x: Tensor, size: Sequence[int]) -> Tensor:
         ValueError: the number of elements differs.
     """
     size = tuple(size)
+    if size == x.array.shape:
+        return x
     known = math.prod(s for s in size if s != -1)
     if size.count(-1) == 1 and known and x.numel() % known == 0:
         size = tuple(x.numel() // known if s == -1 else s for s in size)
     if -1 in size or math.prod(size) != x.numel():
         raise ValueError(f"reshape: {x.numel()} elements of shape {x.shape} do not fit {size}")
-    return x if size == x.shape else Reshape(size)(x)
+    return x if size == x.shape else Reshape(size)(x)  # after -1 has its value
 
 
 def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
@@ -212,7 +214,7 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     check_dim("transpose", dim0, x.ndim)
     check_dim("transpose", dim1, x.ndim)
     dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-    return permute(x, dims)
+    return Permute(tuple(dims))(x)
 
 
 def check_dim(name: str, dim: int, ndim: int) -> int:
@@ -255,13 +257,12 @@ def expand(x: Tensor, size: Sequence[int]) -> Tensor:
         ValueError: a size is neither that of x nor stands against a 1.
     """
     size = tuple(size)
-    try:
-        fits = np.broadcast_shapes(x.shape, size) == size
-    except ValueError:
-        fits = False
-    if not fits:
+    if size == x.shape:
+        return x
+    pairs = zip(reversed(x.shape), reversed(size), strict=False)
+    if len(size) < x.ndim or not all(have in (1, wanted) for have, wanted in pairs):
         raise ValueError(f"expand: shape {x.shape} does not expand to {size}")
-    return x if size == x.shape else Expand(size)(x)
+    return Expand(size)(x)
 
 
 def sum_to(x: Tensor, size: tuple[int, ...]) -> Tensor:
