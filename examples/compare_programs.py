@@ -91,11 +91,12 @@ class Running:
         threads = settings["threads"]
         name = f"{library}-nudged" if settings.get("nudged") else library
         script = place.script(program, name)
+        smaller = program.smaller if mode == "compare" else ""
         self.log = script.parent / "output.txt"
         self._errors = (script.parent / "errors.txt").open("w")
         self._process = subprocess.Popen(
             [sys.executable, WORKER, library, mode, json.dumps({**settings, "log": str(self.log)}),
-             script.name, *shlex.split(program.arguments)],
+             script.name, *shlex.split(f"{program.arguments} {smaller}")],
             cwd=script.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=self._errors,
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)),

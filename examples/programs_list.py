@@ -23,6 +23,7 @@ class Program:
         arguments: other than its defaults.
         data: where it looks for data, from the folder of the script.
         rounds: how many are compared at most.
+        smaller: arguments for the comparison of the numbers alone, where a round takes minutes.
         skipped: why it is not run at all; empty for what is.
     """
 
@@ -31,6 +32,7 @@ class Program:
     arguments: str = ""
     data: str = "../../data"
     rounds: int = 20
+    smaller: str = ""
     skipped: str = ""
 
     @property
@@ -42,6 +44,7 @@ def _gans() -> list[Program]:
     few = {"pairs": "bicyclegan discogan dualgan munit pix2pix", "domains": "cyclegan unit",
            "faces": "ccgan context_encoder", "faces_attributes": "stargan"}  # fmt: skip
     data = {name: folder for folder, names in few.items() for name in names.split()}
+    large = ("cyclegan", "munit", "unit")
     names = (
         "aae acgan began bgan bicyclegan ccgan cgan cluster_gan/clustergan cogan context_encoder "
         "cyclegan dcgan discogan dragan dualgan ebgan esrgan esrgan/test_on_image gan infogan "
@@ -57,6 +60,7 @@ def _gans() -> list[Program]:
                 "PyTorch-GAN",
                 f"implementations/{folder}/{script or folder}.py",
                 f"--dataset_name {data[name]}" if name in data else "",
+                smaller="--img_height 64 --img_width 64" if name in large else "",
                 skipped=pretrained,
             )
         )

@@ -165,6 +165,11 @@ def test_a_module_for_several_gpus_is_the_module(gpu):
         torch.nn.DataParallel(layer, device_ids=[0, 1])
 
 
+def test_the_class_of_tensors_stands_for_float32():
+    x = tinygan.ones(2).double()
+    assert x.type(_modules()["torch"].Tensor).dtype == tinygan.float32
+
+
 def test_the_command(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])

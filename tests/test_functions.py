@@ -243,6 +243,9 @@ def test_casts_by_name(device):
     x = tensor([1.5, 0.0], device=device)
     assert x.type() == ("torch.FloatTensor" if device == "cpu" else "torch.cuda.FloatTensor")
     assert x.long().type("torch.FloatTensor").dtype == tinygan.float32
+    assert x.double().type(tinygan.Tensor).dtype == tinygan.float32
+    with pytest.raises(TypeError, match="got object"):
+        x.type(object)
     assert x.type(tinygan.long).tolist() == [1, 0] and x.type(tinygan.LongTensor).tolist() == [1, 0]
     assert x.to(tinygan.zeros(1, dtype="int64")).dtype == tinygan.int64
     assert x.to("cpu", non_blocking=True).device == "cpu" and x.type_as(x.long()).dtype.kind == "i"

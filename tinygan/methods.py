@@ -69,7 +69,11 @@ def type(x: Tensor, dtype: Any = None):
         if name not in known:
             raise TypeError(f"type: no tensors of {dtype!r}")
         return x.to(known[name], device="cuda" if ".cuda." in dtype else "cpu")
-    return dtype(x) if callable(dtype) and not isinstance(dtype, builtins.type) else x.to(dtype)
+    if not isinstance(dtype, builtins.type):
+        return dtype(x) if callable(dtype) else x.to(dtype)
+    # torch.Tensor, the class, stands for the default dtype.
+    is_tensor_class = isinstance(x, dtype) and dtype is not object
+    return x.to(np.float32 if is_tensor_class else dtype)
 
 
 _CLASSES = {
