@@ -102,7 +102,7 @@ def test_options_are_attributes_of_all_groups():
     [
         (lambda p: optim.SGD([{"params": [p], "rate": 1.0}]), TypeError, "SGD: no option rate"),
         (lambda p: optim.SGD([{"params": []}]), ValueError, "SGD: got no parameters"),
-        (lambda p: optim.SGD([{"params": [p]}, {"params": [p]}]), ValueError, "listed twice"),
+        (lambda p: optim.SGD([{"params": [p]}, {"params": [p]}]), ValueError, "in two groups"),
         (lambda p: optim.SGD([p], nesterov=True), ValueError, "nesterov needs momentum > 0"),
         (lambda p: optim.Adam([p], weight_decay=-1), ValueError, "weight_decay must be >= 0"),
         (lambda p: optim.Adam([{"params": p, "amsgrad": True}]), ValueError,
@@ -364,3 +364,51 @@ def test_reduce_on_plateau(options, rng):
         b.step(loss)
         assert a.get_last_lr() == pytest.approx(b.get_last_lr(), rel=1e-12)
     assert math.isclose(a.best, b.best) and ours.lr < 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("SGD", dict(lr=0.1, momentum=0.9)), ("Adam", dict(lr=0.1, weight_decay=0.1)),
+     ("RMSprop", dict(lr=0.1))],
+)  # fmt: skip
+def test_a_parameter_that_is_listed_twice_is_changed_twice(kind, options, rng):
+    values = rng.normal(size=(4, 3))
+    p, q, twice, once = (tinygan.tensor(array, requires_grad=True) for array in values)
+    start, grads = twice.tolist(), rng.normal(size=(3, 3))
+    p.data.copy_(twice.data)
+    q.data.copy_(once.data)
+    with pytest.warns(UserWarning, match=f"{kind}: a parameter is listed twice: each step changes"):
+        shared = getattr(optim, kind)([twice, once, twice], **options)
+    assert len(shared.param_groups[0]["params"]) == 2
+    single, other = getattr(optim, kind)([p], **options), getattr(optim, kind)([q], **options)
+    for step, grad in enumerate(grads):
+        p.grad = q.grad = twice.grad = once.grad = None
+        p.grad, twice.grad = tinygan.tensor(grad), tinygan.tensor(grad)
+        if step > 0:  # from the second step on, the other one has a gradient, too
+            q.grad, once.grad = tinygan.tensor(grad), tinygan.tensor(grad)
+        shared.step()
+        single.step()
+        single.step()
+        other.step()
+    assert shared.steps == [6, 2]
+    # The same operations in the same order.
+    assert twice.tolist() == p.tolist() != start and once.tolist() == q.tolist()
+    state = shared.state_dict()
+    shared.load_state_dict(state)
+    assert shared.steps == [6, 2]
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+@pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate")
+@pytest.mark.filterwarnings("ignore:.*listed twice")
+def test_listed_twice_is_as_in_pytorch(kind, rng):
+    values, grads = rng.normal(size=3), rng.normal(size=(3, 3))
+    results = []
+    for library in (tinygan, torch):
+        p = library.tensor(values, requires_grad=True)
+        optimizer = getattr(library.optim, kind)([p, p], lr=0.1)
+        for grad in grads:
+            p.grad = library.tensor(grad)
+            optimizer.step()
+        results.append(p.tolist())
+    assert results[0] == pytest.approx(results[1], rel=1e-12)

@@ -7,8 +7,11 @@ fixed, goes on counting and follows the learning rate.
 
 from __future__ import annotations
 
+import collections
 import functools
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -66,6 +69,7 @@ class Optimizer:
         self.defaults = options
         self.params: list[Tensor] = []
         self.param_groups: list[ParameterGroup] = []
+        self._repeats: list[int] = []  # how often each parameter is listed
         self._state: list[dict[str, Array]] = []
         self._runs: list[_Run] = []
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
@@ -83,9 +87,12 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """More parameters, with options of their own.
 
+        A parameter that the group lists twice is changed twice in each step, as by PyTorch's
+        optimizers; a warning says so.
+
         Raises:
             TypeError: there is something else than leaf tensors, or an unknown option.
-            ValueError: an option has no value that makes sense; a parameter is there already.
+            ValueError: an option has no value that makes sense; a parameter is in another group.
         """
         name, group = self._name, {**self.defaults, **param_group}
         unknown = sorted(set(param_group) - set(self.defaults) - {"params", "initial_lr"})
@@ -99,8 +106,16 @@ class Optimizer:
         for index, p in enumerate(params, start):
             if not isinstance(p, Tensor) or not p.is_leaf:
                 raise TypeError(f"{name}: parameter {index} is not a leaf tensor")
-        if len({id(p) for p in [*self.params, *params]}) != start + len(params):
-            raise ValueError(f"{name}: a parameter is listed twice")
+        repeats = collections.Counter(id(p) for p in params)
+        params = list({id(p): p for p in params}.values())
+        if not repeats.keys().isdisjoint(id(p) for p in self.params):
+            raise ValueError(f"{name}: a parameter is in two groups")
+        if any(count > 1 for count in repeats.values()):
+            warnings.warn(
+                f"{name}: a parameter is listed twice: each step changes it twice. Modules that "
+                "share parts list their parameters several times; list each once",
+                stacklevel=4,
+            )
         for option, value in group.items():
             self._check_option(option, value)
         self._check_options(group)
@@ -110,6 +125,7 @@ class Optimizer:
             ]
         steps = self.steps
         self.params += params
+        self._repeats += [repeats[id(p)] for p in params]
         self.param_groups.append(ParameterGroup({"params": params, **group}, self))
         self._regroup([*steps, *(0 for _ in params)])
 
@@ -181,11 +197,20 @@ class Optimizer:
             self._step()
         return loss
 
-    def _step(self) -> None:
+    def _ready_runs(self) -> Iterator[_Run]:
+        """Runs whose parameters have gradients, each as often as its parameters are listed."""
         for run in list(self._runs):
             ready = [i for i in run.indices if self.params[i].grad is not None]
-            if not ready:
-                continue
+            if ready and len(ready) < len(run.indices):  # from now on these are counted apart
+                run.indices = sorted(set(run.indices) - set(ready))
+                run = _Run(run.group, ready, run.state.copy())
+                self._runs.append(run)
+            if ready:
+                yield from itertools.repeat(run, self._repeats[ready[0]])
+
+    def _step(self) -> None:
+        for run in self._ready_runs():
+            ready = run.indices
             changed, grads = [self.params[i] for i in ready], []
             for index, p in zip(ready, changed, strict=True):
                 grad = p.grad
@@ -196,10 +221,6 @@ class Optimizer:
                         f"shape {shape}"
                     )
                 grads.append(grad.array)
-            if len(ready) < len(run.indices):  # from now on these are counted apart
-                run.indices = sorted(set(run.indices) - set(ready))
-                run = _Run(run.group, ready, run.state.copy())
-                self._runs.append(run)
             params = [p.array for p in changed]
             if run.group.get("maximize"):
                 grads = [-g for g in grads]
@@ -229,22 +250,24 @@ class Optimizer:
         raise NotImplementedError
 
     def _regroup(self, steps: Sequence[int]) -> None:
-        """One run of all parameters of a group for each count of steps. Where the runs stay the
-        same, so do their arrays, which a captured step goes on using."""
-        found: dict[tuple[int, int], list[int]] = {}
+        """One run of all parameters of a group that are listed equally often, for each count of
+        steps. Where the runs stay the same, so do their arrays, which a captured step goes on
+        using."""
+        found: dict[tuple[int, int, int], list[int]] = {}
         index = 0
         for number, group in enumerate(self.param_groups):
             for _ in group["params"]:
-                found.setdefault((number, steps[index]), []).append(index)
+                key = number, steps[index], self._repeats[index]
+                found.setdefault(key, []).append(index)
                 index += 1
         xp = array_module(self.params[0].array)
         with beside(self.params[0].array):
             if list(found.values()) != [run.indices for run in self._runs]:
                 self._runs = [
                     _Run(self.param_groups[number], indices, xp.zeros(1 + len(self.numbers)))
-                    for (number, _), indices in found.items()
+                    for (number, _, _), indices in found.items()
                 ]
-            for (_, count), run in zip(found, self._runs, strict=True):
+            for (_, count, _), run in zip(found, self._runs, strict=True):
                 values = [count, *(run.group[name] for name in self.numbers)]
                 run.state[...] = xp.asarray(np.array(values, np.float64))
 
