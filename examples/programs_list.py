@@ -44,7 +44,8 @@ def _gans() -> list[Program]:
     few = {"pairs": "bicyclegan discogan dualgan munit pix2pix", "domains": "cyclegan unit",
            "faces": "ccgan context_encoder", "faces_attributes": "stargan"}  # fmt: skip
     data = {name: folder for folder, names in few.items() for name in names.split()}
-    large = ("cyclegan", "munit", "unit")
+    smaller = dict.fromkeys(("cyclegan", "unit"), "--img_height 64 --img_width 64")
+    smaller["munit"] = "--dim 16"
     names = (
         "aae acgan began bgan bicyclegan ccgan cgan cluster_gan/clustergan cogan context_encoder "
         "cyclegan dcgan discogan dragan dualgan ebgan esrgan esrgan/test_on_image gan infogan "
@@ -60,7 +61,7 @@ def _gans() -> list[Program]:
                 "PyTorch-GAN",
                 f"implementations/{folder}/{script or folder}.py",
                 f"--dataset_name {data[name]}" if name in data else "",
-                smaller="--img_height 64 --img_width 64" if name in large else "",
+                smaller=smaller.get(name, ""),
                 skipped=pretrained,
             )
         )
