@@ -56,13 +56,13 @@ def test_missing_names_are_said_beforehand(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "import torch\nimport torch.nn as nn\nfrom torch.nn import LSTM as R, Linear\n"
-        "import torchvision.models\nprint('runs')\n"
+        "from torchvision.models import vgg19\nprint('runs')\n"
         "def later():\n    return nn.GRU(1, 1), torch.fft.fft, torch.nn.Linear\n"
     )
     result = subprocess.run([sys.executable, "-m", "tinygan", "run", str(program)],
                             capture_output=True, text=True)  # fmt: skip
     first, last = result.stderr.splitlines()
-    assert first.startswith("tinygan: program.py uses torch.nn.LSTM, torchvision.models, torch.")
+    assert first.startswith("tinygan: program.py uses torch.nn.LSTM, torchvision.models.vgg19, ")
     assert "torch.nn.GRU" in first and "torch.fft," in first and "torch.nn.Linear" not in first
     assert first.endswith("which do not exist here; see docs/from-pytorch.md")
     assert last == (
@@ -110,7 +110,7 @@ def test_a_file_that_the_program_misses_is_its_own_error(tmp_path):
     ("torch.nn.LSTM", "no recurrent layers"), ("from torch.nn import GRUCell", "no recurrent"),
     ("torch.nn.LazyLinear", "write the number of inputs"), ("import torch.jit", "nor exported"),
     ("import torch.hub", "no pretrained models"), ("torch.linalg.norm", "NumPy's"),
-    ("import torchvision; torchvision.models.alexnet", "no pretrained"),
+    ("import torchvision; torchvision.models.alexnet()", "no pretrained"),
     ("import torch.distributions", "draw with randn"), ("torch.sparse_coo_tensor", "dense"),
     ("torch.quantization", "no quantisation"), ("torch.qint8", "no quantisation"),
     ("torch.unheard_of", "may stand in"), ("from torch.nn.utils.rnn import a", "no recurrent"),

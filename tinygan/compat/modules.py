@@ -45,6 +45,25 @@ class Facade(types.ModuleType):
         raise MissingName(sentence(f"{self.__name__}.{name}", advice))
 
 
+class LeftOut(Facade):
+    """A module whose names can be imported, as many programs do in vain, and not called."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise MissingName(sentence(f"{self.__name__}.{name}"))
+        return Refusal(f"{self.__name__}.{name}")
+
+
+class Refusal:
+    """What stands for a function that is left out."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        raise MissingName(sentence(self.name))
+
+
 class _TensorClass(type):
     """``torch.Tensor``: a class for isinstance, and PyTorch's constructor."""
 
@@ -137,6 +156,7 @@ def _modules() -> dict[str, Facade]:
         "torch.utils": Facade("torch.utils", ("tinygan.utils",)),
         "torch.utils.data": Facade("torch.utils.data", ("tinygan.utils.data",)),
         "torchvision": Facade("torchvision", ("tinygan.vision",), {"__version__": "tinygan"}),
+        "torchvision.models": LeftOut("torchvision.models"),
     }  # fmt: skip
     for part in ("activation", "batchnorm", "container", "conv", "dropout", "instancenorm",
                  "linear", "loss", "module", "normalization", "padding", "pixelshuffle",

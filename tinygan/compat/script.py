@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinygan.absent import PAGE, sentence
-from tinygan.compat.modules import Facade, install
+from tinygan.compat.modules import Facade, Refusal, install
 
 
 def run(path: str, arguments: Sequence[str] = ()) -> None:
@@ -56,6 +56,8 @@ def missing_names(text: str, modules: dict[str, Facade]) -> list[str]:
             except AttributeError:
                 found[whole] = None
                 break
+            if isinstance(thing, Refusal):
+                found[whole] = None
     return list(found)
 
 
