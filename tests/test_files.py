@@ -43,7 +43,7 @@ def test_what_a_file_system_refuses_is_left_out(what, code, tmp_path, monkeypatc
     assert [entry.name for entry in path.parent.iterdir()] == ["x"]
     log = JsonLines(tmp_path / "log.jsonl")
     log.write(step=1)
-    assert log.position == len('{"step": 1}\n')
+    assert log.state() == (len('{"step": 1}\n'), "") and not log.problem
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders are opened on POSIX systems alone")

@@ -229,7 +229,7 @@ def test_settings_let_rates_and_noise_fall():
     ("options", "message"),
     [
         (dict(pack=3, batch_size=64), "batch_size must be a multiple of pack, got 64 and 3"),
-        (dict(lr=-1.0), "lr must be >= 0"),
+        (dict(lr=-1.0), "lr must be finite and >= 0"),
         (dict(penalty_every=0), "penalty_every must be at least 1, got 0"),
         (dict(decay=(3, 3)), "decay must be"),
         (dict(noise=(0.1, 0)), "noise must be"),

@@ -282,12 +282,12 @@ def transposed_convolutions() -> Iterator[OpCase]:
     yield conv_transpose2d("conv_transpose2d stride > kernel", (2, 2), (1, 2), stride=3)
 
 
-def beside_torch(name, function, shapes, **options):
+def beside_torch(name, function, shapes, errors=(), **options):
     """A case of a function with arguments that PyTorch's function of this name takes, too."""
     return OpCase(
         name, lambda *inputs: getattr(F, function)(*inputs, **options),
         [normal(*shape) for shape in shapes],
-        torch=lambda *inputs: getattr(TF, function)(*inputs, **options),
+        torch=lambda *inputs: getattr(TF, function)(*inputs, **options), errors=errors,
     )  # fmt: skip
 
 

@@ -13,7 +13,22 @@ MAX_POOL1D_ERRORS = [
     (lambda: F.max_pool1d(zeros(2, 2, 3, 3), 2),
      "max_pool1d: input must be a floating 2-D or 3-D tensor, got float32 (2, 2, 3, 3)"),
     (lambda: F.max_pool1d(zeros(2, 3), (2, 2)), "max_pool1d: kernel_size must be an integer >= 1"),
+    (lambda: F.max_pool1d(zeros(2, 3), 2, 0), "max_pool1d: stride must be an integer >= 1, got 0"),
+]
+AVG_POOL1D_ERRORS = [
     (lambda: F.avg_pool1d(zeros(2, 3), 2, 0), "avg_pool1d: stride must be an integer >= 1, got 0"),
+]
+ADAPTIVE_AVG_POOL1D_ERRORS = [
+    (lambda: F.adaptive_avg_pool1d(zeros(2, 2, 3, 3), 2),
+     "adaptive_avg_pool1d: input must be a floating 2-D or 3-D tensor, got float32 (2, 2, 3, 3)"),
+    (lambda: F.adaptive_avg_pool1d(zeros(2, 3), 0),
+     "adaptive_avg_pool1d: output_size must be an integer >= 1, got 0"),
+]  # fmt: skip
+ADAPTIVE_MAX_POOL1D_ERRORS = [
+    (lambda: F.adaptive_max_pool1d(zeros(2, 2, 3, 3), 2),
+     "adaptive_max_pool1d: input must be a floating 2-D or 3-D tensor, got float32 (2, 2, 3, 3)"),
+]  # fmt: skip
+ADAPTIVE_MAX_POOL2D_ERRORS = [
     (lambda: F.adaptive_max_pool2d(zeros(2, 3), 2),
      "adaptive_max_pool2d: input must be a floating 3-D or 4-D tensor, got float32 (2, 3)"),
 ]  # fmt: skip
@@ -58,12 +73,13 @@ CASES = [
            ceil_mode=True),
     places("max_pool1d", (2, 3, 7), kernel_size=3, stride=1),
     beside_torch("avg_pool1d", "avg_pool1d", [(2, 3, 7)], kernel_size=3, stride=2, padding=1,
-                 ceil_mode=True, count_include_pad=False),
+                 ceil_mode=True, count_include_pad=False, errors=AVG_POOL1D_ERRORS),
     beside_torch("avg_pool1d one", "avg_pool1d", [(3, 6)], kernel_size=(2,)),
-    beside_torch("adaptive_avg_pool1d", "adaptive_avg_pool1d", [(2, 3, 7)], output_size=3),
-    maxima("adaptive_max_pool1d", (2, 3, 7), output_size=3),
+    beside_torch("adaptive_avg_pool1d", "adaptive_avg_pool1d", [(2, 3, 7)],
+                 ADAPTIVE_AVG_POOL1D_ERRORS, output_size=3),
+    maxima("adaptive_max_pool1d", (2, 3, 7), ADAPTIVE_MAX_POOL1D_ERRORS, output_size=3),
     places("adaptive_max_pool1d", (2, 3, 7), output_size=3),
-    maxima("adaptive_max_pool2d", (2, 2, 4, 6), output_size=2),
+    maxima("adaptive_max_pool2d", (2, 2, 4, 6), ADAPTIVE_MAX_POOL2D_ERRORS, output_size=2),
     maxima("adaptive_max_pool2d uneven", (1, 2, 7, 5), output_size=(3, None)),
     maxima("adaptive_max_pool2d one image", (2, 5, 4), output_size=(2, 3)),
     places("adaptive_max_pool2d uneven", (1, 2, 7, 5), output_size=(3, 2)),
