@@ -185,10 +185,10 @@ def test_each_floor_is_computed_once(digits, classifier, monkeypatch):
         monkeypatch.setitem(SCORES, name, lambda s, r, name=name: calls.append(name) or {name: 1})
     scorer = Scorer(classifier, digits, held_out, scores=("fid",))
     assert calls == ["fid"]
-    scorer(held_out.batch([1, 2]))
+    scorer(held_out.batch([1, 2, 3, 4]))
     assert calls == ["fid"] * 2
-    scorer.all(held_out.batch([1, 2]))
-    scorer.all(held_out.batch([1, 2]))
+    scorer.all(held_out.batch([1, 2, 3, 4]))
+    scorer.all(held_out.batch([1, 2, 3, 4]))
     assert {name: calls.count(name) for name in SCORES} == dict.fromkeys(SCORES, 3) | {"fid": 4}
 
 
