@@ -123,7 +123,7 @@ def test_the_table_holds_every_function_and_method():
     }  # fmt: skip
     same = {"float", "double", "cpu"}  # tested with `to`
     about_the_tensor |= {"masked_fill", "scatter"}  # in test_inplace.py
-    elsewhere = {*methods.NAMES, "is_cuda", "mT"}  # in test_functions.py
+    elsewhere = {*methods.NAMES, "is_cuda", "is_mps", "is_xpu", "mT"}  # in test_functions.py
     methods_here = {
         name for name in {*dir(Tensor)} - elsewhere
         if not name.startswith("_") and not name.endswith("_")  # those: test_inplace.py
