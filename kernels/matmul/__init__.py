@@ -13,8 +13,6 @@ matmul.rung(
     "bf16 panels", "matmul.bf16:matmul", precision="bfloat16", covers=covers.enough_for_bf16,
     compiled=True,
 )
-# Last, because NumPy starts sooner; small products are exact, whichever precision is asked for.
-matmul.rung("small", "matmul.numpy_rungs:matmul", covers=covers.little_work)
 matmul.rung("naive", "matmul.gpu:matmul_naive", device="cuda", covers=covers.columns_fit_the_grid)
 matmul.rung("coalesced", "matmul.gpu:matmul_coalesced", device="cuda",
             covers=covers.rows_fit_the_grid)  # fmt: skip

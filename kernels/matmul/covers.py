@@ -4,7 +4,6 @@ from ..layout import is_transposed
 
 MOST_BLOCKS = 65_535  # along the grid's y axis, of 8 rows or columns in the first two rungs
 MOST_DOTS, FEWEST_TERMS = 4, 512
-LITTLE = 1 << 16  # products: ours takes 8 us at least, NumPy 3 here and as many at 16 times
 
 
 def enough_for_bf16(a, b):
@@ -25,11 +24,6 @@ def multiples_of_4(a, b):
     4. (What has gaps is copied row by row.)"""
     beside = a.shape[0] if is_transposed(a) else a.shape[1]
     return a.dtype == "f" and not (beside % 4 or b.shape[0] % 4 or b.shape[1] % 4)
-
-
-def little_work(a, b):
-    """Whether a call costs more than what it computes, and the BLAS takes one thread."""
-    return a.shape[0] * a.shape[1] * b.shape[1] <= LITTLE
 
 
 def few_columns(a, b):

@@ -401,7 +401,8 @@ def to(x: Tensor, dtype: np.dtype, device: str) -> Tensor:
     if x.dtype == dtype and x.device == device:
         return x
     if dtype.kind != "f":
-        return Tensor(to_device(x.array.astype(dtype), device))
+        with beside(x.array):
+            return Tensor(to_device(x.array.astype(dtype), device))
     return To(dtype, device)(x)
 
 
