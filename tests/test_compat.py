@@ -113,7 +113,8 @@ def test_a_file_that_the_program_misses_is_its_own_error(tmp_path):
     ("import torchvision; torchvision.models.alexnet()", "no pretrained"),
     ("import torch.distributions", "draw with randn"), ("torch.sparse_coo_tensor", "dense"),
     ("torch.quantization", "no quantisation"), ("torch.qint8", "no quantisation"),
-    ("torch.unheard_of", "may stand in"), ("from torch.nn.utils.rnn import a", "no recurrent"),
+    ("torch.unheard_of", "may stand in"),
+    ("torch.ones(2).svd()", "take x.numpy()"), ("from torch.nn.utils.rnn import a", "no recurrent"),
     ("import torch.utils.tensorboard", "from tensorboardX import"),
 ])  # fmt: skip
 def test_what_does_not_exist_is_named_with_the_reason_and_its_page(
@@ -188,7 +189,6 @@ def test_the_command(capsys):
         (lambda: nn.functional.fold, "tinygan.nn.functional.fold", "may stand in"),
         (lambda: tinygan.functional.fold, "tinygan.nn.functional.fold", "may stand in"),
         (lambda: tinygan.optim.LBFGS, "tinygan.optim.LBFGS", "may stand in"),
-        (lambda: tinygan.zeros(2).svd, "Tensor.svd", "where no gradient is needed, take"),
     ],
 )
 def test_a_name_that_is_missing_leads_to_the_page(look, name, why):
@@ -200,6 +200,5 @@ def test_a_name_that_is_missing_leads_to_the_page(look, name, why):
 
 
 def test_what_python_asks_for_has_no_page():
-    assert not hasattr(tinygan.zeros(2), "__cuda_array_interface__")
     with pytest.raises(AttributeError, match=r"^tinygan has no '__path_hooks__'$"):
         _ = tinygan.__path_hooks__

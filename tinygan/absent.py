@@ -26,7 +26,7 @@ _LEFT_OUT = [
     ("quantization* ao* quantize* qint* quint*", "there is no quantisation"),
     ("jit* compile fx* _dynamo* onnx* export*", "programs are neither compiled nor exported"),
     ("distributed* multiprocessing* nn.parallel.Distributed*", "a program runs in one process"),
-    ("linalg* fft* svd det inverse special*",
+    ("linalg* fft* special* svd det inverse Tensor.svd Tensor.det Tensor.inverse",
      "where no gradient is needed, take x.numpy() and NumPy's function"),
     ("utils.tensorboard*",
      "pip install tensorboardX, and write: from tensorboardX import SummaryWriter"),

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         escape_unprintable()
         return doctor(given[1:])
     options = parser.parse_args(given)
+    from tinygan.absent import sentence
     from tinygan.compat import MissingName, of_import
     from tinygan.compat import run as run_script
 
@@ -32,10 +33,16 @@ def main(arguments: list[str] | None = None) -> int:
         run.error(f"there is no file {options.script}")
     try:
         run_script(options.script, options.arguments)
-    except (MissingName, ImportError) as error:
-        if isinstance(error, ImportError) and not str(error.name).startswith("torch"):
+    except (AttributeError, ImportError) as error:
+        if isinstance(error, ImportError) and str(error.name).startswith("torch"):
+            why = of_import(error)
+        elif isinstance(error, MissingName):
+            why = str(error)
+        # Not by a __getattr__ of tensors, with which all their attributes would be found later.
+        elif isinstance(getattr(error, "obj", None), tinygan.Tensor):
+            why = sentence(f"torch.Tensor.{error.name}")
+        else:
             raise
-        why = of_import(error) if isinstance(error, ImportError) else str(error)
         print(f"tinygan: {Path(options.script).name} ended: {why}", file=sys.stderr)
         return 1
     return 0

@@ -10,12 +10,11 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinygan import autograd, devices, dlpack, gradient_hooks
-from tinygan.absent import missing
 from tinygan.devices import (
     Array,
     array_module,
@@ -58,11 +57,6 @@ class Tensor:
         self._hooks: tuple[Callable, ...] | None = None
         if requires_grad:
             self.requires_grad_()
-
-    if not TYPE_CHECKING:  # which would take any name for one that exists
-
-        def __getattr__(self, name: str) -> Any:
-            raise AttributeError(missing("Tensor", name))
 
     # What it is
 
