@@ -23,8 +23,8 @@ from tinygan import weights
 pytest.importorskip("PIL", reason="needs Pillow: pip install pillow")
 pytest.importorskip("safetensors", reason="needs safetensors: pip install safetensors")
 
-DATA = ["idx", "mnist", "png", "bytes of png", "jpeg", "tiff", "bmp", "gif", "webp", "ppm",
-        "foreign", "save", "pt", "safetensors"]  # fmt: skip
+KINDS = ["idx", "mnist", "png", "bytes of png", "jpeg", "tiff", "bmp", "gif", "webp", "ppm",
+         "foreign", "save", "pt", "safetensors", "checkpoint", "run", "log"]  # fmt: skip
 FUZZ = Path(__file__).with_name("fuzz.py")
 needs_alarms = pytest.mark.skipif(os.name == "nt", reason="needs signal.alarm")
 
@@ -39,15 +39,15 @@ def fuzz(*arguments: object) -> subprocess.CompletedProcess:
 
 @needs_alarms
 def test_damaged_files_are_read_or_refused_by_the_documented_error(tmp_path):
-    result = fuzz("--inputs", 40 * len(DATA), "--kinds", *DATA)
-    assert result.stdout.endswith(f"{40 * len(DATA)} inputs, 0 wrong\n"), result.stdout[-3000:]
+    result = fuzz("--inputs", 40 * len(KINDS), "--kinds", *KINDS)
+    assert result.stdout.endswith(f"{40 * len(KINDS)} inputs, 0 wrong\n"), result.stdout[-3000:]
     assert result.returncode == 0
 
 
 @needs_alarms
 @pytest.mark.exhaustive
 def test_more_damaged_files():
-    result = fuzz("--inputs", 12_000, "--seed", 1, "--kinds", *DATA)
+    result = fuzz("--inputs", 12_000, "--seed", 1, "--kinds", *KINDS)
     assert result.stdout.endswith("12000 inputs, 0 wrong\n"), result.stdout[-3000:]
 
 
