@@ -71,7 +71,7 @@ def _gans() -> list[Program]:
 def _others() -> list[Program]:
     at = "tutorials/"
     return [
-        Program("examples", "dcgan/main.py", "--dataset fake", "../data"),
+        Program("examples", "dcgan/main.py", "--dataset mnist --dataroot ../data", "../data"),
         Program("examples", "mnist/main.py", "--no-accel --log-interval 1", "../data"),
         Program("examples", "vae/main.py", "--log-interval 1", "../data"),
         Program("examples", "regression/main.py", "", "../data"),

@@ -42,10 +42,12 @@ def test_the_names_are_there_in_this_process_only(tmp_path):
     program.write_text(
         "import sys, mine, torch, torchvision.transforms as T\n"
         "from torch.utils.data import DataLoader\n"
+        "print(torch.nn.Sequential(torch.nn.Linear(2, 1)))\n"
         "print(mine.NAME, sys.argv, torch.__version__.split()[0], __name__, torch.Tensor([1, 2]))\n"
     )
     text, said = output("-m", "tinygan", "run", program, "a", "--b", cwd=tmp_path)
     assert text == (
+        "Sequential(\n  (0): Linear(in_features=2, out_features=1, bias=True)\n)\n"
         f"beside the program ['{program}', 'a', '--b'] tinygan __main__ tensor([1., 2.])\n"
     )
     assert said == ""
@@ -124,6 +126,7 @@ def test_what_does_not_exist_is_named_with_the_reason_and_its_page(
     program.write_text(f"import torch\n{statement}\n")
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(nn.Module, "_shows_counts", True)
     hidden = {n: m for n, m in sys.modules.items() if n.partition(".")[0].startswith("torch")}
     try:
         assert cli.main(["run", str(program)]) == 1

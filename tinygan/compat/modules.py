@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import tinygan
-from tinygan import autograd, creation, names, weights
+from tinygan import autograd, creation, names, nn, weights
 from tinygan.absent import sentence
 from tinygan.compat import devices
 from tinygan.devices import generator
@@ -185,7 +185,9 @@ def _backward(tensors: Any, grad_tensors: Any = None, **options: Any) -> None:
 
 
 def install() -> dict[str, Facade]:
-    """Puts the modules where ``import torch`` finds them, in this process."""
+    """Puts the modules where ``import torch`` finds them, in this process; nets are printed as
+    PyTorch prints them, without numbers of parameters."""
+    nn.Module._shows_counts = False
     made = _modules()
     for name in [n for n in sys.modules if n.partition(".")[0] in ("torch", "torchvision")]:
         del sys.modules[name]

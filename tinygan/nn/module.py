@@ -34,6 +34,7 @@ class Module:
     _forward_hooks: list[tuple[Callable, bool]]
     _forward_pre_hooks: list[tuple[Callable, bool]]
     _backward_hooks: list[tuple[Callable, bool]]
+    _shows_counts: bool = True  # of parameters, when printed
     # Buffers that older state dicts do not have.
     _may_be_missing: tuple[str, ...] = ()
 
@@ -402,7 +403,7 @@ class Module:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        count = sum(parameter.numel() for parameter in self.parameters())
+        count = sum(parameter.numel() for parameter in self.parameters()) * self._shows_counts
         note = f"  # {count:,} parameters" if count else ""
         head = f"{self._get_name()}({self.extra_repr()}"
         parts = list(self._modules.items())
