@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from programs_worker import ROUND
 
+FLOAT32 = 1e-6  # eight units of the last place
 AMPLE = 10  # times the difference between PyTorch and itself
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d+\.?\d*(?:e[+-]?\d+)?|nan|inf)(?!\w)", re.IGNORECASE)
 
@@ -43,8 +44,10 @@ def distance(a: str, b: str) -> float:
 
 
 def differs(a: str, b: str) -> bool:
-    """Whether two numbers are more than a unit of the last digit shown apart."""
-    return distance(a, b) > 1.001 * max(unit(a), unit(b))
+    """Whether two numbers are more than a unit of the last digit shown apart, or, where more digits
+    are shown than float32 has, more than its sums in another order are."""
+    size = max(abs(float(a)), abs(float(b)))
+    return not distance(a, b) <= max(1.001 * max(unit(a), unit(b)), FLOAT32 * size)
 
 
 def agreement(theirs: str, ours: str, other: str | None = None) -> dict[str, Any]:
