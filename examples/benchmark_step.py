@@ -146,10 +146,10 @@ def arguments() -> argparse.Namespace:
             parser.error(f"--torch-modes: invalid choice: {mode!r} (choose from {known})")
     if options.no_compile:
         options.torch_modes = [m for m in options.torch_modes if m.split("-")[1] not in COMPILE]
-    if importlib.util.find_spec("torch") is None:
+    without_torch = importlib.util.find_spec("torch") is None
+    if without_torch:
         if options.curve is not None:
             parser.error("--curve needs PyTorch, which is not installed")
-        print("PyTorch is not installed: only tinygan is timed", file=sys.stderr)
         options.torch_modes = []
     if options.json not in (None, Path("-")):
         if options.json.is_dir():
@@ -163,6 +163,8 @@ def arguments() -> argparse.Namespace:
     everything = [*WORKLOADS, *(["layers"] if options.device == "cuda" else [])]
     options.workload = options.workload or everything
     options.steps = options.steps or STEPS[options.device]
+    if without_torch:
+        print("PyTorch is not installed: only tinygan is timed", file=sys.stderr)
     return options
 
 

@@ -38,6 +38,7 @@ def refused(monkeypatch, tmp_path, capsys):
     """Runs an example; returns the line with which it refused to begin."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
+    loaded = set(sys.modules)
 
     def works(*_, **__):
         raise Worked
@@ -62,7 +63,12 @@ def refused(monkeypatch, tmp_path, capsys):
         assert "Traceback" not in text
         return text
 
-    return refused
+    yield refused
+    # What the examples import has taken over what was replaced.
+    for name in set(sys.modules) - loaded:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).parent == EXAMPLES:
+            del sys.modules[name]
 
 
 def pictures(folder, classes, each, size=28):

@@ -380,11 +380,14 @@ def test_a_checkpoint_knows_its_data(tmp_path, rng):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_stopped_run_is_saved_and_goes_on_in_the_same_process(name, whole_run, tmp_path):
     number = getattr(signal, name)
-    handler = signal.getsignal(number)
-    run = make_trainer(tmp_path, evaluate=lambda x: os.kill(os.getpid(), number) or {})
-    assert run.train(2) is False
-    assert run.step == checkpoint_step(tmp_path) == 6
-    assert signal.getsignal(number) == handler
+    outer = signal.signal(number, signal.default_int_handler)  # nohup has it ignored
+    try:
+        run = make_trainer(tmp_path, evaluate=lambda x: os.kill(os.getpid(), number) or {})
+        assert run.train(2) is False
+        assert run.step == checkpoint_step(tmp_path) == 6
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, outer)
     run.evaluate = None
     assert run.train(2) is True
     assert_same_run(records(whole_run), records(tmp_path))
