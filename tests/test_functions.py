@@ -251,3 +251,21 @@ def test_casts_by_name(device):
     assert x.to("cpu", non_blocking=True).device == "cpu" and x.type_as(x.long()).dtype.kind == "i"
     with pytest.raises(TypeError, match=r"type: no tensors of 'torch\.HalfTensor'"):
         x.type("torch.HalfTensor")
+
+
+def test_a_device_prints_as_in_pytorch():
+    assert repr(tinygan.device("cpu")) == "device(type='cpu')"
+    assert repr(tinygan.device("cuda:1")) == "device(type='cuda', index=1)"
+    assert (tinygan.device("cpu").type, tinygan.device("cuda:1").type) == ("cpu", "cuda")
+
+
+def test_a_kept_gradient_is_what_hooks_made_of_it(device):
+    x = tensor([1.0, 2.0], device=device, requires_grad=True)
+    h = x * 2.0
+    h.retain_grad()
+    handle = h.register_hook(lambda g: g * 10.0)
+    h.sum().backward(retain_graph=True)
+    assert (h.grad.tolist(), x.grad.tolist()) == ([10.0, 10.0], [20.0, 20.0])
+    handle.remove()
+    h.sum().backward()
+    assert h.grad.tolist() == [11.0, 11.0]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinygan
-from tinygan import Tensor, gradcheck, gradgradcheck, no_grad, tensor
+import tinygan.nn.functional as F
+from tinygan import Tensor, gradcheck, gradgradcheck, nn, no_grad, tensor
 
 # name, arguments, the same of a NumPy array
 METHODS = [
@@ -193,3 +194,56 @@ def test_results_go_into_tensors_that_are_there(device):
         tinygan.div(x, x, out=[])
     with pytest.raises(RuntimeError, match=r"pow: no gradient flows through out=; write out = pow"):
         tinygan.pow(x.requires_grad_(), 2, out=out)
+
+
+def test_activations_change_their_input_where_they_are_asked_to(device):
+    w = tensor([-1.0, 2.0], device=device, requires_grad=True)
+    x = w * 1.0
+    y = x + nn.Sequential(nn.ReLU(inplace=True))(x)  # as residual blocks are written
+    y.sum().backward()
+    assert (y.tolist(), w.grad.tolist()) == ([0.0, 4.0], [0.0, 2.0])
+    x = tensor([-2.0, 1.0], device=device)
+    for change in (nn.LeakyReLU(0.5, True), lambda x: F.elu(x, 1.0, True), nn.SiLU(inplace=True),
+                   lambda x: F.hardtanh(x, 0.0, inplace=True), nn.Dropout(1.0, inplace=True)):
+        version, values = x.version, x.tolist()
+        assert change(x) is x and x.version == version + 1 and x.tolist() != values
+    assert x.tolist() == [0.0, 0.0]
+    with pytest.raises(RuntimeError, match="relu: a leaf that requires a gradient cannot change"):
+        F.relu(w, inplace=True)
+    kept = w * 1.0
+    assert F.relu(kept).tolist() == [0.0, 2.0] and kept.tolist() == [-1.0, 2.0]
+
+
+def test_other_names_see_a_change_inside_of_a_graph(device):
+    w = tensor([-1.0, 2.0], device=device, requires_grad=True)
+    y = w * 2.0
+    same = y
+    same += 1.0
+    same *= 3.0
+    assert same is y and y.tolist() == [-3.0, 15.0]
+    y.sum().backward()
+    assert w.grad.tolist() == [6.0, 6.0]
+
+
+def test_a_part_of_a_tensor_refuses_a_change_that_the_whole_would_not_see(device):
+    w = tensor([[-1.0, 2.0], [3.0, 4.0]], device=device, requires_grad=True)
+    y, plain = w * 2.0, tinygan.zeros(2, 2, device=device)
+
+    def through_a_row():
+        plain[0][1] = w[0, 0]
+
+    def through_a_loop():
+        for row in plain:
+            row += w[0]
+
+    for change in (lambda: y[0].mul_(5.0), lambda: y[:, 0].clamp_(min=2.0), through_a_row,
+                   through_a_loop, lambda: y[1].__setitem__(0, 9.0)):  # fmt: skip
+        with pytest.raises(RuntimeError, match=r"is a part of another one.* write tensor.index. ="):
+            change()
+    assert plain.tolist() == [[0.0, 0.0], [0.0, 0.0]] and y.tolist() == [[-2.0, 4.0], [6.0, 8.0]]
+    plain[0][1] = 5.0  # outside of a graph the memory is shared
+    plain[1, 0] = w[0, 0]
+    assert plain.tolist() == [[0.0, 5.0], [-1.0, 0.0]]
+    copied = y[[0, 1]]
+    copied += 1.0  # of chosen rows, a copy
+    assert copied.tolist() == [[-1.0, 5.0], [7.0, 9.0]]

@@ -59,7 +59,7 @@ class device(str):
 
     @property
     def type(self) -> str:
-        return self.partition(":")[0]
+        return "cpu" if self == "cpu" else "cuda"
 
     @property
     def index(self) -> int | None:  # type: ignore[override]

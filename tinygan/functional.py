@@ -9,6 +9,7 @@ import numpy as np
 from tinygan.absent import missing as _missing
 from tinygan.creation import rand
 from tinygan.devices import array_module, beside, generator
+from tinygan.inplace import with_inplace
 from tinygan.ops import (
     activation,
     adversarial,
@@ -50,6 +51,14 @@ __all__ += [*pooling.__all__, *more_pooling.__all__, *padding.__all__]
 __all__ += [*resize.__all__, *smooth_units.__all__]
 
 
+# Here, because what changes in place lies above the ops.
+relu, leaky_relu, relu6 = with_inplace(relu), with_inplace(leaky_relu), with_inplace(relu6)
+elu, celu, selu = with_inplace(elu), with_inplace(celu), with_inplace(selu)
+silu, mish, threshold = with_inplace(silu), with_inplace(mish), with_inplace(threshold)
+hardtanh, hardsigmoid = with_inplace(hardtanh), with_inplace(hardsigmoid)
+hardswish = with_inplace(hardswish)
+
+
 def _mask(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
     """0 with probability p, else 1: of input's dtype and device."""
     drawn = rand(*shape, generator=generator, dtype=float32, device=input.device)
@@ -64,12 +73,13 @@ def _drops(name: str, input: Tensor, p: float, training: bool) -> bool:
     return training and p > 0
 
 
+@with_inplace
 def dropout(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """In training, each element is zero with probability p and else divided by 1 - p.
 
-    (Srivastava 2014, JMLR 15.) `inplace` changes nothing: the result is always a new tensor.
+    (Srivastava 2014, JMLR 15.) With `inplace` the input takes the values of the result.
 
     Raises:
         ValueError: p is not in [0, 1].
@@ -82,6 +92,7 @@ def dropout(
     return input * mask
 
 
+@with_inplace
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -99,6 +110,7 @@ def dropout2d(
     return input * (mask * (0.0 if p == 1 else 1 / (1 - p)))
 
 
+@with_inplace
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:

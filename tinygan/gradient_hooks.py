@@ -33,6 +33,7 @@ def retain_grad(x: Tensor) -> None:
             if kept is not None:
                 kept._grad = grad.clone() if kept._grad is None else kept._grad + grad
 
+        keep.comes_last = True  # type: ignore[attr-defined]
         x.grad_fn.hooks = (*x.grad_fn.hooks, keep)
 
 
@@ -46,7 +47,9 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     if not x._requires_grad:
         raise RuntimeError("register_hook: the tensor does not require a gradient")
     if x.grad_fn is not None:
-        x.grad_fn.hooks = (*x.grad_fn.hooks, hook)
+        # What keeps the gradient sees what the other hooks make of it.
+        hooks = (*x.grad_fn.hooks, hook)
+        x.grad_fn.hooks = tuple(sorted(hooks, key=lambda each: hasattr(each, "comes_last")))
         return RemovableHandle(x.grad_fn, "hooks", hook)
     x._hooks = (*(x._hooks or ()), hook)
     return RemovableHandle(x, "_hooks", hook)

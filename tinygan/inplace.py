@@ -3,12 +3,15 @@
 Three cases. A leaf that requires a gradient refuses: its value is what the graph starts from; an
 update of weights happens under ``no_grad()``. Outside of a graph the memory is changed, and the
 version with it. Inside of one the op is recorded as always and its result takes the tensor's place:
-what earlier ops have saved stays as it was, and so do views that were taken before.
+what earlier ops have saved stays as it was, and so do views that were taken before. A part of
+another tensor, as ``y[0].mul_(5)``, refuses there: the other one would not change with it.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,8 +63,22 @@ def _before(x: Tensor) -> Tensor:
     return twin
 
 
-def _become(x: Tensor, result: Tensor, name: str) -> Tensor:
+def _is_part(x: Tensor) -> bool:
+    """Whether x shows a part of another tensor's memory."""
+    if x.grad_fn is not None:
+        node = x.grad_fn
+        return isinstance(node, shape.GetItem) and shape.is_basic(getattr(node, "index", ...))
+    # Who holds the count of changes: x, the call, and tensors on the same memory.
+    return x.array.base is not None and sys.getrefcount(x._changes) > 2
+
+
+def _become(x: Tensor, result: Tensor, name: str, is_part: bool = False) -> Tensor:
     """x with the values of `result`."""
+    if is_part and result._requires_grad:
+        raise RuntimeError(
+            f"{name}: the tensor is a part of another one, which would not change with it inside "
+            "of a graph; write tensor[index] = value with the whole tensor"
+        )
     if result.shape != x.shape:
         raise ValueError(
             f"{name}: the result of shape {result.shape} does not fit the tensor of shape {x.shape}"
@@ -92,13 +109,14 @@ def _count(x: Tensor) -> None:
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value``: a number, an array or a Tensor that broadcasts to ``x[index]``."""
     _refuse_leaf(x, "x[index] = value")
+    is_part = _is_part(x)
     parts = shape.index_arrays(x, index)
     value = math.as_tensor(value, x)
     if value.dtype.kind == "f" and x.dtype.kind != "f":
         value = value.detach()  # as PyTorch, which cuts the fraction off
     value = shape.to(value, x.dtype, x.device)
     if is_grad_enabled() and (x._requires_grad or value._requires_grad):
-        _become(x, SetItem(parts)(_before(x), value), "x[index] = value")
+        _become(x, SetItem(parts)(_before(x), value), "x[index] = value", is_part)
     else:
         write(x, parts, value.array)
 
@@ -133,20 +151,24 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     @functools.wraps(function)
     def run(self: Tensor, *args: Any, **options: Any) -> Tensor:
         _refuse_leaf(self, name)
-        return _become(self, function(_before(self), *args, **options), name)
+        is_part = _is_part(self)
+        return _become(self, function(_before(self), *args, **options), name, is_part)
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"`{function.__name__}` in place; see tinygan/inplace.py."
     return run
 
 
-def augmented(operator: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
-    """``x += y`` and its kin: in place outside of a graph, a new tensor inside of one."""
+def with_inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function`, whose ``inplace=True`` gives its input the values of the result."""
+    place = list(inspect.signature(function).parameters).index("inplace")
+    changed = in_place(function, function.__name__)
 
-    def run(self: Tensor, other: Any) -> Tensor:
-        _refuse_leaf(self, name)
-        result = operator(self, other)
-        return result if result._requires_grad else _become(self, result, name)
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> Tensor:
+        if options.pop("inplace", len(args) > place and args[place]):
+            return changed(*args[:place], **options)
+        return function(*args[:place], **options)
 
     return run
 
@@ -256,7 +278,7 @@ def _methods() -> Iterator[tuple[str, Callable]]:
     for own in _OWN:
         yield own.__name__, own
     for name, operator in _OPERATORS.items():
-        yield f"__i{name}__", augmented(operator, f"{name}=")
+        yield f"__i{name}__", in_place(operator, f"{name}=")
     for function in _FUNCTIONS:
         yield f"{function.__name__}_", in_place(function, f"{function.__name__}_")
     yield "clamp_", in_place(math.clip, "clamp_")

@@ -1,6 +1,6 @@
 """Activations as modules; each is the function of the same name in ``tinygan.functional``.
 
-`inplace` is accepted as PyTorch's programs give it; the result is always a new tensor.
+With `inplace` the input takes the values of the result, as in PyTorch; see tinygan/inplace.py.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ReLU(_Plain):
     """max(x, 0)"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input)
+        return F.relu(input, inplace=self.inplace)
 
 
 class LeakyReLU(_WithOptions):
@@ -67,7 +67,7 @@ class LeakyReLU(_WithOptions):
         self.negative_slope, self.inplace = negative_slope, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope)
+        return F.leaky_relu(input, self.negative_slope, inplace=self.inplace)
 
 
 class PReLU(Module):
@@ -92,7 +92,7 @@ class ReLU6(_Plain):
     """min(max(x, 0), 6)"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.relu6(input)
+        return F.relu6(input, inplace=self.inplace)
 
 
 class ELU(_WithOptions):
@@ -104,21 +104,21 @@ class ELU(_WithOptions):
         self.alpha, self.inplace = alpha, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.elu(input, self.alpha)
+        return F.elu(input, self.alpha, inplace=self.inplace)
 
 
 class CELU(ELU):
     """x where x > 0, alpha (e^(x / alpha) - 1) elsewhere"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.celu(input, self.alpha)
+        return F.celu(input, self.alpha, inplace=self.inplace)
 
 
 class SELU(_Plain):
     """1.0507 times ELU of alpha 1.6733"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.selu(input)
+        return F.selu(input, inplace=self.inplace)
 
 
 class GELU(Module):
@@ -138,28 +138,28 @@ class SiLU(_Plain):
     """x sigmoid(x)"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input)
+        return F.silu(input, inplace=self.inplace)
 
 
 class Mish(_Plain):
     """x tanh(softplus(x))"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.mish(input)
+        return F.mish(input, inplace=self.inplace)
 
 
 class Hardsigmoid(_Plain):
     """relu6(x + 3) / 6"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.hardsigmoid(input)
+        return F.hardsigmoid(input, inplace=self.inplace)
 
 
 class Hardswish(_Plain):
     """x relu6(x + 3) / 6"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.hardswish(input)
+        return F.hardswish(input, inplace=self.inplace)
 
 
 class Hardtanh(_WithOptions):
@@ -171,7 +171,7 @@ class Hardtanh(_WithOptions):
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.hardtanh(input, self.min_val, self.max_val)
+        return F.hardtanh(input, self.min_val, self.max_val, inplace=self.inplace)
 
 
 class Threshold(_WithOptions):
@@ -183,7 +183,7 @@ class Threshold(_WithOptions):
         self.threshold, self.value, self.inplace = threshold, value, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.threshold(input, self.threshold, self.value)
+        return F.threshold(input, self.threshold, self.value, inplace=self.inplace)
 
 
 class Softplus(_WithOptions):

@@ -10,8 +10,8 @@ __all__ = ["AlphaDropout", "Dropout", "Dropout2d"]
 
 
 class Dropout(Module):
-    """In training, zero with probability p; see `tinygan.functional.dropout`. `inplace` changes
-    nothing: the result is always a new tensor."""
+    """In training, zero with probability p; see `tinygan.functional.dropout`. With `inplace`
+    the input takes the values of the result."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
         if not 0 <= p <= 1:
@@ -19,7 +19,7 @@ class Dropout(Module):
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training)
+        return F.dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
@@ -29,11 +29,11 @@ class Dropout2d(Dropout):
     """In training, each channel is zero with probability p; see `tinygan.functional.dropout2d`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.dropout2d(input, self.p, self.training)
+        return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class AlphaDropout(Dropout):
     """Dropout for SELU; see `tinygan.functional.alpha_dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.alpha_dropout(input, self.p, self.training)
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)

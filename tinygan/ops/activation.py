@@ -155,7 +155,7 @@ class LogSoftmax(Function):
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0), any shape. `inplace` changes nothing: the result is always a new tensor."""
+    """max(x, 0), any shape. `inplace` is for `tinygan.functional`, here it changes nothing."""
     return ReLU()(input)
 
 

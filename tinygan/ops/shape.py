@@ -95,7 +95,7 @@ class PutItem(Function):
     def forward(self, x):
         xp = array_module(x)
         result = xp.zeros(self.size, x.dtype)
-        if _is_basic(self.index):
+        if is_basic(self.index):
             result[self.index] = x
         else:
             xp.add.at(result, self.index, x)
@@ -270,7 +270,7 @@ def sum_to(x: Tensor, size: tuple[int, ...]) -> Tensor:
     return x if x.array.shape == size else SumTo(size)(x)
 
 
-def _is_basic(index) -> bool:
+def is_basic(index) -> bool:
     """Whether an index names no element twice: integers, slices, None, Ellipsis."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(

@@ -1,8 +1,7 @@
 """More activations: those with an exponential or an error function, and those of straight pieces.
 
-All go through arrays of any shape. `inplace` is accepted where PyTorch has it and changes nothing:
-the result is always a new tensor, which a program cannot tell from PyTorch's unless it looks at the
-input again.
+All go through arrays of any shape. `inplace` stands where PyTorch has it; `tinygan.functional` does
+what it asks for.
 """
 
 from __future__ import annotations
