@@ -68,8 +68,8 @@ def test_missing_names_are_said_beforehand(tmp_path):
     assert "torch.nn.GRU" in first and "torch.fft," in first and "torch.nn.Linear" not in first
     assert first.endswith("which do not exist here; see docs/from-pytorch.md")
     assert last == (
-        "tinygan: program.py ended: torch.nn.LSTM does not exist in tinygan: there are no "
-        "recurrent layers; see docs/from-pytorch.md"
+        "tinygan: program.py ended in line 3: torch.nn.LSTM does not exist in tinygan: there are "
+        "no recurrent layers; see docs/from-pytorch.md"
     )
     assert result.returncode == 1
 
@@ -135,7 +135,8 @@ def test_what_does_not_exist_is_named_with_the_reason_and_its_page(
             del sys.modules[name]
         sys.modules.update(hidden)
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("tinygan: program.py ended: torch") and "does not exist in tin" in last
+    assert last.startswith("tinygan: program.py ended in line 2: torch")
+    assert "does not exist in tinygan" in last
     assert why in last and last.endswith("docs/from-pytorch.md")
 
 

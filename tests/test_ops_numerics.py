@@ -136,3 +136,13 @@ def test_powers_of_tensors_at_their_edges(device):
     assert np.isnan(by_exponent[0])  # ln of a negative number, as in PyTorch
     # x^p ln x goes to 0 with x; with p = 3^0 it is ln 3.
     assert by_exponent[1:] == pytest.approx([0, 0, 0, np.log(3)], rel=1e-6)
+
+
+def test_equal_values_have_a_deviation_with_the_gradient_0(device):
+    x = tinygan.tensor([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]], "float64", device, requires_grad=True)
+    (grad,) = tinygan.grad(x.std(1).sum(), x, create_graph=True)
+    assert grad[0].tolist() == [0.0, 0.0, 0.0]
+    y = x.array[1] - x.array[1].mean()
+    np.testing.assert_allclose(grad[1].detach().cpu().numpy(), (y / 2 / y.std(ddof=1)).tolist())
+    (second,) = tinygan.grad((grad * grad).sum(), x)
+    assert np.isfinite(second.cpu().numpy()).all()

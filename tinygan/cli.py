@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 import tinygan
@@ -43,6 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
             why = sentence(f"torch.Tensor.{error.name}")
         else:
             raise
-        print(f"tinygan: {Path(options.script).name} ended: {why}", file=sys.stderr)
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == options.script]
+        place = f" in line {lines[-1]}" if lines else ""
+        name = Path(options.script).name
+        print(f"tinygan: {name} ended{place}: {why}", file=sys.stderr)
         return 1
     return 0

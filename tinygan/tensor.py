@@ -431,7 +431,9 @@ class Tensor:
 
     def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """The standard deviation over `dim`: the root of `var`."""
-        return ops.sqrt(self.var(dim, correction, keepdim))
+        if isinstance(dim, bool):  # as of `var`
+            dim, correction = None, 1 if dim else 0
+        return ops.std(self, dim, correction, keepdim)
 
     def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
         """The maximum over `dim`; equal elements share the gradient."""

@@ -32,13 +32,13 @@ from tinygan.ops.math import (
     where,
 )
 from tinygan.ops.matmul import matmul
-from tinygan.ops.reduction import ValuesAndIndices, amax, max_along, mean, sum, var
+from tinygan.ops.reduction import ValuesAndIndices, amax, max_along, mean, std, sum, var
 
 from tinygan.ops.activation import relu, sigmoid, tanh  # isort: skip
 
 __all__ = [
     "ValuesAndIndices", "abs", "add", "amax", "cat", "clip", "clone", "compare", "div", "exp",
     "expand", "flatten", "gather", "getitem", "log", "logical", "matmul", "max_along", "mean",
-    "mul", "neg", "permute", "pow", "relu", "reshape", "sigmoid", "sqrt", "squeeze", "stack", "sub",
-    "sum", "tanh", "to", "transpose", "unsqueeze", "var", "where",
+    "mul", "neg", "permute", "pow", "relu", "reshape", "sigmoid", "sqrt", "squeeze", "stack", "std",
+    "sub", "sum", "tanh", "to", "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from tinygan.autograd import Function
 from tinygan.devices import array_module, beside
 from tinygan.kernels.layout import along, elementwise
 from tinygan.kernels.reduction import column_sums
+from tinygan.ops.math import where
 from tinygan.ops.shape import check_dim, expand, gather, reshape
 from tinygan.tensor import Dim, Tensor
 
@@ -54,6 +55,19 @@ class Sum(Function):
     def backward(self, grad_output):
         kept = _kept(self.input_shapes[0], self.dims)
         return (expand(reshape(grad_output, kept), self.input_shapes[0]),)
+
+
+class Deviation(Function):
+    """sqrt(x) of a variance x;  g / (2 y), and 0 where y = 0, as of PyTorch's std"""
+
+    saves_output = True
+
+    def forward(self, x):
+        return elementwise(array_module(x).sqrt, x)
+
+    def backward(self, grad_output):
+        y = self.output
+        return (where(y == 0, 0.0, grad_output * 0.5 / where(y == 0, 1.0, y)),)
 
 
 class Amax(Function):
@@ -112,6 +126,11 @@ def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) 
         raise ValueError(f"var: too few elements over dim {dim} of shape {x.shape}")
     centred = x - mean(x, dims, keepdim=True)
     return sum(centred * centred, dims, keepdim) * (1.0 / count)
+
+
+def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The root of `var`; where that is 0, so is the gradient."""
+    return Deviation()(var(x, dim, correction, keepdim))
 
 
 def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
