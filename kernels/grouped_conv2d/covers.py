@@ -44,9 +44,8 @@ def _wide(count):
 
 def _wide_float32(count):
     def covers(*args, groups, **options):
-        return is_float32(*args) and (
-            groups == 1 or count(*args, groups=groups) > MOST_PRODUCTS
-        )
+        # Where a sum has few terms nothing is gained by rounding them.
+        return is_float32(*args) and count(*args, groups=groups) > MOST_PRODUCTS
 
     return covers
 
