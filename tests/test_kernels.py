@@ -169,7 +169,17 @@ def every_second(array):
     return view
 
 
+def by_columns(array):  # np.asfortranarray would add a dimension to a single number
+    return array.copy(order="F")
+
+
+def by_rows(array):
+    return array.copy(order="C")
+
+
 def reversed_in_memory(array):
+    if array.ndim == 0:
+        return array
     flip = (slice(None, None, -1),) * array.ndim
     return np.ascontiguousarray(array[flip])[flip]
 
@@ -185,7 +195,7 @@ def repeated(array):
     return np.broadcast_to(array[:1].copy(), array.shape)
 
 
-LAYOUTS = [np.asfortranarray, np.ascontiguousarray, every_second, reversed_in_memory,
+LAYOUTS = [by_columns, by_rows, every_second, reversed_in_memory,
            # Which to Numba is another type, for which it compiles everything once more.
            pytest.param(read_only, marks=exhaustive)]  # fmt: skip
 
