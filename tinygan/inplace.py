@@ -159,6 +159,21 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     return run
 
 
+def augmented(operator: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
+    """``x += y`` and its kin: in place outside of a graph, a new tensor inside of one, so that
+    ``r += 1 + r / 4`` does not change the r that the quotient has saved."""
+
+    def run(self: Tensor, other: Any) -> Tensor:
+        _refuse_leaf(self, name)
+        is_part = _is_part(self)
+        result = operator(self, other)
+        if result._requires_grad and not is_part:
+            return result
+        return _become(self, result, name, is_part)
+
+    return run
+
+
 def with_inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`function`, whose ``inplace=True`` gives its input the values of the result."""
     place = list(inspect.signature(function).parameters).index("inplace")
@@ -278,7 +293,7 @@ def _methods() -> Iterator[tuple[str, Callable]]:
     for own in _OWN:
         yield own.__name__, own
     for name, operator in _OPERATORS.items():
-        yield f"__i{name}__", in_place(operator, f"{name}=")
+        yield f"__i{name}__", augmented(operator, f"{name}=")
     for function in _FUNCTIONS:
         yield f"{function.__name__}_", in_place(function, f"{function.__name__}_")
     yield "clamp_", in_place(math.clip, "clamp_")

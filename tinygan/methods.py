@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygan import functions, ops
 from tinygan.devices import device_of
-from tinygan.inplace import in_place
+from tinygan.inplace import augmented, in_place
 from tinygan.ops import activation
 from tinygan.tensor import Tensor, bool_, int64
 
@@ -205,8 +205,8 @@ _ALIASES: dict[str, Callable] = {
     "__floordiv__": functions.floor_divide, "__mod__": functions.remainder,
     "__rfloordiv__": lambda x, y: functions.floor_divide(y, x),
     "__rmod__": lambda x, y: functions.remainder(y, x),
-    "__ifloordiv__": in_place(functions.floor_divide, "floordiv="),
-    "__imod__": in_place(functions.remainder, "mod="),
+    "__ifloordiv__": augmented(functions.floor_divide, "floordiv="),
+    "__imod__": augmented(functions.remainder, "mod="),
 }  # fmt: skip
 
 
