@@ -6,7 +6,7 @@ import math
 
 from tinygan.autograd import Function
 from tinygan.devices import array_module, beside
-from tinygan.ops.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
+from tinygan.ops.pooling import adaptive_avg_pool2d, adaptive_counts, avg_pool2d, max_pool2d
 from tinygan.ops.shape import check_range, flatten, gather, reshape, squeeze, unsqueeze
 from tinygan.ops.windows import Padding, Pair, check_image, pair, single
 from tinygan.tensor import Tensor
@@ -104,12 +104,9 @@ def adaptive_max_pool2d(
     name = "adaptive_max_pool2d"
     check_image(name, "input", input)
     size = input.shape[-2:]
-    if isinstance(output_size, (tuple, list)) and len(output_size) == 2:
-        both = zip(output_size, size, strict=True)
-        output_size = tuple(s if count is None else count for count, s in both)
     rows, columns = (
         [(i * s // count, -(-(i + 1) * s // count)) for i in range(count)]
-        for s, count in zip(size, pair(name, "output_size", output_size, 1), strict=True)
+        for s, count in zip(size, adaptive_counts(name, size, output_size), strict=True)
     )
     with beside(input.array):
         xp = array_module(input.array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -160,6 +161,14 @@ def _counts(size: int, outputs: int, kernel: int, stride: int, before: int, bord
     return np.minimum(start + kernel, size + borders[1]) - np.maximum(start, -borders[0])
 
 
+def adaptive_counts(name: str, size: tuple[int, ...], output_size: Any) -> Pair:
+    """Rows and columns of what an adaptive pooling makes of an image of this size."""
+    if isinstance(output_size, (tuple, list)) and len(output_size) == 2:
+        both = zip(output_size, size, strict=True)
+        output_size = tuple(s if count is None else count for count, s in both)
+    return pair(name, "output_size", output_size, 1)
+
+
 def adaptive_avg_pool2d(input: Tensor, output_size: int | Pair) -> Tensor:
     """The means of output_size windows, which cover the image: along a dimension of `size`,
     window i of `count` goes from floor(i size / count) to ceil((i + 1) size / count).
@@ -176,10 +185,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | Pair) -> Tensor:
     name = "adaptive_avg_pool2d"
     check_image(name, "input", input)
     size = input.shape[-2:]
-    if isinstance(output_size, (tuple, list)) and len(output_size) == 2:
-        both = zip(output_size, size, strict=True)
-        output_size = tuple(s if count is None else count for count, s in both)
-    counts = pair(name, "output_size", output_size, 1)
+    counts = adaptive_counts(name, size, output_size)
     if all(s % count == 0 for s, count in zip(size, counts, strict=True)):
         return avg_pool2d(input, tuple(s // count for s, count in zip(size, counts, strict=True)))
     for dim in (-2, -1):
