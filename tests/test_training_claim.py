@@ -163,6 +163,23 @@ def test_who_comes_late_to_a_dead_holders_file_leaves_that_of_the_first(tmp_path
     first.check()
 
 
+@pytest.mark.parametrize("seen", ["of the first", "of the dead holder, which both had seen"])
+def test_what_is_put_aside_may_be_swept_by_a_third(tmp_path, monkeypatch, seen):
+    late = object.__new__(Claim)
+    late.path = tmp_path / LOCK
+    late.path.write_text('{"token": "of the first"}')
+    rename, third = os.rename, []
+
+    def rename_and_lose(old, new):
+        rename(old, new)
+        third.append(Claim(tmp_path))
+
+    monkeypatch.setattr(claim.os, "rename", rename_and_lose)
+    late._put_aside({"token": seen})
+    assert os.listdir(tmp_path) == [LOCK]
+    third[0].check()
+
+
 def test_one_of_many_that_come_at_once_gets_a_dead_holders_folder(tmp_path, monkeypatch):
     """Threads stand for processes: none takes itself for another."""
     monkeypatch.setattr(claim, "_is_this_process", lambda holder: False)

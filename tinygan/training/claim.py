@@ -141,10 +141,12 @@ class Claim:
             os.rename(self.path, aside)
         except FileNotFoundError:
             return
-        if _read(aside).get("token") != holder.get("token"):
-            os.rename(aside, self.path)
-        else:
-            aside.unlink()
+        # A third one that has created the file meanwhile sweeps what was put aside, and holds it.
+        with contextlib.suppress(FileNotFoundError):
+            if _read(aside).get("token") != holder.get("token"):
+                os.rename(aside, self.path)
+            else:
+                aside.unlink()
 
 
 def _beat(path: Path, token: str, ended: threading.Event) -> None:
