@@ -169,6 +169,13 @@ def test_state_dict_holds_copies():
     }  # fmt: skip
 
 
+def test_a_state_of_pytorchs_optimizers_is_refused():
+    opt = optim.Adam([parameter(1.0)])
+    for state in ({"state": {0: {"step": 1}}, "param_groups": []}, {}, None):
+        with pytest.raises(ValueError, match="not a state of tinygan's optimizers"):
+            opt.load_state_dict(state)
+
+
 def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
     optimizer = optim.Adam([parameter(1.0, 2.0)], lr=0.5)
     step(optimizer, [1.0, 1.0])

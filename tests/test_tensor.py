@@ -274,6 +274,26 @@ def test_detach_and_requires_grad():
         y.requires_grad_(False)
 
 
+def test_a_contiguous_copy_shares_no_memory():
+    x = tinygan.arange(6.0).reshape(2, 3)
+    y = x.t().contiguous()
+    y.add_(100)
+    assert x.sum().item() == 15 and y.is_contiguous()
+    assert x.contiguous() is x
+
+
+def test_nothing_is_equal_to_none():
+    x = tinygan.zeros(2)
+    assert (x == None) is False and (x != None) is True  # noqa: E711
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "int32"])
+def test_integers_are_summed_as_int64(dtype, device):
+    x = tinygan.tensor([200, 1, 100], dtype=dtype, device=device)
+    assert x.sum().dtype == x.cumsum(0).dtype == "int64"
+    assert x.sum().item() == x.cumsum(0)[-1].item() == (3 if dtype == "bool" else 301)
+
+
 def test_clone_is_a_copy_with_a_gradient():
     x = tensor([1.0, 2.0], requires_grad=True)
     y = x.clone()

@@ -23,6 +23,8 @@ _LEFT_OUT = [
     ("complex* view_as_complex view_as_real", "tensors hold real numbers"),
     ("float16 half bfloat16",
      "tensors are float32 or float64; for products in 16 bits see tinygan.autocast"),
+    ("amp* cuda.amp* Tensor.bfloat16",
+     "for products in 16 bits see tinygan.autocast; losses need no scaling there"),
     ("quantization* ao* quantize* qint* quint*", "there is no quantisation"),
     ("jit* compile fx* _dynamo* onnx* export*", "programs are neither compiled nor exported"),
     ("distributed* multiprocessing* nn.parallel.Distributed*", "a program runs in one process"),

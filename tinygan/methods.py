@@ -132,8 +132,9 @@ def dim(x: Tensor) -> builtins.int:
 
 
 def contiguous(x: Tensor) -> Tensor:
-    """x itself: tensors of any order in memory are taken everywhere."""
-    return x
+    """x itself if `is_contiguous`, else a copy that is. Tensors of any order in memory are taken
+    everywhere; a copy shares no memory with x."""
+    return ops.contiguous(x)
 
 
 def is_contiguous(x: Tensor) -> builtins.bool:

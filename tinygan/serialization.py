@@ -63,7 +63,11 @@ def load(path: str | os.PathLike) -> Any:
     except Exception as error:  # of any kind: zipfile, NumPy and json promise none
         if is_system_failure(error):
             raise
-        raise ValueError(f"load: {path} is damaged or no tinygan file ({reason(error)})") from error
+        elsewhere = str(path).endswith((".pt", ".pth", ".safetensors"))
+        raise ValueError(
+            f"load: {path} is damaged or no tinygan file ({reason(error)})"
+            + ("; weights of PyTorch are read by tinygan.weights" if elsewhere else "")
+        ) from error
 
 
 class _Arrays:

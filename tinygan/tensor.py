@@ -327,11 +327,11 @@ class Tensor:
 
     def __eq__(self, other) -> Tensor:  # type: ignore[override]
         """Whether x = other, for each element."""
-        return ops.compare(self, other, "equal")
+        return NotImplemented if other is None else ops.compare(self, other, "equal")
 
     def __ne__(self, other) -> Tensor:  # type: ignore[override]
         """Whether x and other differ, for each element."""
-        return ops.compare(self, other, "not_equal")
+        return NotImplemented if other is None else ops.compare(self, other, "not_equal")
 
     def __lt__(self, other) -> Tensor:
         """Whether x < other, for each element."""
@@ -395,7 +395,9 @@ class Tensor:
         """x to a power: a number, or a tensor that broadcasts with x."""
         return ops.pow(self, exponent)
 
-    def clip(self, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
+    def clip(
+        self, min: Scalar | Tensor | None = None, max: Scalar | Tensor | None = None
+    ) -> Tensor:
         """x limited to [min, max]; either may be None."""
         return ops.clip(self, min, max)
 

@@ -99,6 +99,11 @@ CASES = [
         ],
     ),
     OpCase(
+        "clip by tensors", lambda x, low, high: x.clip(low, max=high),
+        [distinct(5, 6), normal(6), positive(5, 1)], torch="same",
+        numpy=lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    ),
+    OpCase(
         "clip min", lambda x: x.clip(0.0), [away(2, 3)], numpy=lambda x: np.maximum(x, 0),
         torch="same", integers="float32",
     ),

@@ -178,6 +178,10 @@ CASES = [
         "clone", lambda x: x.clone() * x, [normal(3)], numpy=lambda x: x * x, torch="same"
     ),
     OpCase(
+        "contiguous", lambda x: x.t().contiguous() * x.t(), [normal(3, 4)],
+        numpy=lambda x: (x * x).T, torch="same",
+    ),
+    OpCase(
         "invert", lambda x: ~x, [bools(2, 3)], numpy="same", torch="same", gradient=False
     ),
 ]  # fmt: skip

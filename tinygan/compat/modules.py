@@ -12,7 +12,7 @@ import numpy as np
 
 import tinygan
 from tinygan import autograd, creation, names, nn, weights
-from tinygan.absent import sentence
+from tinygan.absent import missing, sentence
 from tinygan.compat import devices
 from tinygan.devices import generator
 from tinygan.tensor import Tensor, float32
@@ -40,8 +40,8 @@ class Facade(types.ModuleType):
                     try:
                         return getattr(module, name)
                     except AttributeError as error:
-                        if hasattr(module, "__getattr__"):  # it says itself what to write
-                            advice = str(error)
+                        if str(error) != missing(path, name) and hasattr(module, "__getattr__"):
+                            advice = str(error)  # what to write
         raise MissingName(sentence(f"{self.__name__}.{name}", advice))
 
 

@@ -66,7 +66,7 @@ class CumSum(Function):
         self.dim = dim
 
     def forward(self, x):
-        dtype = np.float64 if x.dtype.kind == "f" else None  # float32 sums of many terms drift
+        dtype = np.float64 if x.dtype.kind == "f" else np.int64  # float32 sums of many terms drift
         total = array_module(x).cumsum(x, axis=self.dim, dtype=dtype)
         return total.astype(x.dtype) if x.dtype.kind == "f" else total
 

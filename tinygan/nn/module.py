@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from tinygan.devices import array_module, beside
 from tinygan.nn import hooks
@@ -37,6 +37,7 @@ class Module:
     _shows_counts: bool = True  # of parameters, when printed
     # Buffers that older state dicts do not have.
     _may_be_missing: tuple[str, ...] = ()
+    _renamed: ClassVar[dict[str, str]] = {}  # names in a state of PyTorch's: names here
 
     def __new__(cls, *arguments: Any, **options: Any):
         module = super().__new__(cls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import ClassVar
 
 from tinygan.devices import Array, array_module, beside, generator, to_device
 from tinygan.kernels.matmul import matmul
@@ -56,6 +57,12 @@ class MinibatchDiscrimination(Module):
 
 class SpectralNorm(Module):
     """A layer whose weight is divided by its largest singular value; see `spectral_norm`."""
+
+    _renamed: ClassVar[dict[str, str]] = {
+        "bias": "layer.bias", "weight_orig": "layer.weight", "weight_u": "u", "weight_v": "v",
+        "parametrizations.weight.original": "layer.weight",
+        "parametrizations.weight.0._u": "u", "parametrizations.weight.0._v": "v",
+    }  # fmt: skip
 
     def __init__(
         self, layer: Linear | Conv2d | ConvTranspose2d, n_power_iterations: int, eps: float

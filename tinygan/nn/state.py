@@ -48,8 +48,17 @@ def load(module: Module, state: Mapping[str, object], strict: bool) -> Incompati
         for prefix in (f"{path}." if path else "",)
         for name in part._may_be_missing
     }
+    renamed = {
+        prefix + theirs: prefix + ours
+        for path, part in module.named_modules(remove_duplicate=False)
+        for prefix in (f"{path}." if path else "",)
+        for theirs, ours in part._renamed.items()
+        if prefix + ours not in state
+    }
     arrays = {
-        name: np.asarray(to_device(value.array, "cpu") if isinstance(value, Tensor) else value)
+        renamed.get(name, name): np.asarray(
+            to_device(value.array, "cpu") if isinstance(value, Tensor) else value
+        )
         for name, value in state.items()
     }
     missing = [name for name in own if name not in arrays and name not in optional]

@@ -3,6 +3,7 @@
 from tinygan.ops.shape import (  # isort: skip  (the other files build on it)
     cat,
     clone,
+    contiguous,
     expand,
     flatten,
     gather,
@@ -37,8 +38,8 @@ from tinygan.ops.reduction import ValuesAndIndices, amax, max_along, mean, std, 
 from tinygan.ops.activation import relu, sigmoid, tanh  # isort: skip
 
 __all__ = [
-    "ValuesAndIndices", "abs", "add", "amax", "cat", "clip", "clone", "compare", "div", "exp",
-    "expand", "flatten", "gather", "getitem", "log", "logical", "matmul", "max_along", "mean",
-    "mul", "neg", "permute", "pow", "relu", "reshape", "sigmoid", "sqrt", "squeeze", "stack", "std",
-    "sub", "sum", "tanh", "to", "transpose", "unsqueeze", "var", "where",
+    "ValuesAndIndices", "abs", "add", "amax", "cat", "clip", "clone", "compare", "contiguous",
+    "div", "exp", "expand", "flatten", "gather", "getitem", "log", "logical", "matmul", "max_along",
+    "mean", "mul", "neg", "permute", "pow", "relu", "reshape", "sigmoid", "sqrt", "squeeze",
+    "stack", "std", "sub", "sum", "tanh", "to", "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip

@@ -371,13 +371,17 @@ def abs(x: Tensor) -> Tensor:
 
 
 def clip(x: Tensor, min=None, max=None) -> Tensor:
-    """x limited to [min, max]; either may be None.
+    """x limited to [min, max], each a number or a tensor that broadcasts with x; either may be
+    None. Gradients go to where a value comes from.
 
     Raises:
-        ValueError: both are None, or min > max.
+        ValueError: both are None, or both are numbers and min > max.
     """
     if min is None and max is None:
         raise ValueError("clip: at least one of min and max must be given")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        x = x if min is None else where(x < min, min, x)
+        return x if max is None else where(x > max, max, x)
     if min is not None and max is not None and min > max:
         raise ValueError(f"clip: min {min} is greater than max {max}")
     min, max = _number(min), _number(max)

@@ -32,14 +32,14 @@ def _kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Sum(Function):
-    """The sum over `dims`;  g, repeated. float32 is accumulated in float64."""
+    """The sum over `dims`;  g, repeated. float32 is accumulated in float64, integers in int64."""
 
     def __init__(self, dims: tuple[int, ...], keepdim: bool):
         self.dims, self.keepdim = dims, keepdim
 
     def forward(self, x):
         if x.dtype.kind != "f":
-            return x.sum(axis=self.dims, keepdims=self.keepdim)
+            return x.sum(axis=self.dims, dtype=np.int64, keepdims=self.keepdim)
         others = [i for i in range(x.ndim) if i not in self.dims]
         if len(others) == 1:  # the gradient of a bias; channels are last in memory
             rows = x.transpose(*self.dims, *others)

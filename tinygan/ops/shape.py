@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.devices import array_module, beside, device_of, to_device
-from tinygan.kernels.copies import contiguous
+from tinygan.kernels.copies import contiguous as contiguous_array
 from tinygan.kernels.cuda import graph
 from tinygan.kernels.layout import along
 from tinygan.tensor import Tensor
@@ -22,7 +22,7 @@ class Reshape(Function):
         self.size = size
 
     def forward(self, x):
-        return contiguous(x).reshape(self.size)
+        return contiguous_array(x).reshape(self.size)
 
     def backward(self, grad_output):
         return (reshape(grad_output, self.input_shapes[0]),)
@@ -179,6 +179,16 @@ class Clone(Function):
 
     def forward(self, x):
         return x.copy(order="K")
+
+    def backward(self, grad_output):
+        return (grad_output,)
+
+
+class Contiguous(Function):
+    """x in the order of its dimensions in memory;  g"""
+
+    def forward(self, x):
+        return contiguous_array(x)
 
     def backward(self, grad_output):
         return (grad_output,)
@@ -409,3 +419,8 @@ def to(x: Tensor, dtype: np.dtype, device: str) -> Tensor:
 def clone(x: Tensor) -> Tensor:
     """A copy that gradients flow through."""
     return Clone()(x)
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """x in the order of its dimensions in memory, the last one densest: itself, or a copy."""
+    return x if x.array.flags.c_contiguous else Contiguous()(x)

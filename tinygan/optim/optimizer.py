@@ -304,6 +304,12 @@ class Optimizer:
             ValueError: it belongs to other parameters; nothing is changed.
         """
         name, state = f"{self._name}.load_state_dict", state_dict
+        if not isinstance(state, dict) or not isinstance(state.get("state"), list):
+            raise ValueError(
+                f"{name}: not a state of tinygan's optimizers, which are dicts with a list "
+                '"state". Those of PyTorch\'s do not fit: load the weights of the net, and start '
+                "the optimizer anew"
+            )
         expected = [p.shape for p in self.params]
         given = [next((array.shape for array in entry.values()), None) for entry in state["state"]]
         if any(array.shape != shape for entry, shape in zip(state["state"], given, strict=True)
