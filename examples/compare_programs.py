@@ -57,7 +57,6 @@ WORKER = Path(__file__).resolve().with_name("programs_worker.py")
 PACKAGE = str(Path(tinygan.__file__).parents[1])
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PATIENCE = 600  # seconds until a program is said to hang
-COMPARED_SECONDS = 40  # after which PyTorch's run is ended, and tinygan's after as many rounds
 SETTLE_SECONDS = 0.3  # threads of OpenMP spin for up to 0.2 s after work, then sleep
 
 Row = dict[str, Any]
@@ -80,7 +79,7 @@ class Workplace:
         data = Path(os.path.normpath(target / program.data))
         data.parent.mkdir(parents=True, exist_ok=True)
         if not data.is_symlink():
-            data.symlink_to(self.data)
+            data.symlink_to(self.data / program.part)
         return target / Path(program.path).name
 
 
@@ -138,7 +137,7 @@ def compare(place: Workplace, program: Program, threads: int, most: int | None =
     """Whether the program runs with both libraries and prints the same numbers."""
 
     def printed(library: str, rounds: int, **others: Any) -> tuple[Row, str]:
-        settings = {"rounds": rounds, "seconds": COMPARED_SECONDS, "threads": threads, **others}
+        settings = {"rounds": rounds, "seconds": program.seconds, "threads": threads, **others}
         with Running(place, program, library, "compare", **settings) as running:
             report = running.end()
         return report, running.log.read_text("utf-8") if running.log.exists() else ""
@@ -273,7 +272,8 @@ def save(options: argparse.Namespace, known: dict[str, Row]) -> None:
         with atomic_write(options.json) as file:
             file.write(json.dumps({"machine": line, "rows": rows}, indent=1).encode())
     if options.write:
-        command = f"python examples/compare_programs.py {shlex.join(sys.argv[1:])}"
+        given = ["clones" if text == str(options.clones) else text for text in sys.argv[1:]]
+        command = f"python examples/compare_programs.py {shlex.join(given)}"
         table = f"{as_markdown(rows)}\n\n{line}. `{command}`"
         replace_between_markers(options.write, table, MARKERS)
 

@@ -30,6 +30,7 @@ def make(folder: Path) -> None:
     mnist(folder / "MNIST" / "raw", random, "mnist")
     mnist(folder / "FashionMNIST" / "raw", random, "fashion-mnist")
     (folder / "mnist").symlink_to(".")  # programs look into data, or into data/mnist
+    pickled_mnist(folder / "mnist.pkl.gz", random)
     cifar10(folder / "cifar-10-batches-py", random)
     for part, count in (("train", 64), ("val", 16), ("test", 16)):
         pictures(folder / "pairs" / part, random, count, (512, 256))
@@ -66,12 +67,19 @@ def mnist(folder: Path, random: np.random.Generator, name: str) -> None:
             (folder / file).write_bytes(content)
 
 
+def pickled_mnist(path: Path, random: np.random.Generator) -> None:
+    """Three pairs of images and labels, as one of PyTorch's tutorials reads them."""
+    pairs = [(random.random((count, 784), np.float32), random.integers(0, 10, count))
+             for count in (6400, 1000, 1000)]  # fmt: skip
+    path.write_bytes(gzip.compress(pickle.dumps(pairs), 1))
+
+
 def cifar10(folder: Path, random: np.random.Generator) -> None:
     """The pickled batches, without the files' checksums."""
     folder.mkdir()
     for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
-        images = digits(random, 1000, (32, 32, 3)).transpose(0, 3, 1, 2).reshape(1000, -1)
-        batch = {"data": images, "labels": random.integers(0, 10, 1000).tolist()}
+        images = digits(random, 2000, (32, 32, 3)).transpose(0, 3, 1, 2).reshape(2000, -1)
+        batch = {"data": images, "labels": random.integers(0, 10, 2000).tolist()}
         (folder / name).write_bytes(pickle.dumps(batch))
     names = [f"class {i}" for i in range(10)]
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))

@@ -22,18 +22,22 @@ class Program:
         path: of the script in it.
         arguments: other than its defaults.
         data: where it looks for data, from the folder of the script.
+        part: of the data is put there; empty for all.
         rounds: how many are compared at most.
         smaller: arguments for the comparison of the numbers alone, where a round takes minutes.
         skipped: why it is not run at all; empty for what is.
+        seconds: after which PyTorch's run is ended, and tinygan's after as many rounds.
     """
 
     folder: str
     path: str
     arguments: str = ""
     data: str = "../../data"
+    part: str = ""
     rounds: int = 20
     smaller: str = ""
     skipped: str = ""
+    seconds: float = 40
 
     @property
     def name(self) -> str:
@@ -83,13 +87,13 @@ def _others() -> list[Program]:
         Program("pytorch-tutorial", f"{at}02-intermediate/convolutional_neural_network/main.py",
                 rounds=100),
         Program("pytorch-tutorial", f"{at}02-intermediate/deep_residual_network/main.py",
-                rounds=100),
+                rounds=101, seconds=400),
         Program("pytorch-tutorial", f"{at}02-intermediate/recurrent_neural_network/main.py",
                 rounds=100),
         Program("pytorch-tutorial",
                 f"{at}02-intermediate/bidirectional_recurrent_neural_network/main.py", rounds=100),
         Program("pytorch-tutorial", f"{at}03-advanced/generative_adversarial_network/main.py",
-                rounds=200),
+                rounds=201),
         Program("pytorch-tutorial", f"{at}03-advanced/variational_autoencoder/main.py", rounds=20),
         *(Program("pytorch-examples", path, rounds=500) for path in (
             "tensor/two_layer_net_numpy.py", "tensor/two_layer_net_tensor.py",
@@ -111,12 +115,14 @@ def _tutorials() -> list[Program]:
         "blitz/tensor_tutorial blitz/autograd_tutorial blitz/neural_networks_tutorial "
         "blitz/cifar10_tutorial nn_tutorial dcgan_faces_tutorial"
     )
-    longer = {"quickstart_tutorial": 100, "optimization_tutorial": 100, "polynomial_optim": 2000,
+    longer = {"quickstart_tutorial": 100, "optimization_tutorial": 100, "cifar10_tutorial": 2001,
+              "polynomial_optim": 2000, "polynomial_module": 2000,
               "dynamic_net": 30000}  # fmt: skip
     pretrained = "needs pretrained weights (ResNet18, VGG16)"
     return [
         Program("tutorials", f"beginner_source/{name}.py",
                 data="data/celeba/all" if "faces" in name else "data",
+                part="faces" if "faces" in name else "",
                 rounds=longer.get(name.rpartition("/")[2], 20),
                 skipped=pretrained if name in ("blitz/autograd_tutorial",
                                                "basics/saveloadrun_tutorial") else "")

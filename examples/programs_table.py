@@ -14,10 +14,17 @@ def counted(rows: list[Row]) -> str:
     possible = [row for row in rows if not row["skipped"] and not row.get("torch_problem", "?")]
     runs = [row for row in possible if not row["problem"]]
     same = [row for row in runs if row["same"]]
+    silent = [row for row in runs if _is_silent(row)]
     return (
         f"PyTorch runs {len(possible)} of {len(rows)} programs; tinygan runs {len(runs)} of these, "
-        f"and prints PyTorch's numbers in {len(same)}."
+        f"and prints PyTorch's numbers in {len(same)}"
+        + (f"; {len(silent)} more print{'s' * (len(silent) == 1)} none." if silent else ".")
     )
+
+
+def _is_silent(row: Row) -> bool:
+    """Whether neither library's run printed a number."""
+    return not row["numbers"] and not row["our_numbers"]
 
 
 def as_markdown(rows: list[Row]) -> str:
@@ -62,7 +69,7 @@ def _runs(row: Row) -> list[str]:
 
 
 def _same(row: Row) -> str:
-    if not row["numbers"]:
+    if _is_silent(row):
         return "none printed"
     count = f"{row['numbers']} numbers"
     if row["rounds"]:

@@ -46,7 +46,8 @@ class Streams(dict[str, np.random.Generator]):
 
     Attributes:
         resting: while it is true, the methods that fill a tensor leave it as it is.
-        nudged: whether half of the drawn numbers, at random, are replaced by the next float32.
+        nudged: whether half of the numbers that are drawn, or come from linspace, at random, are
+            replaced by the next float32.
     """
 
     resting = False
@@ -115,6 +116,9 @@ def _equal_makers(torch: Any, streams: Streams) -> None:
     torch.randint, torch.normal, torch.multinomial = randint, normal, multinomial
     torch.randperm = lambda n, **options: made(streams["randperm"].permutation(n))
     torch.bernoulli = lambda p, **options: (torch.rand(*p.shape) < p).to(p.dtype)
+    spaced = torch.linspace
+    if streams.nudged:  # programs without random draws have their numbers from here
+        torch.linspace = lambda *args, **options: made(spaced(*args, **options).numpy())
 
 
 def _equal_filling(torch: Any, streams: Streams) -> None:

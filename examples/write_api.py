@@ -35,8 +35,9 @@ MODULES = (
     "tinygan", "tinygan.nn", "tinygan.nn.functional", "tinygan.nn.init", "tinygan.nn.utils",
     "tinygan.nn.utils.parametrizations", "tinygan.optim", "tinygan.optim.lr_scheduler",
     "tinygan.utils.data", "tinygan.vision.datasets", "tinygan.vision.transforms",
-    "tinygan.vision.utils", "tinygan.weights", "tinygan.cuda", "tinygan.models",
-    "tinygan.training", "tinygan.data", "tinygan.metrics", "tinygan.explore", "tinygan.images",
+    "tinygan.vision.utils", "tinygan.vision.io", "tinygan.weights", "tinygan.cuda",
+    "tinygan.models", "tinygan.training", "tinygan.data", "tinygan.metrics", "tinygan.explore",
+    "tinygan.images",
 )  # fmt: skip
 CLASSES = (tinygan.Tensor, tinygan.nn.Module, tinygan.optim.Optimizer)
 

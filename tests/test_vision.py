@@ -6,10 +6,12 @@ import io
 
 import numpy as np
 import pytest
+from image_files import GREY, RGB
 
 import tinygan
 from tinygan.utils import data
 from tinygan.vision import datasets, transforms
+from tinygan.vision.io import ImageReadMode, decode_image, read_image
 from tinygan.vision.utils import make_grid, save_image
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillow")
@@ -24,7 +26,7 @@ Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillo
         (datasets, "SVHN", r"write datasets.ImageFolder\(root\), or use one of CIFAR10"),
         (transforms.functional, "affine", "functional.affine does not exist here; a picture has"),
         (data, "StackDataset", "write a class with __getitem__ and __len__, or use one of Batch"),
-        (tinygan.vision, "models", "datasets, transforms and utils alone"),
+        (tinygan.vision, "models", "datasets, io, transforms and utils alone"),
     ],
 )
 def test_names_that_do_not_exist_say_what_to_write(module, name, message):
@@ -135,3 +137,53 @@ def test_save_image_writes_the_grid_in_a_format(rng):
     assert np.array_equal(pixels, np.floor(grid * np.float32(255) + np.float32(0.5)))
     with pytest.raises(TypeError, match="expected floating images, from 0 to 1, got uint8"):
         save_image(tinygan.zeros(2, 2, dtype="uint8"), file, "BMP")
+
+
+# Files as tensors
+
+
+@pytest.mark.parametrize(
+    ("picture", "mode", "expected"),
+    [
+        (Image.fromarray(RGB), ImageReadMode.UNCHANGED, RGB),
+        (Image.fromarray(GREY), "unchanged", GREY[:, :, None]),
+        (Image.fromarray(GREY), "RGB", np.repeat(GREY[:, :, None], 3, 2)),
+        (Image.fromarray(GREY > 99), "unchanged", 255 * (GREY > 99).astype(np.uint8)[:, :, None]),
+        (Image.fromarray(RGB).quantize(256), "unchanged", RGB),
+        (Image.fromarray(np.dstack([RGB, GREY])), "unchanged", np.dstack([RGB, GREY])),
+        (Image.fromarray(np.dstack([RGB, GREY])), ImageReadMode.RGB, RGB),
+    ],
+    ids=["RGB", "grey", "grey as RGB", "bits", "palette", "RGBA", "RGBA as RGB"],
+)
+def test_a_file_is_read_as_a_tensor(picture, mode, expected, tmp_path):
+    path = tmp_path / "x.png"
+    picture.save(path)
+    data = tinygan.tensor(np.frombuffer(path.read_bytes(), np.uint8))
+    for x in (read_image(path, mode), decode_image(str(path), mode), decode_image(data, mode)):
+        assert x.dtype == np.uint8 and x.is_contiguous()
+        assert np.array_equal(x.numpy(), expected.transpose(2, 0, 1))
+
+
+def test_a_file_is_turned_as_its_camera_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(RGB).save(tmp_path / "x.png", exif=exif)
+    turned = read_image(tmp_path / "x.png", apply_exif_orientation=True).numpy()
+    assert np.array_equal(turned, RGB[::-1, ::-1].transpose(2, 0, 1))
+    assert np.array_equal(read_image(tmp_path / "x.png").numpy(), RGB.transpose(2, 0, 1))
+
+
+def test_what_is_no_picture_of_8_bits_is_refused_by_name(tmp_path):
+    deep, damaged, other = (tmp_path / name for name in ("deep.png", "damaged.png", "other.ico"))
+    Image.fromarray(GREY.astype(np.uint16)).save(deep)
+    damaged.write_bytes(deep.read_bytes()[:60])
+    Image.fromarray(RGB).save(other, format="ICO")
+    for path, why in ((deep, "not of 8 bits"), (damaged, "can be read"), (other, "can be read")):
+        with pytest.raises(ValueError, match=f"read_image: .*{path.name} is no .*{why}"):
+            read_image(path)
+    with pytest.raises(FileNotFoundError, match=r"none\.png"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(ValueError, match=r"mode must be one of UNCHANGED, .*, got 'BGR'"):
+        read_image(deep, "BGR")
+    with pytest.raises(ValueError, match=r"decode_image: .* got float32 of shape \(2,\)"):
+        decode_image(tinygan.zeros(2))

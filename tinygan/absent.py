@@ -16,7 +16,7 @@ _LEFT_OUT = [
     ("nn.DataParallel", "a program runs on one device: call the net itself"),
     ("models* hub* utils.model_zoo*",
      "there are no pretrained models; weights of your own nets can be loaded"),
-    ("io* ops*", "pictures are read by Pillow"),
+    ("ops*", "its operations on boxes and regions serve detection"),
     ("distributions* distribution*",
      "there are no distributions: draw with randn, rand, normal, bernoulli or multinomial"),
     ("sparse* Tensor.to_sparse", "tensors are dense"),

@@ -166,7 +166,7 @@ def _modules() -> dict[str, Facade]:
     for part in ("dataloader", "dataset", "sampler"):
         whole = f"torch.utils.data.{part}"
         made[whole] = Facade(whole, (f"tinygan.utils.data.{part}",))
-    for part in ("datasets", "transforms", "transforms.functional", "utils"):
+    for part in ("datasets", "io", "transforms", "transforms.functional", "utils"):
         whole = f"torchvision.{part}"
         made[whole] = Facade(whole, (f"tinygan.vision.{part}",))
     for whole, module in made.items():
