@@ -1,9 +1,11 @@
-"""Sources of images, each as one `Dataset`; of points, each as a `GaussianMixture`; and the sampler
-that deals them out in batches."""
+"""Sources of images, each as one `Dataset`; of points, each as a `GaussianMixture`; of
+pictures in pairs; and the sampler that deals images out in batches."""
 
 from .dataset import DataFormatError, Dataset, DataUnavailableError
 from .download import cache_dir
+from .emoji import EmojiPairs, emoji_pairs
 from .folder import image_folder
+from .glyphs import Glyphs, glyphs
 from .idx import read_idx
 from .load import load_dataset
 from .mixtures import GaussianMixture, deligan_bimodal, deligan_unimodal, ring, square_grid
@@ -13,8 +15,8 @@ from .stacked import stacked_digits
 from .synthetic import synthetic_digits
 
 __all__ = [
-    "BatchSampler", "DataFormatError", "DataUnavailableError", "Dataset", "GaussianMixture",
-    "cache_dir", "deligan_bimodal", "deligan_unimodal", "fashion_mnist", "image_folder",
-    "load_dataset", "mnist", "read_idx", "ring", "square_grid", "stacked_digits",
-    "synthetic_digits",
+    "BatchSampler", "DataFormatError", "DataUnavailableError", "Dataset", "EmojiPairs",
+    "GaussianMixture", "Glyphs", "cache_dir", "deligan_bimodal", "deligan_unimodal",
+    "emoji_pairs", "fashion_mnist", "glyphs", "image_folder", "load_dataset", "mnist", "read_idx",
+    "ring", "square_grid", "stacked_digits", "synthetic_digits",
 ]  # fmt: skip
