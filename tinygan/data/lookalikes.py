@@ -66,7 +66,7 @@ def split(
     The two of a pair are on the same side, so the connected components of `pairs` are. They are
     taken in a random order, and each is held out if held_out * n indices are not exceeded by it.
 
-    Raises ValueError unless 0 <= held_out < 1 and seed >= 0.
+    Raises TypeError or ValueError unless 0 <= held_out < 1 and seed is an int of 0 or more.
     """
     check_split(held_out, seed)
     first = list(range(n))
@@ -92,7 +92,10 @@ def split(
 
 
 def check_split(held_out: float, seed: int) -> None:
-    """Raises ValueError for arguments that `split` does not take: before the pictures are read."""
+    """Raises TypeError or ValueError for what `split` does not take: before pictures are read."""
+    for name, value, kind in (("held_out", held_out, (int, float)), ("seed", seed, int)):
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r}; expected {'an int' if kind is int else 'a number'}")
     if not 0 <= held_out < 1:
         raise ValueError(f"held_out is {held_out}; expected a share of 0 or more and less than 1")
     if seed < 0:
