@@ -160,7 +160,7 @@ def test_backgrounds_that_it_refuses(background):
 
 
 def test_other_arguments_that_it_refuses(tmp_path):
-    with pytest.raises(NotADirectoryError, match="root is '.*none'; expected an existing folder"):
+    with pytest.raises(NotADirectoryError, match=r"root is '.*none'; expected an existing folder"):
         emoji_pairs(tmp_path / "none")
     with pytest.raises(ValueError, match="held_out is 1"):
         emoji_pairs(held_out=1)

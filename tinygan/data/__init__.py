@@ -1,5 +1,5 @@
-"""Sources of images, each as one `Dataset`; of points, each as a `GaussianMixture`; of
-pictures in pairs; and the sampler that deals images out in batches."""
+"""Sources of images, each as one `Dataset`; of points, each as a `GaussianMixture`; of pictures
+in pairs; and the sampler that deals images out in batches."""
 
 from .dataset import DataFormatError, Dataset, DataUnavailableError
 from .download import cache_dir

@@ -74,7 +74,7 @@ class EmojiPairs:
     emoji: tuple[str, ...]
     train: np.ndarray
     held_out: np.ndarray
-    credit: str = CREDIT
+    credit: str
 
     def __len__(self) -> int:
         return len(self.names)
@@ -122,7 +122,7 @@ def emoji_pairs(
     names = tuple(about[file][1] for file in files)
     emoji = tuple(_text(file) for file in files)
     train, other = split(len(files), pairs, held_out, seed)
-    return EmojiPairs(sets["noto"], sets["twemoji"], names, emoji, train, other)
+    return EmojiPairs(sets["noto"], sets["twemoji"], names, emoji, train, other, CREDIT)
 
 
 def _colour(background: Any) -> tuple[int, ...]:

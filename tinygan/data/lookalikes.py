@@ -93,9 +93,10 @@ def split(
 
 def check_split(held_out: float, seed: int) -> None:
     """Raises TypeError or ValueError for what `split` does not take: before pictures are read."""
-    for name, value, kind in (("held_out", held_out, (int, float)), ("seed", seed, int)):
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise TypeError(f"{name} is {value!r}; expected {'an int' if kind is int else 'a number'}")
+    if isinstance(held_out, bool) or not isinstance(held_out, (int, float)):
+        raise TypeError(f"held_out is {held_out!r}; expected a number")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed is {seed!r}; expected an int")
     if not 0 <= held_out < 1:
         raise ValueError(f"held_out is {held_out}; expected a share of 0 or more and less than 1")
     if seed < 0:
