@@ -300,6 +300,9 @@ def test_an_archive_of_too_many_entries_or_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MAX_FILES", 9)
     monkeypatch.setattr(archive, "MAX_BYTES", 5000)
     refused(tmp_path / ARCHIVE, "unpacks to more than 5000 bytes")
+    monkeypatch.setattr(archive, "MAX_BYTES", 2**22)
+    write(tmp_path / ARCHIVE, packed(pairs_content()) + gzip.compress(bytes(2**23)))
+    refused(tmp_path / ARCHIVE, "unpacks to more than 4194304 bytes")
 
 
 def test_a_failure_of_the_system_is_not_called_damage(tmp_path, monkeypatch):

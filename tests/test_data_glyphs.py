@@ -87,6 +87,21 @@ def test_nothing_is_cut_and_nothing_is_blank(data):
             assert top <= 25 + slack and bottom >= -7 - slack, hex(code)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "fits"),
+    [
+        ((-64, -100, 64, 28), True), ((-65, 0, 9, 9), False), ((0, -101, 9, 9), False),
+        ((0, 0, 65, 9), False), ((0, 0, 9, 29), False),
+    ],
+)  # fmt: skip
+def test_what_fits_into_a_picture(bounds, fits):
+    class Font:
+        def getbbox(self, text, anchor):
+            return bounds  # left, top, right, bottom; of 128 pixels with the baseline at 100
+
+    assert module._fits(Font(), "a", 32) is fits
+
+
 def test_marks_spaces_and_signs_that_one_style_lacks_are_left_out(data):
     kinds = {unicodedata.category(chr(code))[0] for code in data.codes}
     assert kinds == {"L", "N", "P", "S"}
