@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import struct
 import sys
 import unicodedata
 from pathlib import Path
@@ -188,7 +189,11 @@ def test_missing_and_damaged_fonts(tmp_path, monkeypatch):
     monkeypatch.setattr(matplotlib, "get_data_path", lambda: str(tmp_path))
     with pytest.raises(DataUnavailableError, match=r"DejaVuSans\.ttf is missing, which comes with"):
         glyphs(["Sans"])
-    for content in (b"", b"no font" * 99, (sound / "DejaVuSans.ttf").read_bytes()[:2000]):
+    whole = (sound / "DejaVuSans.ttf").read_bytes()
+    entry = whole.index(b"glyf")  # tag, checksum, offset and length of the table of outlines
+    start, length = struct.unpack(">II", whole[entry + 8 : entry + 16])
+    outlines = whole[:start] + b"\x7f" * length + whole[start + length :]
+    for content in (b"", b"no font" * 99, whole[:2000], outlines):
         (fonts / "DejaVuSans.ttf").write_bytes(content)
         with pytest.raises(DataFormatError, match=r"DejaVuSans\.ttf: not a readable font"):
             glyphs(["Sans"])

@@ -6,8 +6,9 @@ use and to pass on, by the licence of Bitstream Vera, from which they descend.
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.packages import require
+from tinygan.reading import is_system_failure, reason
 
 from .dataset import DataFormatError, Dataset, DataUnavailableError
 from .lookalikes import Pair, check_split, equal, nearly_equal, split
@@ -95,7 +97,8 @@ def glyphs(
 
     held_out: the share of signs that is not in `Glyphs.train`, drawn with the seed. Signs that look
     the same are on the same side, as the letter A of Latin, Greek and Cyrillic: those equal in any
-    of the styles, and those nearly equal in the first. So is a letter with its accents.
+    of the styles, and those nearly equal in the first. A letter is on the side of its accented
+    forms.
 
     Nothing is downloaded: the fonts come with matplotlib, and Pillow draws them.
 
@@ -109,8 +112,13 @@ def glyphs(
     paths = [_path(name) for name in names]
     fonts = [_font(path, int(size * OVERSAMPLING / SIDE_IN_EM)) for path in paths]
     codes = sorted(set.intersection(*map(_code_points, paths)))
-    codes = [code for code in codes if all(_fits(font, chr(code), size) for font in fonts)]
-    images = np.stack([_draw(font, codes, size) for font in fonts])
+    for path, font in zip(paths, fonts, strict=True):
+        with _readable(path):
+            codes = [code for code in codes if _fits(font, chr(code), size)]
+    images = np.empty((len(fonts), len(codes), 1, size, size), np.uint8)
+    for path, font, pictures in zip(paths, fonts, images, strict=True):
+        with _readable(path):
+            _draw(font, codes, pictures)
     inked = images.any(axis=(2, 3, 4)).all(axis=0)
     images, kept = images.compress(inked, axis=1), np.array(codes, np.int64)[inked]
     train, other = split(len(kept), _alike(images, kept), held_out, seed)
@@ -146,24 +154,31 @@ def _path(style: str) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What Pillow and matplotlib raise for a damaged font is raised as DataFormatError."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if is_system_failure(error):
+            raise
+        raise DataFormatError(f"{path}: not a readable font ({reason(error)})") from error
+
+
 def _font(path: Path, pixels: int) -> Any:
     from PIL import ImageFont
 
-    try:
+    with _readable(path):
         # Of the two ways to lay out a text, this one is in every build of Pillow.
         return ImageFont.truetype(path, pixels, layout_engine=ImageFont.Layout.BASIC)
-    except OSError as error:
-        raise DataFormatError(f"{path}: not a readable font ({error})") from error
 
 
 def _code_points(path: Path) -> set[int]:
     """Those that the font has a glyph for, and that are a sign by themselves."""
     from matplotlib.ft2font import FT2Font
 
-    try:
+    with _readable(path):
         glyph_of = FT2Font(str(path)).get_charmap()
-    except (OSError, RuntimeError) as error:
-        raise DataFormatError(f"{path}: not a readable font ({error})") from error
     return {code for code, glyph in glyph_of.items()
             if glyph != 0 and unicodedata.category(chr(code))[0] not in "MCZ"}  # fmt: skip
 
@@ -181,13 +196,13 @@ def _fits(font: Any, text: str, size: int) -> bool:
     return x + left >= 0 and y + top >= 0 and x + right <= side and y + bottom <= side
 
 
-def _draw(font: Any, codes: list[int], size: int) -> np.ndarray:
-    """uint8 (n, 1, size, size), drawn below each other on long sheets."""
+def _draw(font: Any, codes: list[int], images: np.ndarray) -> None:
+    """Fills uint8 (n, 1, size, size): the signs are drawn below each other on long sheets."""
     from PIL import Image, ImageDraw
 
+    size = images.shape[-1]
     x, y = _origin(size)
     side = size * OVERSAMPLING
-    images = np.empty((len(codes), 1, size, size), np.uint8)
     for start in range(0, len(codes), BLOCK):
         block = codes[start : start + BLOCK]
         sheet = Image.new("L", (side, side * len(block)))
@@ -196,7 +211,6 @@ def _draw(font: Any, codes: list[int], size: int) -> np.ndarray:
             pen.text((x, y + row * side), chr(code), fill=255, font=font, anchor="ms")
         small = np.asarray(sheet.reduce(OVERSAMPLING))
         images[start : start + BLOCK] = small.reshape(-1, 1, size, size)
-    return images
 
 
 def _alike(images: np.ndarray, codes: np.ndarray) -> list[Pair]:
