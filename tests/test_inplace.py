@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -227,25 +230,70 @@ def test_augmented_assignment_leaves_what_was_saved(device):
     assert w.grad.tolist() == [2.5, 2.5]
 
 
-def test_a_part_of_a_tensor_refuses_a_change_that_the_whole_would_not_see(device):
+def test_what_a_view_shows_changes_with_it_inside_of_a_graph(device):
     w = tensor([[-1.0, 2.0], [3.0, 4.0]], device=device, requires_grad=True)
-    y, plain = w * 2.0, tinygan.zeros(2, 2, device=device)
 
-    def through_a_row():
-        plain[0][1] = w[0, 0]
+    def changed(change):
+        y = w * 2.0
+        change(y)
+        w.grad = None
+        (y * tensor([[1.0, 10.0], [100.0, 1000.0]], device=device)).sum().backward()
+        return y.tolist(), w.grad.tolist()
 
-    def through_a_loop():
-        for row in plain:
-            row += w[0]
+    a, b = [2.0, 20.0], [200.0, 2000.0]  # w's gradient where nothing changes
+    for change, values, slopes in (
+        (lambda y: y[0].mul_(5.0), [[-10.0, 20.0], [6.0, 8.0]], [[10.0, 100.0], b]),
+        (lambda y: y[:, 0].clamp_(min=3.0), [[3.0, 4.0], [6.0, 8.0]], [[0.0, 20.0], b]),
+        (lambda y: y[1].__setitem__(0, 9.0), [[-2.0, 4.0], [9.0, 8.0]], [a, [0.0, 2000.0]]),
+        (lambda y: y.view(-1).mul_(2.0), [[-4.0, 8.0], [12.0, 16.0]],
+         [[4.0, 40.0], [400.0, 4000.0]]),
+        (lambda y: y.view(-1)[1:3].zero_(), [[-2.0, 0.0], [0.0, 8.0]], [[2.0, 0.0], [0.0, 2000.0]]),
+        (lambda y: y.t()[0].copy_(w[0].detach()), [[-1.0, 4.0], [2.0, 8.0]],
+         [[0.0, 20.0], [0.0, 2000.0]]),
+        (lambda y: y.unsqueeze(0).permute(1, 2, 0)[1].fill_(7.0), [[-2.0, 4.0], [7.0, 7.0]],
+         [a, [0.0, 0.0]]),
+        (lambda y: y[1].__iadd__(w[0]), [[-2.0, 4.0], [5.0, 10.0]], [[102.0, 1020.0], b]),
+    ):
+        assert changed(change) == (values, slopes)
 
-    for change in (lambda: y[0].mul_(5.0), lambda: y[:, 0].clamp_(min=2.0), through_a_row,
-                   through_a_loop, lambda: y[1].__setitem__(0, 9.0)):  # fmt: skip
-        with pytest.raises(RuntimeError, match=r"is a part of another one.* write tensor.index. ="):
-            change()
-    assert plain.tolist() == [[0.0, 0.0], [0.0, 0.0]] and y.tolist() == [[-2.0, 4.0], [6.0, 8.0]]
-    plain[0][1] = 5.0  # outside of a graph the memory is shared
-    plain[1, 0] = w[0, 0]
-    assert plain.tolist() == [[0.0, 5.0], [-1.0, 0.0]]
-    copied = y[[0, 1]]
+
+def test_a_view_that_has_changed_is_still_one(device):
+    w = tensor([1.0, 2.0], device=device, requires_grad=True)
+    y = w * 2.0
+    first = y[0]
+    first.mul_(5.0)
+    first.add_(1.0)
+    y[1] = 7.0
+    assert (first.item(), y.tolist()) == (11.0, [11.0, 7.0])
+    y.sum().backward()
+    assert w.grad.tolist() == [10.0, 0.0]
+    kept = (w * 2.0)[0]  # of a tensor without a name
+    kept.mul_(5.0)
+    assert kept.item() == 10.0
+    copy.deepcopy(w[0].detach()), pickle.loads(pickle.dumps(w.detach().view(2, 1)))
+
+
+def test_a_plain_tensor_comes_into_the_graph_through_its_parts(device):
+    w = tensor([[-1.0, 2.0], [3.0, 4.0]], device=device, requires_grad=True)
+    plain = tinygan.zeros(2, 2, device=device)
+    plain[0][1] = 5.0  # the memory is shared
+    assert plain.tolist() == [[0.0, 5.0], [0.0, 0.0]]
+    for row, source in zip(plain, w, strict=True):
+        row += source
+    plain[0][1] = w[1, 1]
+    assert plain.tolist() == [[-1.0, 4.0], [3.0, 4.0]]
+    plain.sum().backward()
+    assert w.grad.tolist() == [[1.0, 0.0], [1.0, 2.0]]
+    copied = (w * 2.0)[[0, 1]]
     copied += 1.0  # of chosen rows, a copy
     assert copied.tolist() == [[-1.0, 5.0], [7.0, 9.0]]
+
+
+def test_views_that_repeat_or_show_a_leaf_refuse(device):
+    w = tensor([1.0, 2.0], device=device, requires_grad=True)
+    y = w * 2.0
+    with pytest.raises(RuntimeError, match="is a view by Expand of another one"):
+        y.expand(3, 2).mul_(2.0)
+    with pytest.raises(RuntimeError, match="a leaf that requires a gradient cannot change"):
+        w[0].mul_(2.0)
+    assert (w.tolist(), y.tolist()) == ([1.0, 2.0], [2.0, 4.0])

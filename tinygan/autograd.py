@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -114,7 +115,7 @@ class Function:
         owner = _owner(output.array)
         for array in arrays:
             if array is owner or array.base is owner:
-                _share_version(output, inputs)
+                _be_view(output, self, inputs)
         if recorded:
             self._record(inputs, output)
         return output
@@ -229,11 +230,13 @@ def _owner(array: Array) -> object:
     return array if array.base is None else array.base
 
 
-def _share_version(view: Tensor, inputs: Sequence[Tensor]) -> None:
+def _be_view(view: Tensor, op: Function, inputs: Sequence[Tensor]) -> None:
     """A change of one is a change of both: what views one memory has one version."""
     for x in inputs:
         if _owner(x.array) is _owner(view.array):
             view._changes = x._changes
+            # Of a view of a view, the one between may have no other name.
+            view._view = op, x if hasattr(x, "_view") else weakref.ref(x)
 
 
 # At the end, because these modules import this one.

@@ -3,15 +3,16 @@
 Three cases. A leaf that requires a gradient refuses: its value is what the graph starts from; an
 update of weights happens under ``no_grad()``. Outside of a graph the memory is changed, and the
 version with it. Inside of one the op is recorded as always and its result takes the tensor's place:
-what earlier ops have saved stays as it was, and so do views that were taken before. A part of
-another tensor, as ``y[0].mul_(5)``, refuses there: the other one would not change with it.
+what earlier ops have saved stays as it was, and so do views that were taken before. What the tensor
+itself is a view of changes with it: of ``y[0].mul_(5)``, y.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
-import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,28 +25,6 @@ from tinygan.kernels.cuda import graph
 from tinygan.ops import math, shape
 from tinygan.ops.activation import relu, sigmoid, tanh
 from tinygan.tensor import Scalar, Tensor
-
-
-class SetItem(Function):
-    """x with x[index] = value;  g with 0 at the index, g[index] summed to the value's shape"""
-
-    def __init__(self, index: Any):
-        self.index = index
-
-    def forward(self, x, value):
-        result = x.copy(order="K")
-        result[self.index] = value
-        return result
-
-    def backward(self, grad_output):
-        x, value = self.needs_input_grad
-        with beside(grad_output.array):
-            nothing = Tensor(array_module(grad_output.array).zeros((), grad_output.dtype))
-        taken = shape.GetItem(self.index)(grad_output) if value else None
-        return (
-            SetItem(self.index)(grad_output, nothing) if x else None,
-            None if taken is None else shape.sum_to(taken, self.input_shapes[1]),
-        )
 
 
 def _refuse_leaf(x: Tensor, name: str) -> None:
@@ -63,22 +42,8 @@ def _before(x: Tensor) -> Tensor:
     return twin
 
 
-def _is_part(x: Tensor) -> bool:
-    """Whether x shows a part of another tensor's memory."""
-    if x.grad_fn is not None:
-        node = x.grad_fn
-        return isinstance(node, shape.GetItem) and shape.is_basic(getattr(node, "index", ...))
-    # Who holds the count of changes: x, the call, and tensors on the same memory.
-    return x.array.base is not None and sys.getrefcount(x._changes) > 2
-
-
-def _become(x: Tensor, result: Tensor, name: str, is_part: bool = False) -> Tensor:
+def _become(x: Tensor, result: Tensor, name: str) -> Tensor:
     """x with the values of `result`."""
-    if is_part and result._requires_grad:
-        raise RuntimeError(
-            f"{name}: the tensor is a part of another one, which would not change with it inside "
-            "of a graph; write tensor[index] = value with the whole tensor"
-        )
     if result.shape != x.shape:
         raise ValueError(
             f"{name}: the result of shape {result.shape} does not fit the tensor of shape {x.shape}"
@@ -87,12 +52,42 @@ def _become(x: Tensor, result: Tensor, name: str, is_part: bool = False) -> Tens
         if x.dtype.kind != "f" and result.dtype.kind == "f":
             raise TypeError(f"{name}: a result of {result.dtype} does not fit into {x.dtype}")
         result = result.to(x.dtype)
-    if result._requires_grad:
-        x.array, x.grad_fn, x._requires_grad = result.array, result.grad_fn, True
-        x._changes = [x.version + 1]  # who has saved x would read another value
-    else:
+    if not result._requires_grad:
         write(x, ..., result.array)
+        return x
+    op, whole = _seen(x)
+    if whole is not None:  # it changes, and x is a view of it again
+        _refuse_leaf(whole, name)
+        _become(whole, _put_back(op, whole, result, name), name)
+        result = _again(op)(whole)
+        x._view, x._changes = result._view, result._changes
+    else:
+        x._changes = [x.version + 1]  # who has saved x would read another value
+    x.array, x.grad_fn, x._requires_grad = result.array, result.grad_fn, True
     return x
+
+
+def _seen(x: Tensor) -> tuple[Function, Tensor | None]:
+    """The tensor that x is a view of, if it is one and that still has a name, and by which op."""
+    op, whole = getattr(x, "_view", (Function(), None))
+    return op, whole() if isinstance(whole, weakref.ref) else whole
+
+
+def _put_back(op: Function, whole: Tensor, view: Tensor, name: str) -> Tensor:
+    """`whole` with the values of `view`, which shows it or a part of it."""
+    if op.released or not hasattr(op, "put_back"):
+        raise RuntimeError(
+            f"{name}: the tensor is a view by {op.name} of another one, which cannot change with "
+            "it inside of a graph; write tensor[index] = value with the whole tensor"
+        )
+    return op.put_back(_before(whole), view)
+
+
+def _again(op: Function) -> Function:
+    """The same op for another call, which is recorded by itself."""
+    fresh = copy.copy(op)
+    fresh.sequence = -1
+    return fresh
 
 
 def write(x: Tensor, index: Any, values: Any) -> None:
@@ -109,14 +104,13 @@ def _count(x: Tensor) -> None:
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value``: a number, an array or a Tensor that broadcasts to ``x[index]``."""
     _refuse_leaf(x, "x[index] = value")
-    is_part = _is_part(x)
     parts = shape.index_arrays(x, index)
     value = math.as_tensor(value, x)
     if value.dtype.kind == "f" and x.dtype.kind != "f":
         value = value.detach()  # as PyTorch, which cuts the fraction off
     value = shape.to(value, x.dtype, x.device)
     if is_grad_enabled() and (x._requires_grad or value._requires_grad):
-        _become(x, SetItem(parts)(_before(x), value), "x[index] = value", is_part)
+        _become(x, shape.SetItem(parts)(_before(x), value), "x[index] = value")
     else:
         write(x, parts, value.array)
 
@@ -151,8 +145,7 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     @functools.wraps(function)
     def run(self: Tensor, *args: Any, **options: Any) -> Tensor:
         _refuse_leaf(self, name)
-        is_part = _is_part(self)
-        return _become(self, function(_before(self), *args, **options), name, is_part)
+        return _become(self, function(_before(self), *args, **options), name)
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"`{function.__name__}` in place; see tinygan/inplace.py."
@@ -165,11 +158,10 @@ def augmented(operator: Callable[..., Tensor], name: str) -> Callable[..., Tenso
 
     def run(self: Tensor, other: Any) -> Tensor:
         _refuse_leaf(self, name)
-        is_part = _is_part(self)
         result = operator(self, other)
-        if result._requires_grad and not is_part:
+        if result._requires_grad and _seen(self)[1] is None:
             return result
-        return _become(self, result, name, is_part)
+        return _become(self, result, name)
 
     return run
 

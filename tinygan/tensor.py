@@ -40,8 +40,9 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_changes", "_grad", "_hooks", "_requires_grad", "array", "grad_fn",
+        "__weakref__", "_changes", "_grad", "_hooks", "_requires_grad", "_view", "array", "grad_fn",
     )  # fmt: skip
+    _view: tuple[autograd.Function, Any]  # of a view: the op, and the tensor that it shows
     __array_ufunc__ = None  # numpy_array + tensor must call Tensor.__radd__
 
     def __init__(self, array: Any = (0,), *sizes: int, requires_grad: bool = False):
@@ -210,6 +211,13 @@ class Tensor:
         for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
             setattr(twin, name, copy.deepcopy(value, memo))
         return twin
+
+    def __getstate__(self) -> tuple[dict | None, dict[str, Any]]:
+        """For pickle and copies: all but the tensor that this one may be a view of."""
+        names = [name for name in Tensor.__slots__ if name not in ("__weakref__", "_view")]
+        return vars(self) if hasattr(self, "__dict__") else None, {
+            name: getattr(self, name) for name in names
+        }
 
     # Out of the graph
 

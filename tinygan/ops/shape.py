@@ -27,6 +27,9 @@ class Reshape(Function):
     def backward(self, grad_output):
         return (reshape(grad_output, self.input_shapes[0]),)
 
+    def put_back(self, whole, view):
+        return reshape(view, whole.shape)
+
 
 class Permute(Function):
     """Dimension i of the result is dims[i] of x;  g, permuted back"""
@@ -38,8 +41,13 @@ class Permute(Function):
         return x.transpose(self.dims)
 
     def backward(self, grad_output):
-        inverse = tuple(self.dims.index(i) for i in range(len(self.dims)))
-        return (Permute(inverse)(grad_output),)
+        return (self._inverse()(grad_output),)
+
+    def _inverse(self):
+        return Permute(tuple(self.dims.index(i) for i in range(len(self.dims))))
+
+    def put_back(self, whole, view):
+        return self._inverse()(view)
 
 
 class Expand(Function):
@@ -80,10 +88,17 @@ class GetItem(Function):
         self.index = index
 
     def forward(self, x):
-        return x[self.index]
+        result = x[self.index]
+        if isinstance(result, np.generic):  # a copy; with an ellipsis it is a view
+            index = self.index if isinstance(self.index, tuple) else (self.index,)
+            result = x[(*index, ...)]
+        return result
 
     def backward(self, grad_output):
         return (PutItem(self.index, self.input_shapes[0])(grad_output),)
+
+    def put_back(self, whole, view):
+        return SetItem(self.index)(whole, view)
 
 
 class PutItem(Function):
@@ -103,6 +118,28 @@ class PutItem(Function):
 
     def backward(self, grad_output):
         return (GetItem(self.index)(grad_output),)
+
+
+class SetItem(Function):
+    """x with x[index] = value;  g with 0 at the index, g[index] summed to the value's shape"""
+
+    def __init__(self, index):
+        self.index = index
+
+    def forward(self, x, value):
+        result = x.copy(order="K")
+        result[self.index] = value
+        return result
+
+    def backward(self, grad_output):
+        x, value = self.needs_input_grad
+        with beside(grad_output.array):
+            nothing = Tensor(array_module(grad_output.array).zeros((), grad_output.dtype))
+        taken = GetItem(self.index)(grad_output) if value else None
+        return (
+            SetItem(self.index)(grad_output, nothing) if x else None,
+            None if taken is None else sum_to(taken, self.input_shapes[1]),
+        )
 
 
 class Gather(Function):
