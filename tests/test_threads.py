@@ -20,16 +20,29 @@ from tinygan.kernels.cpu.jit import jit
 from tinygan.kernels.cpu.machine_code import source_digest
 
 
-@pytest.mark.parametrize("bad", [0, -1, 1.0, True, None, "2"])
+@pytest.mark.parametrize("bad", [0, -1, 1.0, True, None, "2", 8193, 100_000, 2**70])
 def test_set_num_threads_validates(bad):
-    with pytest.raises(ValueError, match="threads must be a positive integer, got"):
+    before = threads.get_num_threads()
+    with pytest.raises(ValueError, match="threads must be a positive integer up to 8192, got"):
         threads.set_num_threads(bad)
+    assert threads.get_num_threads() == before
+
+
+def test_more_threads_than_cpus_are_not_started(monkeypatch):
+    before = threads.get_num_threads()
+    monkeypatch.setattr(threads, "usable_cpus", lambda: 5)
+    try:
+        threads.set_num_threads(8192)
+        assert (threads.get_num_threads(), threads.team_size()) == (8192, 5)
+    finally:
+        monkeypatch.undo()
+        threads.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("3", 3), ("1", 1), (" 2 ", 2), (None, 5), ("0", None), ("-2", None), ("two", None),
-     ("", None), ("1.5", None), ("\u00b2", None), ("9" * 5000, None)],
+     ("", None), ("1.5", None), ("\u00b2", None), ("8193", None), ("9" * 5000, None)],
 )  # fmt: skip
 def test_the_environment_variable(text, expected, monkeypatch, capsys):
     monkeypatch.setattr(threads, "usable_cpus", lambda: 5)
@@ -41,8 +54,8 @@ def test_the_environment_variable(text, expected, monkeypatch, capsys):
         assert (found, said) == (expected, "")
     else:
         assert found == 5 and said == (
-            f"tinygan: TINYGAN_NUM_THREADS must be a positive integer, got {text[:40]!r}: it "
-            "counts as 5, the CPUs that this process may use\n"
+            "tinygan: TINYGAN_NUM_THREADS must be a positive integer up to 8192, got "
+            f"{text[:40]!r}: it counts as 5, the CPUs that this process may use\n"
         )
 
 

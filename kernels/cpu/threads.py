@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROC, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+MOST = 8192  # threads that can be asked for: as many CPUs as Linux knows; more is a slip
 
 
 def usable_cpus() -> int:
@@ -61,13 +62,13 @@ def _default_threads() -> int:
     if text is None:
         return cpus
     try:
-        if (threads := int(text)) >= 1:
+        if 1 <= (threads := int(text)) <= MOST:
             return threads
     except ValueError:
         pass
     print(
-        f"tinygan: TINYGAN_NUM_THREADS must be a positive integer, got {text[:40]!r}: it counts as "
-        f"{cpus}, the CPUs that this process may use", file=sys.stderr, flush=True,
+        f"tinygan: TINYGAN_NUM_THREADS must be a positive integer up to {MOST}, got {text[:40]!r}: "
+        f"it counts as {cpus}, the CPUs that this process may use", file=sys.stderr, flush=True,
     )  # fmt: skip
     return cpus
 
@@ -87,11 +88,14 @@ def set_num_threads(threads: int) -> None:
     for each other.
 
     Raises:
-        ValueError: `threads` is not a positive integer.
+        ValueError: `threads` is not a positive integer, or above `MOST`.
     """
     global _threads, _cpus
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ValueError(f"threads must be a positive integer, got {threads!r}")
+    whole = isinstance(threads, int) and not isinstance(threads, bool)
+    if not whole or not 1 <= threads <= MOST:
+        raise ValueError(
+            f"set_num_threads: threads must be a positive integer up to {MOST}, got {threads!r}"
+        )
     _threads, _cpus = threads, usable_cpus()
 
 
