@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -153,6 +154,29 @@ def test_temporary_seed_gives_the_old_stream_back():
     found.append(randn(3).tolist())
     assert found == expected
     assert inside not in expected
+
+
+def test_temporary_seed_is_of_one_thread_alone():
+    def drawn(count=3):
+        return randn(count).tolist()
+
+    expected = drawn(), drawn(), drawn()
+    tinygan.manual_seed(9)
+    inside = drawn(2), drawn(2)
+    tinygan.manual_seed(0)
+    with ThreadPoolExecutor(1) as other:
+        with temporary_seed(9):
+            assert drawn(2) == inside[0]
+            assert other.submit(drawn).result() == expected[0]
+            with temporary_seed(5):
+                tinygan.manual_seed(9)  # is of the block, too
+                assert drawn(2) == inside[0]
+            assert drawn(2) == inside[1]
+        assert drawn() == expected[1]
+        with temporary_seed(9):
+            other.submit(tinygan.manual_seed, 0).result()
+            assert drawn(2) == inside[0]
+    assert drawn() == expected[0]
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, True, None, "1"])

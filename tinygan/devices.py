@@ -9,6 +9,7 @@ import contextlib
 import functools
 import math
 import sys
+import threading
 import time
 from typing import Any
 
@@ -198,14 +199,22 @@ def reject_non_host(array: Array, what: str) -> None:
 
 @contextlib.contextmanager
 def temporary_seed(seed: int):
-    """Inside the block random numbers come from a fresh stream of `seed`; the old one goes on
-    after it as if nothing had been drawn."""
-    state = generator.get_state()
-    generator.manual_seed(seed)
+    """Inside the block the default random numbers of this thread come from a fresh stream of
+    `seed`. The old one, which other threads go on with, has not been drawn from."""
+    outer, _own.stream = _own.stream, Generator(seed).numpy
     try:
         yield
     finally:
-        generator.set_state(state)
+        _own.stream = outer
+
+
+class _Own(threading.local):
+    """What a thread draws from in place of the default stream, while in a `temporary_seed`."""
+
+    stream: np.random.Generator | None = None
+
+
+_own = _Own()
 
 
 class Generator:
@@ -223,9 +232,21 @@ class Generator:
         """Starts the stream of `seed`, a non-negative integer, from its beginning."""
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed must be a non-negative integer, got {seed!r}")
-        self._bits = np.random.Philox(int(seed))
-        self.numpy = np.random.Generator(self._bits)
+        self.numpy = np.random.Generator(np.random.Philox(int(seed)))
         return self
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        """NumPy's generator, at the position in the stream."""
+        return self._stream
+
+    @numpy.setter
+    def numpy(self, stream: np.random.Generator) -> None:
+        self._stream = stream
+
+    @property
+    def _bits(self) -> Any:
+        return self.numpy.bit_generator
 
     def get_state(self) -> dict:
         """The position in the stream, as integers and lists that JSON can hold."""
@@ -306,6 +327,21 @@ class Generator:
         return numbers
 
 
+class _DefaultGenerator(Generator):
+    """The stream of all threads; of one that is in a `temporary_seed`, that block's."""
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        return _own.stream or self._stream
+
+    @numpy.setter
+    def numpy(self, stream: np.random.Generator) -> None:
+        if _own.stream is None:
+            self._stream = stream
+        else:
+            _own.stream = stream
+
+
 class _DeviceStream:
     """A generator's position in the memory of a GPU, for work that is replayed (a
     `tinygan.kernels.cuda.graph.Participant`): each draw moves it on there."""
@@ -349,7 +385,7 @@ def _checked(name: str, size, dtype, device: str | None) -> tuple[int, np.dtype,
     return math.prod(size), dtype, check_device(device)
 
 
-generator = Generator()
+generator = _DefaultGenerator()
 """The stream that `randn`, `rand`, dropout and the initialisers draw from."""
 
 
