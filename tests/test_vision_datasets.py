@@ -11,10 +11,10 @@ import sys
 
 import numpy as np
 import pytest
-from image_files import GREY, mnist_bytes, pixels, same, write_cifar
+from image_files import GREY, RGB, mnist_bytes, pixels, same, write_cifar
 
 import tinygan
-from tinygan.data import DataUnavailableError
+from tinygan.data import DataFormatError, DataUnavailableError
 from tinygan.utils.data import DataLoader, Subset
 from tinygan.vision import datasets, transforms
 
@@ -238,6 +238,23 @@ def test_folders_are_classes(folder):
     loader = DataLoader(datasets.ImageFolder(folder, transforms.ToTensor()), 4)
     ((images, labels),) = loader
     assert images.shape == (4, 3, 6, 5) and labels.tolist() == [0, 0, 1, 1]
+
+
+def test_pictures_of_other_formats_and_damaged_ones_are_named(folder):
+    dataset = datasets.ImageFolder(folder)
+    path = folder / "a" / "0.png"
+    Image.fromarray(RGB).save(path, "DDS")  # of a format that is not read
+    with pytest.raises(DataFormatError, match=r"0\.png: not a readable .*none of PNG, JPEG"):
+        dataset[0]
+    Image.fromarray(RGB).save(path, "PNG")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataFormatError, match=r"0\.png: not a readable picture"):
+        dataset[0]
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"0\.png"):
+        dataset[0]
+    Image.fromarray(RGB).save(path, "GIF")  # of a format that is, under another name
+    assert dataset[0][0].mode == "RGB" and dataset[0][0].size == (5, 6)
 
 
 def test_folders_of_other_files(folder):

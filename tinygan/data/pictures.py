@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,32 +50,39 @@ def read_square(path: Path, size: int, channels: int) -> np.ndarray:
     Raises DataFormatError, naming the file, when it is no picture or a damaged one; OSError when it
     cannot be read; ImportError without Pillow.
     """
-    pillow, fit = _pillow()
+    with opened_picture(path) as picture:
+        from PIL import Image, ImageOps
+
+        convert = _conversion(picture, MODES[channels])
+        whole = _in_bands(_upright(picture), convert, MODES[channels])
+        square = ImageOps.fit(whole, (size, size), Image.Resampling.LANCZOS)
+    return np.asarray(square).reshape(size, size, channels)
+
+
+@contextlib.contextmanager
+def opened_picture(path: str | Path) -> Iterator[Any]:
+    """The picture in a file of one of `FORMATS`, as Pillow has it: its pixels have been read.
+
+    Raises as `read_square`; so does what the block cannot do with the picture.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("reading pictures needs Pillow: pip install pillow") from error
     try:
         with naming(path), BoundedFile(path) as file:
             _check_file(file)
-            with pillow.open(file, formats=list(FORMATS)) as opened:
-                _check_pixels(*opened.size)
-                opened.load()
-                convert = _conversion(opened, MODES[channels])
-                picture = _in_bands(_upright(opened), convert, MODES[channels])
-            square = fit(picture, (size, size), pillow.Resampling.LANCZOS)
+            with Image.open(file, formats=list(FORMATS)) as picture:
+                _check_pixels(*picture.size)
+                picture.load()
+                yield picture
     except Exception as error:  # of any kind: Pillow's readers promise none
         if is_system_failure(error):
             raise
         what = reason(error)
-        if isinstance(error, pillow.UnidentifiedImageError):
+        if isinstance(error, Image.UnidentifiedImageError):
             what = f"what it holds is none of {', '.join(FORMATS)}"
         raise DataFormatError(f"{path}: not a readable picture ({what})") from error
-    return np.asarray(square).reshape(size, size, channels)
-
-
-def _pillow() -> tuple[Any, Callable]:
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise ImportError("reading pictures needs Pillow: pip install pillow") from error
-    return Image, ImageOps.fit
 
 
 def _check_file(file: BoundedFile) -> None:

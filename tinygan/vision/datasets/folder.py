@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tinygan.data.pictures import opened_picture
 from tinygan.vision.datasets.vision import Transform, VisionDataset
-from tinygan.vision.pillow import pillow
 
 IMG_EXTENSIONS = (
     ".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp",
@@ -18,9 +18,17 @@ Loader = Callable[[str], Any]
 
 
 def default_loader(path: str) -> Any:
-    """The picture in a file, as RGB, by Pillow."""
-    with open(path, "rb") as file:
-        return pillow("reading a picture").open(file).convert("RGB")
+    """The picture in a file, as RGB, by Pillow.
+
+    What a file holds is read where it is PNG, JPEG, BMP, WebP, GIF, TIFF or PPM, whatever its name
+    says, and of at most 2^26 pixels (8192 x 8192).
+
+    Raises:
+        DataFormatError: it holds something else, or is damaged. OSError: it cannot be read. Both
+            name the file.
+    """
+    with opened_picture(path) as picture:
+        return picture.convert("RGB")
 
 
 def find_classes(directory: str | Path) -> tuple[list[str], dict[str, int]]:
@@ -123,6 +131,9 @@ class DatasetFolder(VisionDataset):
 
 class ImageFolder(DatasetFolder):
     """Pictures, by default as RGB; the folder in `root` that a picture lies in is its class.
+
+    A picture is read when it is asked for, and then an error about it names its file
+    (`default_loader`).
 
     `imgs` is another name of `samples`. (As torchvision.datasets.ImageFolder.)
     """
