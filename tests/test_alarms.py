@@ -8,6 +8,7 @@ import pytest
 from tinygan.data import Dataset, synthetic_digits
 from tinygan.models import DCGAN
 from tinygan.training import Settings, Trainer, alarms
+from tinygan.training.log import read_json_lines
 
 LATE = alarms.FEWEST_STEPS
 
@@ -74,3 +75,16 @@ def test_few_samples_miss_classes_by_chance(classes, samples, rng):
     for _ in range(300):
         drawn = np.bincount(rng.integers(0, classes, samples), minlength=classes)
         assert alarm((drawn / samples).tolist(), samples) is None
+
+
+def test_a_wasserstein_loss_near_zero_is_no_victory_of_the_discriminator(tmp_path, monkeypatch):
+    """It is a difference of two means, and small where neither net has learned anything."""
+    monkeypatch.setattr(alarms, "STUCK_STEPS", 5)
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 1, 8, 8)).astype(np.uint8)
+    settings = Settings(batch_size=8, lr=1e-9, loss="wasserstein")
+    trainer = Trainer(DCGAN(8, 1, 4), Dataset(pictures, None, "toy"), tmp_path, settings, samples=1)
+    trainer.train(10)
+    log = read_json_lines(tmp_path / "log.jsonl")
+    losses = [entry["loss_d"] for entry in log if "loss_d" in entry]
+    assert len(losses) == 10 and all(0 <= loss < alarms.STUCK_LOSS for loss in losses)
+    assert not [entry for entry in log if "alarm" in entry]

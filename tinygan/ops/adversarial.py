@@ -48,10 +48,12 @@ def _cross_entropy_to(logits: Tensor, target: float) -> Tensor:
 
 class GANLoss(NamedTuple):
     """Both nets' losses: ``discriminator(real, fake)`` and ``generator(fake)``, from D's
-    outputs without an activation, any shape; scalars out."""
+    outputs without an activation, any shape; scalars out. Where D's loss `has_floor`, it is near
+    its least value, and never below, when D tells all images apart."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+    has_floor: bool = True
 
 
 def _cross_entropy_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -84,7 +86,7 @@ GAN_LOSSES = {
     ),
     # Arjovsky 2017 (arXiv:1701.07875), eq. 2; D must be kept Lipschitz by other means.
     "wasserstein": GANLoss(
-        lambda real, fake: mean(fake) - mean(real), lambda fake: -mean(fake)
+        lambda real, fake: mean(fake) - mean(real), lambda fake: -mean(fake), has_floor=False
     ),
 }
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.ops.adversarial import GANLoss
+
 STUCK_LOSS = 0.02  # both terms of a cross-entropy below 0.01: D is right with 99 % certainty
 STUCK_STEPS = 200
 COLLAPSED_SPREAD = 0.3  # of the real images' spread; even one class alone has more than half
@@ -35,13 +37,18 @@ def divergence(loss_d: float, loss_g: float) -> str | None:
 
 
 class StuckDiscriminator:
-    """Watches for a discriminator that has won: its loss is almost zero for many steps."""
+    """Watches for a discriminator that has won: its loss is almost zero for many steps.
 
-    def __init__(self) -> None:
-        self.steps = 0
+    Args:
+        loss: the losses. One without a floor tells nothing about D by being near zero.
+    """
+
+    def __init__(self, loss: GANLoss) -> None:
+        self.loss, self.steps = loss, 0
 
     def __call__(self, loss_d: float) -> str | None:
-        self.steps = self.steps + 1 if 0 <= loss_d < STUCK_LOSS else 0
+        won = self.loss.has_floor and 0 <= loss_d < STUCK_LOSS
+        self.steps = self.steps + 1 if won else 0
         if self.steps == 0 or self.steps % STUCK_STEPS:
             return None
         return (

@@ -118,7 +118,8 @@ class Trainer:
         self.sampler = BatchSampler(len(data), settings.batch_size, settings.seed)
         self.schedules = [settings.schedule(optimizer, len(self.sampler))
                           for optimizer in (self.optimizer_g, self.optimizer_d)]  # fmt: skip
-        self.step, self._stuck, self.stopping = 0, alarms.StuckDiscriminator(), False
+        self.step, self.stopping = 0, False
+        self._stuck = alarms.StuckDiscriminator(self.loss)
         self._steps: dict[bool, Callable[..., Tensor]] = {}  # with and without a penalty
         latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
         self.fixed_latent = model.latent(GRID, latent_stream)
