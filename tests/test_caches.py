@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tinygan.data import Dataset, cache_dir, download
+from tinygan.data import Dataset, DataUnavailableError, cache_dir, download, mnist
 from tinygan.kernels.emulator import build
 from tinygan.metrics import Classifier, classifier, classifier_for
 
@@ -94,14 +95,48 @@ def test_a_download_that_cannot_be_kept(nowhere, tmp_path, monkeypatch, capsys):
     assert line.endswith("TINYGAN_CACHE can name a folder for it")
 
 
-def test_a_user_without_a_home(monkeypatch, tmp_path):
-    def home():
-        raise RuntimeError("Could not determine home directory.")
-
-    for name in ("TINYGAN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+@pytest.fixture
+def homeless(monkeypatch, tmp_path):
+    """Neither HOME nor an entry for this user; the folder for temporary files."""
+    for name in ("TINYGAN_CACHE", "TINYGAN_DATA", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Path, "home", home)
-    assert cache_dir().name.startswith("tinygan-") and cache_dir().is_absolute()
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    assert not Path("~").exists()
+
+
+def test_a_user_without_a_home(homeless, trained, capsys):
+    assert cache_dir().parent == homeless and cache_dir().name.startswith("tinygan-")
+    for _ in range(2):
+        classifier_for(pictures("toy"))
+    assert trained == ["toy"] and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("wanted", ["~/x", "~nobody/x"])
+def test_a_cache_in_a_home_that_is_not_there(wanted, homeless, trained, monkeypatch, capsys):
+    monkeypatch.setenv("TINYGAN_CACHE", wanted)
+    monkeypatch.setenv("TINYGAN_DATA", wanted)
+    for _ in range(2):
+        classifier_for(pictures("toy"))
+        with pytest.raises(DataUnavailableError):
+            mnist()
+    assert trained == ["toy"] and cache_dir().parent == homeless
+    said = f"tinygan: there is no home for {wanted}: files are kept in {cache_dir()}\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the emulator needs POSIX")
+@pytest.mark.parametrize("wanted", ["~/y", None])
+def test_the_emulator_of_a_user_without_a_home(wanted, homeless, monkeypatch, capsys):
+    """In a folder that nobody else can have made: what lies there is run."""
+    if wanted:
+        monkeypatch.setenv("TINYGAN_CACHE", wanted)
+    assert build.folder() == build.folder() and build.folder().parent == homeless
+    assert build.folder() != cache_dir() and os.listdir(build.folder()) == []
+    line = capsys.readouterr().err.splitlines()[0]
+    assert line.startswith("tinygan: what the emulator compiles cannot be kept (there is no home")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the emulator needs POSIX")
@@ -109,5 +144,5 @@ def test_the_emulator_without_a_cache(nowhere, capsys):
     folder = build.folder()
     assert folder == build.folder() and folder.is_dir()
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("tinygan: the emulator's libraries cannot be kept ([Errno ")
+    assert line.startswith("tinygan: what the emulator compiles cannot be kept ([Errno ")
     assert os.listdir(folder) == []

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..cache import own_folder
 from . import language
 
 HERE = Path(__file__).resolve().parent
@@ -66,33 +65,7 @@ def _run(command: Sequence[str | os.PathLike]) -> str:
 def folder() -> Path:
     """Where libraries are kept: ``emulator`` below $TINYGAN_CACHE or the user's cache folder; a
     folder for this process alone where there is none to write to."""
-    own = os.environ.get("TINYGAN_CACHE")
-    try:
-        base = Path(own) if own else Path.home() / ".cache" / "tinygan"
-        return _writable(base / "emulator")
-    except RuntimeError as error:  # neither $HOME nor an entry for this user
-        return _temporary_folder(str(error))
-
-
-@functools.cache
-def _writable(wanted: Path) -> Path:
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=wanted).close()
-        return wanted
-    except OSError as error:
-        return _temporary_folder(str(error))
-
-
-@functools.cache
-def _temporary_folder(reason: str) -> Path:
-    print(
-        f"tinygan: the emulator's libraries cannot be kept ({reason}); TINYGAN_CACHE can name a "
-        "folder for them", file=sys.stderr, flush=True,
-    )  # fmt: skip
-    made = tempfile.mkdtemp(prefix="tinygan-emulator-")
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return Path(made)
+    return own_folder("emulator", "what the emulator compiles")
 
 
 def _library(name: str, text: str, command: Sequence[str], *more: str | Path) -> Path:

@@ -1,8 +1,9 @@
 """Sources of images, each as one `Dataset`; of points, each as a `GaussianMixture`; of pictures
 in pairs; and the sampler that deals images out in batches."""
 
+from tinygan.kernels.cache import cache_dir
+
 from .dataset import DataFormatError, Dataset, DataUnavailableError
-from .download import cache_dir
 from .emoji import EmojiPairs, emoji_pairs
 from .folder import image_folder
 from .glyphs import Glyphs, glyphs

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import hashlib
 import http.client
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from tinygan.files import force_to_disk
+from tinygan.kernels.cache import writable
 
 from .dataset import DataFormatError, DataUnavailableError
 
@@ -33,45 +31,6 @@ PARTIAL = ".part"
 BLOCK = 1 << 16
 
 
-def cache_dir() -> Path:
-    """Folder for downloaded data: $TINYGAN_CACHE, else ``tinygan`` in the user's cache folder; of
-    a user without a home, in the folder for temporary files."""
-    own = os.environ.get("TINYGAN_CACHE")
-    if own:
-        return Path(own).expanduser()
-    shared = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
-    if shared:
-        return Path(shared) / "tinygan"
-    try:
-        return Path.home() / ".cache" / "tinygan"
-    except RuntimeError:  # neither $HOME nor an entry for this user
-        user = os.getuid() if hasattr(os, "getuid") else "user"
-        return Path(tempfile.gettempdir()) / f"tinygan-{user}"
-
-
-@functools.cache
-def _temporary_folder(reason: str) -> Path:
-    """A new folder, for as long as this process runs."""
-    print(
-        f"tinygan: what is downloaded cannot be kept ({reason}); TINYGAN_CACHE can name a folder "
-        "for it", file=sys.stderr, flush=True,
-    )  # fmt: skip
-    folder = tempfile.mkdtemp(prefix="tinygan-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
-def _writable(folder: Path) -> Path:
-    """`folder`, made if need be; where it cannot be written to, one for this process alone."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        folder = _temporary_folder(str(error)) / folder.name
-        folder.mkdir(exist_ok=True)
-    return folder
-
-
 def fetch(name: str, folder: Path, mirrors: Sequence[str], sha256: str) -> Path:
     """Download ``name`` from the first mirror that has the right content; return its path.
 
@@ -82,7 +41,7 @@ def fetch(name: str, folder: Path, mirrors: Sequence[str], sha256: str) -> Path:
     Raises DataUnavailableError when all fail: with the reason of each mirror, or, where none can
     be reached, with the one sentence that the network is down.
     """
-    folder = _writable(folder)
+    folder = writable(folder, "what is downloaded")
     _remove_abandoned(folder)
     failures: dict[str, Exception] = {}
     for mirror in mirrors:

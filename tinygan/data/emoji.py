@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.kernels.cache import cache_dir
 from tinygan.packages import require
 from tinygan.reading import reason
 
 from .archive import read_archive
 from .dataset import DataFormatError, Dataset, DataUnavailableError
-from .download import cache_dir, fetch
+from .download import fetch
 from .lookalikes import Pair, check_split, nearly_equal, split
 
 CREDIT = (

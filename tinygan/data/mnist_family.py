@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tinygan.kernels.cache import cache_dir
+
 from .dataset import DataFormatError, Dataset, DataUnavailableError
-from .download import cache_dir, fetch
+from .download import fetch
 from .idx import read_idx
 
 SPLITS = {"train": "train", "test": "t10k"}
@@ -144,8 +146,10 @@ def _locate(
 ) -> list[Path]:
     """The paths of the named files, all of one folder so that no two data sets mix."""
     data = os.environ.get("TINYGAN_DATA")
-    own = [Path(data).expanduser() / folder for folder in collection.folders] if data else []
-    folders = [*folders, *own, cached(collection)]
+    if data:
+        root = Path(os.path.expanduser(data))  # as it is, of a user without a home: nothing there
+        folders = [*folders, *(root / folder for folder in collection.folders)]
+    folders = [*folders, cached(collection)]
     for folder in folders:
         found = [path for name in names if (path := _find(folder, name)) is not None]
         if len(found) == len(names):

@@ -76,7 +76,8 @@ class CIFAR10(ImagesInMemory):
         """The folder that holds all files."""
         roots = [self.root]
         if data := os.environ.get("TINYGAN_DATA"):
-            roots += [Path(data).expanduser(), Path(data).expanduser() / self.own_folder]
+            own = Path(os.path.expanduser(data))
+            roots += [own, own / self.own_folder]
         names = (*self.train_list, *self.test_list, self._meta)
         for root in roots:
             if all((root / self.base_folder / name).is_file() for name in names):
