@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import command_line
 import numpy as np
 
 from tinygan.data import Dataset, load_dataset
@@ -27,12 +28,11 @@ from tinygan.vision import datasets, transforms
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", default="mnist", help="mnist, fashion or synthetic (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, help="(%(default)s)")
-    parser.add_argument("--epochs", type=int, default=5, help="timed of each (%(default)s)")
+    parser, whole = command_line.Parser(__doc__), command_line.positive
+    add = parser.add_argument
+    add("--data", choices=command_line.NAMED, default="mnist", help="(%(default)s)")
+    add("--batch-size", type=whole, default=64, help="(%(default)s)")
+    add("--epochs", type=whole, default=5, help="timed of each (%(default)s)")
     return parser.parse_args()
 
 
@@ -62,7 +62,9 @@ def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory() as root:
         for split, prefix in (("train", "train"), ("test", "t10k")):  # torchvision wants both
-            write_files(load_dataset(options.data, split), prefix, root)
+            with command_line.checking(f"--data {options.data}: "):
+                images = load_dataset(options.data, split)
+            write_files(images, prefix, root)
         contenders = {"tinygan": loader(datasets, transforms, DataLoader, root, options.batch_size)}
         try:
             import torch
@@ -90,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

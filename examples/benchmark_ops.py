@@ -23,11 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 
 import tinygan
 from tinygan.files import atomic_write
-from tinygan.kernels.bench.documents import check_markers, replace_between_markers
+from tinygan.kernels.bench.documents import replace_between_markers
 from tinygan.kernels.bench.table import computer, computer_line
 
 MARKERS = ("<!-- ops:begin -->", "<!-- ops:end -->")
@@ -126,23 +127,17 @@ def as_markdown(rows: list[dict[str, Any]], notes: str) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     add = parser.add_argument
-    add("--turns", type=int, default=15, help="of each library (%(default)s)")
+    add("--turns", type=command_line.positive, default=15, help="of each library (%(default)s)")
     add("--json", type=Path, nargs="?", const=Path("-"), metavar="FILE",
         help="write one JSON document; without a name, print it instead of a table")  # fmt: skip
     add("--write", type=Path, nargs="+", default=[], metavar="FILE",
         help=f"put the table between {' and '.join(MARKERS)}")  # fmt: skip
     options = parser.parse_args()
-    if options.turns < 1:
-        parser.error("--turns must be at least 1")
-    for file in options.write:
-        try:
-            check_markers(file, MARKERS)  # before the work, not after
-        except (OSError, ValueError) as problem:
-            parser.error(f"--write: {problem}")
+    if options.json not in (None, Path("-")):
+        command_line.check_file("--json", options.json)
+    command_line.check_pages("--write", options.write, MARKERS)
     return options
 
 
@@ -173,4 +168,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

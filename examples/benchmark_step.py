@@ -36,7 +36,7 @@ from benchmark_worker import Contender
 
 import tinygan
 from tinygan.files import atomic_write
-from tinygan.kernels.bench.documents import check_markers, replace_between_markers
+from tinygan.kernels.bench.documents import replace_between_markers
 from tinygan.kernels.bench.table import computer, computer_line, gpu_line
 from tinygan.kernels.matmul.gemm_bf16 import SUPPORTED
 
@@ -152,14 +152,8 @@ def arguments() -> argparse.Namespace:
             parser.error("--curve needs PyTorch, which is not installed")
         options.torch_modes = []
     if options.json not in (None, Path("-")):
-        if options.json.is_dir():
-            parser.error(f"--json: {options.json} is a folder; name a file")
-        command_line.check_writable("--json", options.json.parent)
-    for file in options.write:
-        try:
-            check_markers(file, MARKERS[options.device])  # before minutes of work, not after
-        except (OSError, ValueError) as problem:
-            parser.error(f"--write: {problem}")
+        command_line.check_file("--json", options.json)
+    command_line.check_pages("--write", options.write, MARKERS[options.device])
     everything = [*WORKLOADS, *(["layers"] if options.device == "cuda" else [])]
     options.workload = options.workload or everything
     options.steps = options.steps or STEPS[options.device]

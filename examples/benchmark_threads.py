@@ -11,10 +11,10 @@ is ideal). Run nothing else meanwhile.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from concurrent.futures import ThreadPoolExecutor
 
+import command_line
 from benchmark_nets import WORKLOADS
 from benchmark_worker import Contender
 
@@ -33,12 +33,13 @@ def step(contender: Contender, steps: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workload", choices=WORKLOADS, default="mnist")
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--blocks", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=30, help="in a block")
+    parser, whole = command_line.Parser(__doc__), command_line.positive
+    add = parser.add_argument
+    add("--workload", choices=WORKLOADS, default="mnist", help="%(default)s")
+    add("--width", type=whole, default=16, help="channels next to the images (%(default)s)")
+    add("--batch-size", type=whole, default=32, help="images per step (%(default)s)")
+    add("--blocks", type=whole, default=7, help="turns of each contender (%(default)s)")
+    add("--steps", type=whole, default=30, help="in a block (%(default)s)")
     options = parser.parse_args()
     cpus = usable_cpus()
     counts = {"one": 1, "cores": cpus, "many": MANY, "beside": cpus}  # threads
@@ -70,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -14,12 +14,13 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import tinygan
 from tinygan.devices import check_device
+from tinygan.kernels.bench.documents import Markers, check_markers
 from tinygan.packages import require
 from tinygan.printing import escape_unprintable
 
@@ -216,6 +217,20 @@ def check_writable(option: str, folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as problem:
         stop(f"{option} {folder}: cannot be written to ({problem.strerror}); choose another folder")
+
+
+def check_file(option: str, file: Path) -> None:
+    """Whether a file of this name can be written."""
+    if file.is_dir():
+        stop(f"{option}: {file} is a folder; name a file")
+    check_writable(option, file.parent)
+
+
+def check_pages(option: str, files: Iterable[Path], markers: Markers) -> None:
+    """Whether the pages are there and have a place for a table between the two markers."""
+    with checking(f"{option}: "):
+        for file in files:
+            check_markers(file, markers)
 
 
 # The program

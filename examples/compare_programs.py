@@ -43,6 +43,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import command_line
 import programs_data
 from programs_list import PROGRAMS, Program
 from programs_numbers import agreement
@@ -50,7 +51,7 @@ from programs_table import MARKERS, as_line, as_markdown
 
 import tinygan
 from tinygan.files import atomic_write
-from tinygan.kernels.bench.documents import check_markers, replace_between_markers
+from tinygan.kernels.bench.documents import replace_between_markers
 from tinygan.kernels.bench.table import computer_line
 
 WORKER = Path(__file__).resolve().with_name("programs_worker.py")
@@ -201,25 +202,32 @@ def _medians(seconds: dict[str, list[float]], unit: str) -> Row:
 
 
 def read_rows(file: Path | None) -> dict[str, Row]:
-    """What was found before, by the names of the programs."""
+    """What was found before, by the names of the programs.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
     if file is None or not file.exists():
         return {}
-    document = json.loads(file.read_text(encoding="utf-8"))
-    return {row["name"]: row for row in document["rows"]}
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return {row["name"]: row for row in document["rows"]}
+    except (ValueError, TypeError, KeyError) as problem:
+        raise ValueError(f"it is damaged ({problem}); move it away") from problem
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser, whole = command_line.Parser(__doc__), command_line.positive
     add = parser.add_argument
     add("clones", type=Path, help="the folder with the cloned repositories")
     add("--only", nargs="+", default=[""], metavar="TEXT", help="programs with this in the name")
     add("--time", action="store_true", help="measure times, compare nothing")
-    add("--rounds", type=int, help="that are compared at most (20 of most programs)")
-    add("--threads", type=int, default=tinygan.get_num_threads(), help="of each (%(default)s)")
-    add("--blocks", type=int, default=5, help="turns of each library with --time (%(default)s)")
-    add("--seconds", type=float, default=0.5, help="of a turn, at least (%(default)s)")
+    add("--rounds", type=whole, help="that are compared at most (20 of most programs)")
+    add("--threads", type=command_line.cores, default=tinygan.get_num_threads(),
+        help="of each (%(default)s)")  # fmt: skip
+    add("--blocks", type=whole, default=5, help="turns of each library with --time (%(default)s)")
+    add("--seconds", type=command_line.number(0.01), default=0.5,
+        help="of a turn, at least (%(default)s)")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="keep the results here, beside those of before")
     add("--write", type=Path, metavar="FILE", help=f"put the table between {' and '.join(MARKERS)}")
     add("--work", type=Path, metavar="FOLDER",
@@ -227,16 +235,14 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if not options.clones.is_dir():
         parser.error(f"{options.clones} is no folder")
-    for name in ("threads", "blocks", "seconds", "rounds"):
-        if (getattr(options, name) or 1) <= 0:
-            parser.error(f"--{name} must be more than 0")
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
         parser.error("needs PyTorch and torchvision: pip install torch torchvision")
+    if options.json:
+        command_line.check_file("--json", options.json)
+    if options.work:
+        command_line.check_writable("--work", options.work)
     if options.write:
-        try:
-            check_markers(options.write, MARKERS)
-        except (OSError, ValueError) as problem:
-            parser.error(f"--write: {problem}")
+        command_line.check_pages("--write", [options.write], MARKERS)
     return options
 
 
@@ -245,8 +251,9 @@ def main() -> None:
     chosen = [program for program in PROGRAMS if any(text in program.name for text in options.only)
               and (options.clones / program.name).exists()]  # fmt: skip
     if not chosen:
-        sys.exit(f"none of the programs is in {options.clones}")
-    known = read_rows(options.json)
+        command_line.stop(f"none of the programs is in {options.clones}; --help says what to clone")
+    with command_line.checking(f"--json {options.json}: "):
+        known = read_rows(options.json)
     with contextlib.ExitStack() as stack:
         folder = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         place = Workplace(options.clones.resolve(), folder.resolve())
@@ -279,4 +286,4 @@ def save(options: argparse.Namespace, known: dict[str, Row]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -20,6 +20,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def run(monkeypatch, capsys):
     """Runs the benchmark with these arguments, in this process; returns what it printed."""
     threads = tinygan.get_num_threads()
+    monkeypatch.syspath_prepend(str(EXAMPLES))
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["benchmark_ops.py", "--turns", "1", *map(str, arguments)])
@@ -31,7 +32,8 @@ def run(monkeypatch, capsys):
 
 
 @pytest.fixture
-def names():
+def names(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
     return runpy.run_path(str(EXAMPLES / "benchmark_ops.py"))
 
 

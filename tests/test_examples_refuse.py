@@ -29,6 +29,14 @@ LABELS = ["cgan_mnist.py", "gan_mnist.py", "dcgan_conditional_mnist.py", "deliga
           "collapse_study.py"]  # fmt: skip
 
 
+def ask_for_pytorch(name):
+    """Skips the test of an example that does nothing without it."""
+    if name in ("compare_torch.py", "compare_programs.py"):
+        needs.pytorch()
+    if name == "compare_programs.py":
+        pytest.importorskip("torchvision")
+
+
 class Worked(Exception):
     """An example began its work: a step, a classifier, scores."""
 
@@ -52,8 +60,7 @@ def refused(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(tinygan.data.load.SYNTHETIC_SPLITS, "test", (20, 1))
 
     def refused(name, *arguments):
-        if name == "compare_torch.py":
-            needs.pytorch()
+        ask_for_pytorch(name)
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             runpy.run_path(str(EXAMPLES / name), run_name="__main__")
@@ -86,7 +93,11 @@ def pictures(folder, classes, each, size=28):
 
 TEXTS = {"device": ["gpu", "cuda:x", ""], "data": ["nowhere", ""], "run": ["nowhere"],
          "results": ["nowhere"], "torch_modes": ["fast"], "write": ["nowhere.md"],
-         "json": ["."], "out": [f"{__file__}/x"]}  # fmt: skip
+         "json": ["."], "out": [f"{__file__}/x"], "work": [f"{__file__}/x"],
+         "clones": ["nowhere"]}  # fmt: skip
+# What an example cannot do without, before the option in question.
+ALWAYS = {"compare_programs.py": ["."], "write_api.py": ["--check"]}
+ANY_TEXT = {("compare_programs.py", "only")}
 NUMBERS = ["nan", "inf", "-1", "1e999", "x", ""]
 
 
@@ -101,18 +112,23 @@ def test_every_option_refuses_what_it_cannot_be(name, refused, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(Worked):
         patch.setattr(command_line.Parser, "parse_args", kept)
-        if name == "compare_torch.py":
-            needs.pytorch()
+        ask_for_pytorch(name)
         patch.setattr(sys, "argv", [name])
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     (parser,) = parsers
     options = [action for action in parser._actions if action.nargs != 0]
-    assert options
+    assert options or name == "write_api.py"
+    needed = ALWAYS.get(name, [])
     for action in options:
+        if (name, action.dest) in ANY_TEXT:
+            continue
         for text in TEXTS.get(action.dest, NUMBERS):
-            line = refused(name, f"{action.option_strings[0]}={text}")
+            if not action.option_strings:
+                assert text in refused(name, text)
+                continue
+            line = refused(name, *needed, f"{action.option_strings[0]}={text}")
             assert action.option_strings[0] in line and text in line
-    assert "unrecognized arguments: --nonsense" in refused(name, "--nonsense")
+    assert "unrecognized arguments: --nonsense" in refused(name, *needed, "--nonsense")
 
 
 # (example, arguments, what the line says)
@@ -150,6 +166,9 @@ PUBLISHED = [
     ("draw_charts.py", "--results nowhere", "--results: nowhere is not a folder"),
     ("benchmark_step.py", f"--json {__file__}/x/y.json", f"--json {__file__}/x: cannot be written"),
     ("benchmark_step.py", "--json .", "--json: . is a folder"),
+    ("benchmark_ops.py", "--json .", "--json: . is a folder; name a file"),
+    ("compare_programs.py", ".", "none of the programs is in .; --help says what to clone"),
+    ("write_api.py", "", "one of the arguments --write --check is required"),
 ]  # fmt: skip
 
 
@@ -177,7 +196,8 @@ def test_the_folder_of_a_run(name, refused, tmp_path):
         assert "--sample: --out none holds no run" in line
 
 
-DRAW_NOTHING = ["score_floors.py", "benchmark_step.py"]
+DRAW_NOTHING = ["score_floors.py", "benchmark_step.py", "benchmark_ops.py", "benchmark_loader.py",
+                "benchmark_threads.py", "compare_programs.py", "write_api.py"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in DRAW_NOTHING])
@@ -288,6 +308,16 @@ def test_samples_are_of_the_classes_that_a_run_has(kept_run, refused, tmp_path):
 def test_damaged_results_are_named(name, refused, tmp_path):
     (tmp_path / "results.json").write_text("{")
     assert "results.json is damaged" in refused(name, "--out", ".", "--quick")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_damaged_results_of_programs_are_named(content, refused, tmp_path, monkeypatch):
+    (tmp_path / "results.json").write_text(content)
+    program = importlib.import_module("programs_list").PROGRAMS[0].name
+    (tmp_path / program).parent.mkdir(parents=True)
+    (tmp_path / program).touch()
+    line = refused("compare_programs.py", ".", "--json", "results.json")
+    assert "--json results.json: it is damaged (" in line
 
 
 # As a user runs it
