@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -68,5 +69,6 @@ def _temporary_folder(what: str, reason: str) -> Path:
 
 @functools.cache
 def _say(line: str) -> None:
-    """Once."""
-    print(line, file=sys.stderr, flush=True)
+    """Once; a stream that is gone is no reason to stop."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
