@@ -211,6 +211,8 @@ def test_unknown_names_are_answered_with_the_choices(ladder, capsys):
     error = usage_error(capsys, "throw_away", "--rung", "fast")
     assert "unknown rung 'fast' (choose from 'reference', 'right')" in error
     assert "'0' is not a positive integer" in usage_error(capsys, "--repeats", "0")
+    error = usage_error(capsys, "throw_away", "--threads", "100000")
+    assert "threads must be a positive integer up to 8192, got 100000" in error
 
 
 def test_a_device_without_rungs(ladder, capsys):

@@ -134,6 +134,7 @@ def _prepare(options: argparse.Namespace) -> None:
 
     Raises:
         RuntimeError: the device or the baseline is missing.
+        ValueError: more threads than there can be.
     """
     if options.device == "cuda" and count_devices("cuda") == 0:
         raise RuntimeError("device 'cuda': this machine has 0 CUDA devices")
@@ -168,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"--write: {problem}")
     try:
         _prepare(options)
-    except RuntimeError as problem:
+    except (RuntimeError, ValueError) as problem:
         parser.error(str(problem))
     settings = _settings(options)
     command = f"{parser.prog} {shlex.join(argv)}".rstrip()
