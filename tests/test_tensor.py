@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 
+import needs
 import numpy as np
 import pytest
 
@@ -325,10 +326,10 @@ def test_a_deep_copy_lies_in_memory_as_the_original(device, rng):
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (tensor([1.0, 2.5]), "tensor([1. , 2.5])"),
+        (tensor([1.0, 2.5]), "tensor([1.0000, 2.5000])"),
         (tensor(1.0, "float64"), "tensor(1., dtype=float64)"),
         (tensor([1, 2], "int32"), "tensor([1, 2], dtype=int32)"),
-        (tensor([True]), "tensor([ True])"),
+        (tensor([True]), "tensor([True])"),
         (tensor([1.0], requires_grad=True), "tensor([1.], requires_grad=True)"),
         (tensor([1.0], requires_grad=True) * 2.0, "tensor([2.], grad_fn=<Mul>)"),
         (tensor([[1, 2], [3, 4]]), "tensor([[1, 2],\n        [3, 4]])"),
@@ -337,3 +338,45 @@ def test_a_deep_copy_lies_in_memory_as_the_original(device, rng):
 )
 def test_repr(x, text):
     assert repr(x) == text
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tensors_print_as_pytorchs(seed):
+    """Of random sizes and magnitudes; a dtype and a node have their own names here."""
+    torch = needs.pytorch()
+    rng = np.random.default_rng(seed)
+    shape = [tuple(rng.integers(0, 5, rng.integers(0, 4))), (rng.integers(900, 1200),),
+             (8, rng.integers(2, 200)), (3, 9, 50)][seed % 4]  # fmt: skip
+    array = rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 9)
+    if rng.random() < 0.3:
+        array = array.round()
+    if rng.random() < 0.3:
+        array = np.where(rng.random(shape) < 0.2, [np.nan, np.inf, 0.0][seed % 3], array)
+    dtype = ["float32", "float32", "float64", "int64", "int32", "bool"][rng.integers(6)]
+    array = np.asarray(np.nan_to_num(array) if "float" not in dtype else array).astype(dtype)
+    theirs = torch.from_numpy(array.copy())
+    ours = tinygan.tensor(array)
+    if dtype == "float32" and seed % 2:
+        theirs, ours = theirs.requires_grad_(), ours.requires_grad_()
+    expected, got = repr(theirs).replace("dtype=torch.", "dtype="), repr(ours)
+    if "dtype=" in got:  # whose shorter name may fit into the line
+        expected, got = " ".join(expected.split()), " ".join(got.split())
+    assert got == expected
+
+
+@pytest.mark.parametrize(
+    "options", [{"precision": 2}, {"sci_mode": False}, {"profile": "short"}, {"linewidth": 40},
+                {"profile": "full"}, {"sci_mode": True, "edgeitems": 1}],
+)  # fmt: skip
+def test_options_of_printing_are_pytorchs(options, rng):
+    torch = needs.pytorch()
+    array = rng.standard_normal((1, 1500)).astype(np.float32) / 1e3
+    try:
+        for library in (torch, tinygan):
+            library.set_printoptions(**options)
+        assert repr(tinygan.tensor(array)) == repr(torch.from_numpy(array))
+    finally:
+        for library in (torch, tinygan):
+            library.set_printoptions(profile="default")
+    with pytest.raises(ValueError, match="profile must be one of default, short, full, got 'long'"):
+        tinygan.set_printoptions(profile="long")

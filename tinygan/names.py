@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygan import creation, functions, methods, ops
+from tinygan import creation, functions, methods, ops, tensor_text
 from tinygan.creation import *
 from tinygan.devices import device
 from tinygan.functions import *
@@ -260,11 +260,25 @@ def set_printoptions(
     edgeitems: builtins.int | None = None, linewidth: builtins.int | None = None,
     profile: str | None = None, sci_mode: builtins.bool | None = None,
 ) -> None:  # fmt: skip
-    """How tensors are printed, by NumPy's options of the same names; `profile` is passed over."""
-    np.set_printoptions(
-        precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth,
-        suppress=None if sci_mode is None else not sci_mode,
-    )  # fmt: skip
+    """How tensors are printed: see `tinygan.tensor_text.Options`.
+
+    Args:
+        profile: "default", "short" (two digits, two elements at each edge) or "full" (all
+            elements); the other arguments are applied after it.
+
+    Raises:
+        ValueError: no such profile.
+    """
+    if profile is not None and profile not in tensor_text.PROFILES:
+        known = ", ".join(tensor_text.PROFILES)
+        raise ValueError(f"set_printoptions: profile must be one of {known}, got {profile!r}")
+    given = {
+        "precision": precision, "threshold": threshold, "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }  # fmt: skip
+    changed = {name: value for name, value in given.items() if value is not None}
+    changed = {**tensor_text.PROFILES.get(profile or "", {}), **changed, "sci_mode": sci_mode}
+    vars(tensor_text.options).update(changed)
 
 
 def use_deterministic_algorithms(mode: builtins.bool, *, warn_only: builtins.bool = False) -> None:

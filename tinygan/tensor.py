@@ -25,6 +25,7 @@ from tinygan.devices import (
     to_device,
 )
 from tinygan.dtypes import Dim, Scalar, bool_, check_dtype, float32, float64, int64, sizes
+from tinygan.tensor_text import tensor_text
 
 
 class Tensor:
@@ -160,9 +161,9 @@ class Tensor:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        body = np.array2string(to_device(self.array, "cpu"), separator=", ", prefix="tensor(")
-        notes = [body]
-        if self.dtype not in (float32, int64, bool_):
+        notes = []
+        known = (float32, int64, bool_) if self.numel() else (float32,)
+        if self.dtype not in known:
             notes.append(f"dtype={self.dtype}")
         if self.device != "cpu":
             notes.append(f"device={str(self.device)!r}")
@@ -170,7 +171,7 @@ class Tensor:
             notes.append(f"grad_fn={self.grad_fn!r}")
         elif self.requires_grad:
             notes.append("requires_grad=True")
-        return f"tensor({', '.join(notes)})"
+        return tensor_text(to_device(self.array, "cpu"), notes)
 
     def __bool__(self) -> bool:
         if self.numel() != 1:
