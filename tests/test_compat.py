@@ -90,8 +90,32 @@ def test_every_facade_leads_somewhere():
         "import torchvision.datasets as dset\ndset.LSUN, dset.CelebA, dset.FakeData",
         "import torch.nn.parallel as p, torch.functional\np.data_parallel, torch.nn.DataParallel",
         "from torch.nn.modules.conv import Conv2d\nfrom torch.utils.data.sampler import Sampler",
+        "from torch.nn.modules.conv import _ConvNd\nfrom torch.optim.optimizer import Optimizer\n"
+        "from torch.nn.modules.batchnorm import _BatchNorm\n"
+        "from torch.optim.lr_scheduler import _LRScheduler",
+        "from torch.nn.utils.parametrizations import spectral_norm\nfrom torchvision.io import "
+        "read_image",
     ):
         assert missing_names(text, modules) == []
+
+
+def test_a_program_may_import_everything(tmp_path, capfd):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from torch import *\nfrom torch.nn import *\nfrom torch.optim import *\n"
+        "from torch.utils.data import *\nfrom torchvision.transforms import *\n"
+        "from torch.nn.modules.conv import _ConvNd\nimport io, torch\n"
+        "net = Sequential(Linear(2, 3), ReLU(), Conv2d(1, 1, 1))\n"
+        "opt, chain = Adam(net.parameters()), Compose([ToTensor()])\n"
+        "print(isinstance(net[2], _ConvNd), TensorDataset(ones(3, 2))[0][0].tolist())\n"
+        "file = io.BytesIO()\ntorch.save({'x': ones(2), 'n': 3}, file)\nfile.seek(0)\n"
+        "print(torch.load(file)['x'].tolist(), where(ones(2) > 0)[0].tolist())\n"
+        "with torch.no_grad():\n    print(net[0].weight.numpy().shape)\n"
+    )
+    result = subprocess.run([sys.executable, "-m", "tinygan", "run", str(program)],
+                            capture_output=True, text=True)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == ["True [1.0, 1.0]", "[1.0, 1.0] [0, 1]", "(3, 2)"]
 
 
 def test_a_module_of_data_sets_says_itself_what_to_write():

@@ -412,3 +412,48 @@ def test_listed_twice_is_as_in_pytorch(kind, rng):
             optimizer.step()
         results.append(p.tolist())
     assert results[0] == pytest.approx(results[1], rel=1e-12)
+
+
+class OwnMomentum:
+    """As programs write their own optimizers, for either library."""
+
+    @staticmethod
+    def of(library):
+        class Momentum(library.optim.Optimizer):
+            def __init__(self, params, lr=0.1, momentum=0.9):
+                super().__init__(params, dict(lr=lr, momentum=momentum))
+
+            def step(self, closure=None):
+                with library.no_grad():
+                    for group in self.param_groups:
+                        for p in group["params"]:
+                            if p.grad is None:
+                                continue
+                            state = self.state[p]
+                            if len(state) == 0:
+                                state["step"], state["mean"] = 0, library.zeros_like(p)
+                            state["step"] += 1
+                            state["mean"].mul_(group["momentum"]).add_(p.grad)
+                            p.add_(state["mean"], alpha=-group["lr"] / state["step"])
+
+        return Momentum
+
+
+def test_an_optimizer_may_be_written_as_in_pytorch(tmp_path):
+    def run(library, resume):
+        p = library.nn.Parameter(library.tensor([1.0, -2.0]))
+        optimizer = OwnMomentum.of(library)([{"params": [p], "lr": 0.2}])
+        for step in range(4):
+            if resume and step == 2:
+                state = optimizer.state_dict()
+                tinygan.serialization.save(state, tmp_path / "state.npz")
+                optimizer = OwnMomentum.of(library)([p])
+                optimizer.load_state_dict(tinygan.serialization.load(tmp_path / "state.npz"))
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+        return p.tolist()
+
+    # Eight operations on numbers of order 1 in float32.
+    assert run(tinygan, True) == run(tinygan, False)
+    assert run(tinygan, True) == pytest.approx(run(torch, False), rel=1e-6)

@@ -144,13 +144,40 @@ def test_a_sequence_of_layers_with_groups_and_dilation(device, rng):
          "multiple of groups, got 3 and 2"),
         (lambda: nn.Conv2d(3, 4, 3, groups=0), "Conv2d: groups must be a positive integer, got 0"),
         (lambda: nn.Conv2d(3, 4, 3, 1, 1, 0), "Conv2d: dilation must be an integer >= 1"),
-        (lambda: nn.Conv2d(3, 4, 3, 1, 1, padding_mode="reflect"), "Conv2d: padding_mode 'reflect' "
-         "is not supported; put nn.ReflectionPad2d(1) in front of a Conv2d with padding=0"),
-        (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), "Conv2d: padding_mode must be 'zeros', "
-         "got 'mirror'"),
+        (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), "Conv2d: padding_mode must be 'zeros' "
+         "or 'reflect' or 'replicate' or 'circular', got 'mirror'"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"), "ConvTranspose2d: "
+         "padding_mode must be 'zeros', got 'reflect'"),
     ],
 )  # fmt: skip
 def test_wrong_layers(make, message):
     with pytest.raises(ValueError) as error:
         make()
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize(
+    ("name", "options", "shape"),
+    [
+        ("Conv2d", {"kernel_size": (3, 5), "padding": (1, 2), "stride": 2}, (2, 3, 7, 6)),
+        ("Conv2d", {"kernel_size": 4, "padding": "same", "dilation": (1, 2)}, (2, 3, 8, 9)),
+        ("Conv2d", {"kernel_size": 3, "padding": "valid"}, (3, 7, 6)),
+        ("Conv1d", {"kernel_size": 3, "padding": 2, "dilation": 2}, (2, 3, 8)),
+        ("Conv1d", {"kernel_size": 4, "padding": "same"}, (2, 3, 8)),
+    ],
+)
+def test_what_pads_with_pixels_is_pytorchs(name, options, shape, mode, rng):
+    theirs = getattr(torch.nn, name)(3, 4, padding_mode=mode, **options)
+    ours = getattr(nn, name)(3, 4, padding_mode=mode, **options)
+    ours.load_state_dict(theirs.state_dict())
+    array = rng.standard_normal(shape).astype(np.float32)
+    x, expected_x = (library.tensor(array, requires_grad=True) for library in (tinygan, torch))
+    nets = nn.Sequential(ours, nn.ReLU()), torch.nn.Sequential(theirs, torch.nn.ReLU())
+    y, expected = nets[0](x), nets[1](expected_x)
+    y.square().sum().backward()
+    expected.square().sum().backward()
+    for a, b in ((y, expected), (x.grad, expected_x.grad), (ours.weight.grad, theirs.weight.grad)):
+        # Sums of up to some hundred products of order 1 in float32.
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-4)
+    assert repr(ours).partition("  #")[0] == repr(theirs)

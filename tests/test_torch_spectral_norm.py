@@ -70,16 +70,16 @@ def test_a_file_with_the_names_of_the_older_function(tmp_path, rng):
     theirs(x)
     torch.save(theirs.state_dict(), tmp_path / "d.pt")
     ours = nn.Sequential(
-        nn.spectral_norm(nn.Conv2d(2, 3, 3)), nn.ReLU(),
-        nn.spectral_norm(nn.ConvTranspose2d(3, 2, 2), n_power_iterations=2),
+        nn.utils.spectral_norm(nn.Conv2d(2, 3, 3)), nn.ReLU(),
+        nn.utils.spectral_norm(nn.ConvTranspose2d(3, 2, 2), n_power_iterations=2),
     )  # fmt: skip
     state = tinygan.weights.load(tmp_path / "d.pt")
     ours.load_state_dict(state)
-    y, expected = ours.eval()(tinygan.tensor(x.numpy())), theirs.eval()(x)
-    # Sums of up to 18 products of order 1 in float32. (In training the older function computes v
-    # from u, the newer one and ours u from v.)
-    y, expected = y.detach().numpy(), expected.detach().numpy()
-    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    for mode in (True, True, False):
+        y, expected = ours.train(mode)(tinygan.tensor(x.numpy())), theirs.train(mode)(x)
+        # Sums of up to 18 products of order 1 in float32.
+        y, expected = y.detach().numpy(), expected.detach().numpy()
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
     del state["0.weight_u"]
     with pytest.raises(ValueError, match=r"missing: 0\.u"):
         ours.load_state_dict(state)

@@ -21,7 +21,6 @@ from tinygan.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from tinygan.graph import draw, print_graph
 from tinygan.kernels.cpu.threads import get_num_threads, set_num_threads
 from tinygan.names import *
-from tinygan.ops.math import where
 from tinygan.precision import (
     autocast,
     get_float32_matmul_precision,
@@ -38,7 +37,7 @@ __all__ = [
     "get_float32_matmul_precision", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
     "int64", "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "optim", "print_graph",
     "profile", "save", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
-    "utils", "weights", "where",
+    "utils", "weights",
 ]  # fmt: skip
 __all__ += names.__all__
 

@@ -109,6 +109,8 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     if value.dtype.kind == "f" and x.dtype.kind != "f":
         value = value.detach()  # as PyTorch, which cuts the fraction off
     value = shape.to(value, x.dtype, x.device)
+    if value.ndim and value.numel() == 1:  # as PyTorch: x[0] = tensor([5.0])
+        value = value.reshape(())
     if is_grad_enabled() and (x._requires_grad or value._requires_grad):
         _become(x, shape.SetItem(parts)(_before(x), value), "x[index] = value")
     else:

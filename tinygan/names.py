@@ -130,6 +130,7 @@ __all__ = [
     "unsqueeze",
     "use_deterministic_algorithms",
     "var",
+    "where",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += functions.__all__
@@ -255,6 +256,16 @@ def set_default_dtype(d: Any) -> None:
         )
 
 
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where `condition` (a bool tensor) holds, other elsewhere; all three broadcast. With
+    the condition alone, as ``nonzero(condition, as_tuple=True)``."""
+    if input is None and other is None:
+        return functions.nonzero(condition, as_tuple=True)
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        input = creation.tensor(input, device=condition.device)
+    return ops.where(condition, input, other)
+
+
 def set_printoptions(
     precision: builtins.int | None = None, threshold: builtins.int | None = None,
     edgeitems: builtins.int | None = None, linewidth: builtins.int | None = None,
@@ -272,7 +283,7 @@ def set_printoptions(
     if profile is not None and profile not in tensor_text.PROFILES:
         known = ", ".join(tensor_text.PROFILES)
         raise ValueError(f"set_printoptions: profile must be one of {known}, got {profile!r}")
-    given = {
+    given: dict[str, Any] = {
         "precision": precision, "threshold": threshold, "edgeitems": edgeitems,
         "linewidth": linewidth,
     }  # fmt: skip

@@ -233,8 +233,9 @@ class Tensor:
         return self.array.tolist()
 
     def numpy(self) -> np.ndarray:
-        """The NumPy array itself (not a copy), of a tensor on the CPU that needs no gradient."""
-        if self.requires_grad:
+        """The NumPy array itself (not a copy), of a tensor on the CPU that needs no gradient;
+        under ``no_grad()`` of any."""
+        if self.requires_grad and autograd.is_grad_enabled():
             raise RuntimeError("numpy: the tensor requires a gradient; use .detach().numpy()")
         reject_non_host(self.array, "numpy")
         return self.array

@@ -8,6 +8,13 @@ import tinygan
 from op_cases.case import OpCase, away, bools, integers, normal, torch
 from tinygan import cat, stack, tensor, zeros
 
+
+def _with_row(x, v):
+    y = x.clone()
+    y[1] = v
+    return y
+
+
 CASES = [
     OpCase(
         "reshape", lambda x: x.reshape(3, -1), [normal(2, 3)], numpy="same", torch="same",
@@ -84,6 +91,10 @@ CASES = [
     # PyTorch has no negative steps.
     OpCase("getitem basic", lambda x: x[1:, None, ..., ::-2], [normal(3, 2, 3)], numpy="same"),
     OpCase("getitem reversed", lambda x: x[1, ::-1, None], [normal(2, 3)], numpy="same"),
+    OpCase(
+        "setitem", lambda x, v: _with_row(x, v) * x, [normal(3, 2), normal(2)],
+        numpy=lambda x, v: np.stack([x[0], v, x[2]]) * x, torch=lambda x, v: _with_row(x, v) * x,
+    ),
     OpCase(
         "getitem duplicates", lambda x, i: x[i], [normal(3, 2), lambda rng: np.array([2, 0, 2])],
         numpy="same", torch="same",

@@ -15,6 +15,9 @@ from tinygan import autograd, creation, names, nn, weights
 from tinygan.absent import missing, sentence
 from tinygan.compat import devices
 from tinygan.devices import generator
+from tinygan.nn.convolution import _Convolution
+from tinygan.nn.norms import _BatchNorm
+from tinygan.optim import lr_scheduler
 from tinygan.tensor import Tensor, float32
 
 
@@ -33,6 +36,10 @@ class Facade(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         advice = ""
+        if name == "__all__":  # for ``from torch.nn import *``
+            own = [n for n in vars(self) if not n.startswith("_")]
+            return [*own, *(n for path in self.__dict__["_modules"]
+                            for n in _public(importlib.import_module(path)))]  # fmt: skip
         if not name.startswith("__"):
             for path in self.__dict__["_modules"]:
                 with contextlib.suppress(ModuleNotFoundError):
@@ -43,6 +50,10 @@ class Facade(types.ModuleType):
                         if str(error) != missing(path, name) and hasattr(module, "__getattr__"):
                             advice = str(error)  # what to write
         raise MissingName(sentence(f"{self.__name__}.{name}", advice))
+
+
+def _public(module: types.ModuleType) -> list[str]:
+    return list(getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]))
 
 
 class LeftOut(Facade):
@@ -148,9 +159,14 @@ def _modules() -> dict[str, Facade]:
         "torch.nn.parallel": Facade("torch.nn.parallel", (), parallel),
         "torch.nn.parameter": Facade("torch.nn.parameter", ("tinygan.nn",)),
         "torch.nn.utils": Facade("torch.nn.utils", ("tinygan.nn.utils",)),
+        "torch.nn.utils.parametrizations": Facade(
+            "torch.nn.utils.parametrizations", ("tinygan.nn.utils.parametrizations",)
+        ),
         "torch.optim": Facade("torch.optim", ("tinygan.optim",)),
+        "torch.optim.optimizer": Facade("torch.optim.optimizer", ("tinygan.optim",)),
         "torch.optim.lr_scheduler": Facade(
-            "torch.optim.lr_scheduler", ("tinygan.optim.lr_scheduler",)
+            "torch.optim.lr_scheduler", ("tinygan.optim.lr_scheduler",),
+            {"_LRScheduler": lr_scheduler.LRScheduler},
         ),
         "torch.random": Facade("torch.random", (), {"manual_seed": manual_seed}),
         "torch.utils": Facade("torch.utils", ("tinygan.utils",)),
@@ -158,11 +174,15 @@ def _modules() -> dict[str, Facade]:
         "torchvision": Facade("torchvision", ("tinygan.vision",), {"__version__": "tinygan"}),
         "torchvision.models": LeftOut("torchvision.models"),
     }  # fmt: skip
+    # What `isinstance` asks for.
+    bases: dict[str, dict[str, Any]] = {
+        "batchnorm": {"_BatchNorm": _BatchNorm}, "conv": {"_ConvNd": _Convolution}
+    }  # fmt: skip
     for part in ("activation", "batchnorm", "container", "conv", "dropout", "instancenorm",
                  "linear", "loss", "module", "normalization", "padding", "pixelshuffle",
                  "pooling", "sparse", "upsampling"):  # fmt: skip
         whole = f"torch.nn.modules.{part}"
-        made[whole] = Facade(whole, ("tinygan.nn",))
+        made[whole] = Facade(whole, ("tinygan.nn",), bases.get(part))
     for part in ("dataloader", "dataset", "sampler"):
         whole = f"torch.utils.data.{part}"
         made[whole] = Facade(whole, (f"tinygan.utils.data.{part}",))

@@ -8,14 +8,10 @@ import tinygan.functional as F
 from tinygan.nn import init
 from tinygan.nn.layers import _empty, _positive
 from tinygan.nn.module import Module
-from tinygan.ops.windows import Padding, Pair, pair, single
+from tinygan.ops.windows import Padding, Pair, extent, four_sides, pair, single
 from tinygan.tensor import Tensor
 
-# What to put in front of a convolution that pads with something else than zeros.
-_PAD_LAYERS = {
-    "reflect": "nn.ReflectionPad2d", "replicate": "nn.ReplicationPad2d",
-    "circular": "nn.CircularPad2d",
-}  # fmt: skip
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class _Convolution(Module):
@@ -36,7 +32,7 @@ class _Convolution(Module):
                 raise ValueError(
                     f"{name}: {argument} must be a multiple of groups, got {channels} and {groups}"
                 )
-        _check_padding_mode(name, padding_mode, padding)
+        _check_padding_mode(name, padding_mode)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = self.sizes(name, "kernel_size", kernel_size, 1)
         self.stride = self.sizes(name, "stride", stride, 1)
@@ -46,26 +42,39 @@ class _Convolution(Module):
             self.padding = self.sizes(name, "padding", padding, 0)
         self.groups, self.padding_mode = groups, padding_mode
 
+    def padded(self, x: Tensor) -> tuple[Tensor, Padding]:
+        """x and the padding by zeros that is left to do: none, where another mode has done it."""
+        if self.padding_mode == "zeros":
+            return x, self.padding
+        count = len(self.kernel_size)
+        window = extent(self.kernel_size, self.dilation)
+        size, stride, padding = x.shape[-count:], self.stride, self.padding
+        if count == 1:  # a row of pixels
+            size, window, stride = (1, *size), (1, *window), (1, *stride)
+            padding = padding if isinstance(padding, str) else (0, *padding)
+        sides = four_sides(type(self).__name__, padding, size, window, stride)
+        # F.pad has the last dimension first.
+        return F.pad(x, [*sides[2:], *sides[:2]][: 2 * count], self.padding_mode), 0
+
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
         text += f", stride={self.stride}"
         for name, default in (("padding", 0), ("dilation", 1), ("output_padding", 0)):
             value = getattr(self, name)
             if isinstance(value, str) or any(v != default for v in value):
-                text += f", {name}={value!r}"
+                text += f", {name}={value}"
         if self.groups != 1:
             text += f", groups={self.groups}"
-        return text + ("" if self.bias is not None else ", bias=False")
+        text += "" if self.bias is not None else ", bias=False"
+        mode = self.padding_mode
+        return text + ("" if mode == "zeros" else f", padding_mode={mode}")
 
 
-def _check_padding_mode(name: str, padding_mode: str, padding: Padding) -> None:
-    if padding_mode in _PAD_LAYERS:
-        raise ValueError(
-            f"{name}: padding_mode {padding_mode!r} is not supported; put "
-            f"{_PAD_LAYERS[padding_mode]}({padding!r}) in front of a {name} with padding=0"
-        )
-    if padding_mode != "zeros":
-        raise ValueError(f"{name}: padding_mode must be 'zeros', got {padding_mode!r}")
+def _check_padding_mode(name: str, padding_mode: str) -> None:
+    modes = PADDING_MODES[:1] if "Transpose" in name else PADDING_MODES
+    if padding_mode not in modes:
+        expected = " or ".join(map(repr, modes))
+        raise ValueError(f"{name}: padding_mode must be {expected}, got {padding_mode!r}")
 
 
 class Conv2d(_Convolution):
@@ -77,7 +86,7 @@ class Conv2d(_Convolution):
 
     Raises:
         ValueError: a size is no positive integer, channels are no multiple of groups, or
-            padding_mode is not "zeros".
+            padding_mode is not "zeros", "reflect", "replicate" or "circular".
     """
 
     def __init__(
@@ -96,9 +105,8 @@ class Conv2d(_Convolution):
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self.padded(x)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class ConvTranspose2d(_Convolution):
@@ -171,9 +179,8 @@ class Conv1d(_Convolution):
         self.bias = init.fan_in_uniform_(_empty(out_channels), fan_in) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv1d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self.padded(x)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class ConvTranspose1d(_Convolution):

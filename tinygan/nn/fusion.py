@@ -120,7 +120,7 @@ def is_exactly(layer: Module, types: type | tuple[type, ...]) -> bool:
     """Whether the layer is of one of these types itself, with the forward that is known here."""
     kind, types = type(layer), types if isinstance(types, tuple) else (types,)
     hooked = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
-    if kind not in types or hooked:
+    if kind not in types or hooked or getattr(layer, "padding_mode", "zeros") != "zeros":
         return False
     return kind.forward is _FORWARDS[kind] and "forward" not in vars(layer)
 

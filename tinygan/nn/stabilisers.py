@@ -65,13 +65,15 @@ class SpectralNorm(Module):
     }  # fmt: skip
 
     def __init__(
-        self, layer: Linear | Conv2d | ConvTranspose2d, n_power_iterations: int, eps: float
-    ):
+        self, layer: Linear | Conv2d | ConvTranspose2d, n_power_iterations: int, eps: float,
+        older: bool = False,
+    ):  # fmt: skip
         self.layer = layer
-        self.n_power_iterations, self.eps = n_power_iterations, eps
+        self.n_power_iterations, self.eps, self.older = n_power_iterations, eps, older
         rows, columns = self._matrix().shape
         self.u, self.v = self._random_direction(rows), self._random_direction(columns)
-        self._iterate(15)  # a good start, as in PyTorch
+        if not older:
+            self._iterate(15)  # a good start, as in PyTorch
 
     def forward(self, x: Tensor) -> Tensor:
         return self.normalised()(x)
@@ -90,14 +92,18 @@ class SpectralNorm(Module):
         return normalised
 
     def _iterate(self, count: int) -> None:
-        """Algorithm 1, step 1: towards the left and right vectors of the largest value."""
+        """Algorithm 1, step 1: towards the left and right vectors of the largest value. PyTorch's
+        older function takes its half steps in the other order."""
         matrix = self._matrix()
         u, v = self.u.array, self.v.array
         with beside(u):
             for _ in range(count):
                 # Our product and not the library's, since cuBLAS cannot be captured.
+                if self.older:
+                    v = self._unit(matmul(matrix.T, u[:, None])[:, 0])
                 u = self._unit(matmul(matrix, v[:, None])[:, 0])  # W v / ||W v||
-                v = self._unit(matmul(matrix.T, u[:, None])[:, 0])  # W^T u / ||W^T u||
+                if not self.older:
+                    v = self._unit(matmul(matrix.T, u[:, None])[:, 0])  # W^T u / ||W^T u||
             self.u.array[...], self.v.array[...] = u, v
         self.u.version += 1
         self.v.version += 1
@@ -129,7 +135,9 @@ class SpectralNorm(Module):
         return f"n_power_iterations={self.n_power_iterations}"
 
 
-def spectral_norm(layer: Module, n_power_iterations: int = 1, eps: float = 1e-12) -> SpectralNorm:
+def spectral_norm(
+    layer: Module, n_power_iterations: int = 1, eps: float = 1e-12, *, older: bool = False
+) -> SpectralNorm:
     """A module that computes `layer` with the weight W / sigma(W), sigma the largest singular
     value of W as a matrix (output channels, all the rest).
 
@@ -144,6 +152,8 @@ def spectral_norm(layer: Module, n_power_iterations: int = 1, eps: float = 1e-12
         layer: a Linear, Conv2d or ConvTranspose2d.
         n_power_iterations: steps in each forward pass, at least 1.
         eps: a vector shorter than this is divided by eps, not by its length.
+        older: as ``torch.nn.utils.spectral_norm``: v from u and then u from v in each step, and no
+            steps at the start. Trained weights differ, the limit does not.
 
     Raises:
         TypeError: the layer is of another kind.
@@ -155,7 +165,7 @@ def spectral_norm(layer: Module, n_power_iterations: int = 1, eps: float = 1e-12
             f"got {type(layer).__name__}"
         )
     _positive("spectral_norm", n_power_iterations=n_power_iterations)
-    return SpectralNorm(layer, n_power_iterations, eps)
+    return SpectralNorm(layer, n_power_iterations, eps, older)
 
 
 class Rescale(Module):

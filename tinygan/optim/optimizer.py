@@ -55,14 +55,20 @@ class Optimizer:
     Args:
         params: the parameters; or dicts, each a group: {"params": parameters, "lr": 0.1, ...},
             where an option that is left out is that of the optimizer.
-        options: numbers and others, by name.
+        defaults, options: numbers and others, by name: as a dict, as in PyTorch, or one by one.
+
+    An optimizer may also be written as in PyTorch, with a ``step`` of its own that goes through
+    ``param_groups`` and keeps what it needs in ``state[p]``, a dict for each parameter p.
     """
 
     slots: tuple[str, ...] = ()
     numbers: ClassVar[tuple[str, ...]] = ("lr",)
     lr: float
 
-    def __init__(self, params: Iterable[Any], **options: Any):
+    def __init__(
+        self, params: Iterable[Any], defaults: dict[str, Any] | None = None, **options: Any
+    ):
+        options = {**(defaults or {}), **options}
         for name in self.numbers:  # that a subclass has set as attributes
             if name in vars(self):
                 options.setdefault(name, vars(self).pop(name))
@@ -72,6 +78,7 @@ class Optimizer:
         self._repeats: list[int] = []  # how often each parameter is listed
         self._state: list[dict[str, Array]] = []
         self._runs: list[_Run] = []
+        self.state: dict[Tensor, dict[str, Any]] = collections.defaultdict(dict)
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
             raise ValueError(f"{self._name}: got no parameters")
@@ -268,7 +275,7 @@ class Optimizer:
                     for (number, _, _), indices in found.items()
                 ]
             for (_, count, _), run in zip(found, self._runs, strict=True):
-                values = [count, *(run.group[name] for name in self.numbers)]
+                values = [count, *(run.group.get(name, 0.0) for name in self.numbers)]
                 run.state[...] = xp.asarray(np.array(values, np.float64))
 
     @property
@@ -295,7 +302,18 @@ class Optimizer:
                 {slot: np.array(to_device(array, "cpu")) for slot, array in slots.items()}
                 for slots in self._state
             ],
+            **self._own_state(),
         }
+
+    def _own_state(self) -> dict[str, Any]:
+        """What a ``step`` of a subclass keeps, if anything."""
+        if not self.state:
+            return {}
+        return {"own": [
+            {name: np.array(value.cpu().detach().array) if isinstance(value, Tensor) else value
+             for name, value in self.state.get(p, {}).items()}
+            for p in self.params
+        ]}  # fmt: skip
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Goes on where `state_dict` was saved.
@@ -340,6 +358,11 @@ class Optimizer:
                 for key, value in theirs.items() if key != "params"
             })  # fmt: skip
         self._regroup(state["steps"])
+        for p, own in zip(self.params, state.get("own", []), strict=False):
+            self.state[p] = {
+                name: Tensor(value.copy()).to(p.device) if isinstance(value, np.ndarray) else value
+                for name, value in own.items()
+            }
         with beside(self.params[0].array):
             for here, there in zip(self._state, state["state"], strict=True):
                 for slot in self.slots:

@@ -23,8 +23,9 @@ _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
 
-def load(path: str | os.PathLike) -> Any:
-    """What ``torch.save`` wrote to `path`, with Tensors on the CPU; no code of the file is run.
+def load(path: str | os.PathLike | IO[bytes]) -> Any:
+    """What ``torch.save`` wrote to `path`, or into an open binary file, with Tensors on the CPU; no
+    code of the file is run.
 
     Read are dicts, lists, tuples, strings, numbers, None, and tensors and parameters of float16,
     bfloat16, float32, float64, integers and bool; an OrderedDict comes as a dict, a torch.Size as a
@@ -38,6 +39,8 @@ def load(path: str | os.PathLike) -> Any:
         OSError: the system could not read it.
     """
     try:
+        if not isinstance(path, (str, os.PathLike)):
+            return _load(io.BytesIO(path.read()))
         with naming(path), BoundedFile(path) as file:
             return _load(file)
     except FileNotFoundError:

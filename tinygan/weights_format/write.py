@@ -6,11 +6,12 @@ them), since Python's pickler wants the functions that it names, and so PyTorch 
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
 import zipfile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ _FOLDER = "archive"
 _ALIGNMENT = 64  # bytes; where PyTorch maps a file into memory, its tensors begin there
 
 
-def save(obj: Any, path: str | os.PathLike) -> None:
-    """Writes `obj` to `path`, atomically, for ``torch.load``.
+def save(obj: Any, path: str | os.PathLike | IO[bytes]) -> None:
+    """Writes `obj` to `path`, atomically, or into an open binary file, for ``torch.load``.
 
     `obj` is made of dicts whose keys are strings or integers, lists, tuples, strings, numbers,
     booleans, None, NumPy arrays and Tensors. Each tensor is written in C order, in a storage of its
@@ -34,7 +35,17 @@ def save(obj: Any, path: str | os.PathLike) -> None:
     """
     arrays: list[np.ndarray] = []
     pickle = b"\x80\x02" + _pickled(obj, "obj", arrays) + b"."  # PROTO 2, ..., STOP
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    if isinstance(path, (str, os.PathLike)):
+        with atomic_write(path) as file:
+            _write(file, pickle, arrays)
+    else:
+        whole = io.BytesIO()  # the archive's places count from its own start
+        _write(whole, pickle, arrays)
+        path.write(whole.getvalue())
+
+
+def _write(file: IO[bytes], pickle: bytes, arrays: list[np.ndarray]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "data.pkl", pickle)
         _add(archive, "byteorder", b"little")
         for key, array in enumerate(arrays):

@@ -13,7 +13,7 @@ import numpy as np
 from tinygan.autograd import no_grad
 from tinygan.devices import beside, to_device
 from tinygan.nn.utils import parametrizations
-from tinygan.nn.utils.parametrizations import spectral_norm
+from tinygan.nn.utils.parametrizations import older_spectral_norm as spectral_norm
 from tinygan.ops.math import abs, add, clip
 from tinygan.ops.reduction import amax, sum
 from tinygan.ops.shape import cat, reshape, stack
