@@ -151,10 +151,15 @@ def _class(name: str, dtype: np.dtype, where: str = "cpu"):
             return creation.zeros(0, dtype=dtype, device=where)
         if builtins.all(isinstance(size, builtins.int) for size in data):
             return creation.zeros(*data, dtype=dtype, device=where)
+        shared = data[0].array if isinstance(data[0], Tensor) else data[0]
+        if where == "cpu" and isinstance(shared, np.ndarray) and shared.dtype == dtype:
+            return Tensor(shared)
         return creation.tensor(data[0], dtype, where)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"A tensor of {dtype} with a copy of the data, or of this size."
+    make.__doc__ = (
+        f"A tensor of {dtype} of the data, or of this size; an array of this dtype is shared."
+    )
     return make
 
 

@@ -82,9 +82,7 @@ class _TensorClass(type):
         return isinstance(instance, Tensor)
 
     def __call__(cls, *data: Any) -> Tensor:
-        if len(data) == 1 and isinstance(data[0], np.ndarray):
-            return creation.tensor(data[0], float32)  # always float32, as PyTorch's
-        return names.FloatTensor(*data)
+        return names.FloatTensor(*data)  # always float32, as PyTorch's
 
     def __getattr__(cls, name: str) -> Any:
         return getattr(Tensor, name)
