@@ -49,7 +49,7 @@ def main() -> None:
     scorer = trainer.evaluate = common.scorer_for(train, test, options)
     minutes = common.train(trainer, options)
     labels = test.require_labels()[: scorer.count]
-    images = trainer.generate(trainer.evaluation_latent, tensor(labels))
+    images = trainer.generate(trainer.game.evaluation_latent, tensor(labels))
     real = test.batch(np.arange(scorer.count))
     rows = {
         "label accuracy": (

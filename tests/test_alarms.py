@@ -40,7 +40,7 @@ def test_a_run_that_has_just_begun_is_no_collapse(images, tmp_path, capsys):
     )
     trainer.train(4)
     assert "ALARM" not in capsys.readouterr().out
-    pictures_now = trainer.generate(trainer.fixed_latent)
+    pictures_now = trainer.generate(trainer.game.fixed_latent)
     assert alarms.collapse(pictures_now, data.batch(np.arange(images)), LATE) is not None
 
 

@@ -20,7 +20,7 @@ KERNELS = Path(tinygan.kernels.__path__[0])
 # gradient consists of tensors, and the walk through the graph makes both; a tensor hands over its
 # memory, and memory handed over becomes one.
 FLOORS = [
-    ["kernels", "files", "packages", "printing", "reading", "absent"],
+    ["kernels", "files", "packages", "printing", "reading", "absent", "tensor_text"],
     ["devices", "data", "images"],
     ["cuda"],
     ["precision"],

@@ -112,7 +112,8 @@ def test_stabilisers_too_resume_with_the_same_bits(tmp_path):
     make_trainer(tmp_path / "parts", settings=settings).train(1)
     make_trainer(tmp_path / "parts", settings=settings, resume=True).train(2)
     assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
-    optimizer = make_trainer(tmp_path / "parts", settings=settings, resume=True).optimizer_d
+    resumed = make_trainer(tmp_path / "parts", settings=settings, resume=True)
+    optimizer = resumed.game.optimizers["optimizer_d"]
     assert optimizer.lr == pytest.approx(4e-4 * (3 - 12 / 6) / 2)  # of the thirteenth step
 
 
@@ -131,15 +132,15 @@ def test_labels_resume_with_the_same_bits(tmp_path):
     again.train(2)
     assert_same_run(records(tmp_path / "whole"), records(tmp_path / "parts"))
     assert whole.evaluation_samples().shape == (30, 1, 28, 28)
-    np.testing.assert_array_equal(whole.fixed_labels.array, np.arange(64) % 10)
+    np.testing.assert_array_equal(whole.game.fixed_labels.array, np.arange(64) % 10)
     # A digit follows its label: other labels, other images.
-    other = tinygan.tensor((whole.fixed_labels.array + 1) % 10)
-    first = whole.generate(whole.fixed_latent, whole.fixed_labels)
-    assert not np.allclose(first, whole.generate(whole.fixed_latent, other))
+    other = tinygan.tensor((whole.game.fixed_labels.array + 1) % 10)
+    first = whole.generate(whole.game.fixed_latent, whole.game.fixed_labels)
+    assert not np.allclose(first, whole.generate(whole.game.fixed_latent, other))
     with pytest.raises(ValueError, match="data: the model is class-conditional, plain has no lab"):
         Trainer(DCGAN(classes=10), Dataset(data.images, None, "plain"), tmp_path / "x", settings)
     with pytest.raises(ValueError, match="sample: got 3 labels for 64 latent vectors"):
-        whole.generate(whole.fixed_latent, tinygan.tensor([1, 2, 3]))
+        whole.generate(whole.game.fixed_latent, tinygan.tensor([1, 2, 3]))
 
 
 def test_reports_come_when_asked_for_and_at_the_end(tmp_path):
@@ -156,11 +157,11 @@ CHILD = """
     sys.path.insert(0, {tests!r})
     from pathlib import Path
     from test_training import make_trainer
-    from tinygan.training import trainer
+    from tinygan.training import game, trainer
     trainer.STEPS_PER_CHECKPOINT = 2
-    step = trainer.gan_step  # slowed down: there must be time to stop it
+    step = game.gan_step  # slowed down: there must be time to stop it
     play = lambda *args, **options: (time.sleep(0.03), step(*args, **options))[1]
-    trainer.gan_step = play
+    game.gan_step = play
     out = Path({out!r})
     sys.exit(0 if make_trainer(out, resume=(out / "checkpoint.npz").exists()).train(3) else 7)
 """

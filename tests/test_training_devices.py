@@ -147,5 +147,6 @@ def test_a_run_moves_from_device_to_device(device, tmp_path):
         far = np.abs(a - b) > 1e-3 * (1 + np.abs(a))
         assert far.mean() < 0.02  # signs of rounding, see assert_close
     back = trainer(tmp_path / "moved", device, resume=True)
-    assert back.optimizer_g.steps == [15] * len(back.optimizer_g.params)
+    optimizer = back.game.optimizers["optimizer_g"]
+    assert optimizer.steps == [15] * len(optimizer.params)
     assert back.train(4) and back.step == 20

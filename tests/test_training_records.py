@@ -405,22 +405,22 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
 
 def test_a_run_that_was_broken_off_within_a_step_goes_back_to_its_checkpoint(whole_run, tmp_path):
     run = make_trainer(tmp_path)
-    add = run.average.update
+    add = run.game.average.update
 
     def stop():
         raise KeyboardInterrupt
 
-    run.average.update = stop
+    run.game.average.update = stop
     with pytest.raises(KeyboardInterrupt):
         run.train(2)
     with pytest.raises(RuntimeError, match="ended within a step, and there is no checkpoint"):
         run.train(2)
     run = make_trainer(tmp_path)
     run.train(1)
-    add, run.average.update = run.average.update, stop
+    add, run.game.average.update = run.game.average.update, stop
     with pytest.raises(KeyboardInterrupt):
         run.train(2)
-    run.average.update = add
+    run.game.average.update = add
     assert run.train(2)
     assert_same_run(records(whole_run), records(tmp_path))
 

@@ -3,6 +3,7 @@
 from tinygan.training.alarms import TrainingDiverged
 from tinygan.training.checkpoint import load_checkpoint, load_generator, save_checkpoint
 from tinygan.training.claim import FolderInUse
+from tinygan.training.game import Game, LatentGame, Model
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
 from tinygan.training.stabilisers import (
@@ -13,10 +14,11 @@ from tinygan.training.stabilisers import (
     r1_penalty,
 )
 from tinygan.training.step import discriminator_step, gan_step, generator_step
-from tinygan.training.trainer import Model, Trainer
+from tinygan.training.trainer import GameTrainer, Trainer
 
 __all__ = [
-    "FolderInUse", "Model", "Settings", "Trainer", "TrainingDiverged", "diff_augment",
-    "discriminator_step", "gan_step", "generator_step", "gradient_penalty", "instance_noise",
-    "load_checkpoint", "load_generator", "pack", "r1_penalty", "sample", "save_checkpoint",
+    "FolderInUse", "Game", "GameTrainer", "LatentGame", "Model", "Settings", "Trainer",
+    "TrainingDiverged", "diff_augment", "discriminator_step", "gan_step", "generator_step",
+    "gradient_penalty", "instance_noise", "load_checkpoint", "load_generator", "pack", "r1_penalty",
+    "sample", "save_checkpoint",
 ]  # fmt: skip

@@ -16,8 +16,8 @@ from tinygan.training.stabilisers import AUGMENTATIONS, pack
 
 if TYPE_CHECKING:
     from tinygan.data import Dataset
+    from tinygan.training.game import Model
     from tinygan.training.settings import Settings
-    from tinygan.training.trainer import Model
 
 
 def check_whole(user: str, name: str, value: Any, least: int) -> None:
@@ -72,36 +72,40 @@ def check_augmentations(user: str, policy: Any) -> None:
             raise ValueError(f"{user}: augment names {name!r}; there are {known}")
 
 
-def check_arguments(
-    model: Any, data: Any, settings: Any, callbacks: dict[str, Any], sizes: dict[str, Any]
-) -> None:
-    """The kinds of the trainer's arguments, and how many images there are.
-
-    Raises:
-        TypeError, ValueError: as `Trainer`.
-    """
-    from tinygan.training.settings import Settings
-
+def check_model(model: Any) -> None:
+    """Raises a TypeError unless the model has what a `LatentGame` needs."""
     for part in ("generator", "discriminator", "classes", "latent"):
         if not hasattr(model, part):
             raise TypeError(
                 "Trainer: model must have a generator, a discriminator, classes and latent(), see "
                 f"tinygan.training.Model; {type(model).__name__} has no {part}"
             )
+
+
+def check_data(data: Any, settings: Any) -> None:
+    """The kinds of both, and whether there are images enough for a batch.
+
+    Raises:
+        TypeError, ValueError: as `Trainer`.
+    """
+    from tinygan.training.settings import Settings
+
     if not all(hasattr(data, part) for part in ("batch", "labels", "name")):
         raise TypeError(f"Trainer: data must be a Dataset, got {type(data).__name__}")
     if not isinstance(settings, Settings):
         raise TypeError(f"Trainer: settings must be Settings, got {type(settings).__name__}")
-    for name, function in callbacks.items():
-        if function is not None and not callable(function):
-            raise TypeError(f"Trainer: {name} must be a function or None, got {function!r}")
-    for name, size in sizes.items():
-        check_whole("Trainer", name, size, 1)
     if len(data) < settings.batch_size:
         raise ValueError(
             f"Trainer: data has {len(data)} images, fewer than the {settings.batch_size} of a "
             "batch; lower the batch_size of settings, or give it more images"
         )
+
+
+def check_callbacks(**callbacks: Any) -> None:
+    """Raises a TypeError unless each is a function or None."""
+    for name, function in callbacks.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"Trainer: {name} must be a function or None, got {function!r}")
 
 
 def check_labels(model: Model, data: Dataset, settings: Settings) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 from tinygan.data import Dataset
 
 
-def data_identity(data: Dataset) -> dict[str, Any]:
+def data_identity(data: Dataset, *others: Dataset) -> dict[str, Any]:
     """Shape, dtype and a digest of images and labels: about a second for a gigabyte."""
     digest = hashlib.blake2b(digest_size=16)
-    for array in (data.images, data.labels):
-        digest.update(b"none" if array is None else np.ascontiguousarray(array))
+    for one in (data, *others):
+        for array in (one.images, one.labels):
+            digest.update(b"none" if array is None else np.ascontiguousarray(array))
     return {
         "shape": list(data.images.shape), "dtype": str(data.images.dtype),
         "labels": data.labels is not None, "digest": digest.hexdigest(),

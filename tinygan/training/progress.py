@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from tinygan.printing import say
-from tinygan.training.step import StepNumbers
 
 
 class Progress:
@@ -31,9 +30,9 @@ class Progress:
                 mininterval=0.5 if sys.stderr.isatty() else 15,
             )  # fmt: skip
 
-    def update(self, images: int, result: StepNumbers) -> None:
+    def update(self, images: int, loss_d: float, loss_g: float) -> None:
         self.done += images
-        losses = f"loss D {result.loss_d:.3f} G {result.loss_g:.3f}"
+        losses = f"loss D {loss_d:.3f} G {loss_g:.3f}"
         if self._bar is not None:
             self._bar.set_postfix_str(losses, refresh=False)
             self._bar.update(images)

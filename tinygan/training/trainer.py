@@ -4,87 +4,58 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from tinygan.capture import capture
-from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset
 from tinygan.devices import Generator, check_device, generator
-from tinygan.nn import Module
-from tinygan.optim import Adam, ExponentialMovingAverage
 from tinygan.packages import require
 from tinygan.tensor import Tensor
 from tinygan.training import alarms, checks
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
 from tinygan.training.claim import Claim
+from tinygan.training.game import Game, LatentGame, Model
 from tinygan.training.identity import check_identity, data_identity
 from tinygan.training.log import score_numbers
 from tinygan.training.progress import Progress, stop_signals
 from tinygan.training.records import Records, print_line
-from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
-from tinygan.training.step import StepNumbers, gan_step
 
-GRID = 64  # samples in the picture of an epoch
 STEPS_PER_CHECKPOINT = 200
 
 
-class Model(Protocol):
-    """A model that can be trained: two nets, and the distribution of latent vectors.
-
-    Where ``classes`` is a number, both nets take labels as their second argument.
-    """
-
-    @property
-    def generator(self) -> Module: ...
-
-    @property
-    def discriminator(self) -> Module: ...
-
-    @property
-    def classes(self) -> int | None: ...
-
-    def latent(self, count: int, generator: Generator = ..., /) -> Tensor: ...
-
-
-class Trainer:
-    """Trains a GAN of images and keeps its records in the folder `out`.
+class GameTrainer:
+    """Trains the nets of a `Game` and keeps its records in the folder `out`.
 
     ``checkpoint.npz`` has everything to go on from; ``log.jsonl`` the losses and scores;
-    ``run.json`` the settings; ``samples/`` a grid of the same latent vectors after each report,
-    ``samples.gif`` all of them, ``losses.png`` the curves.
+    ``run.json`` the settings; ``samples/`` a grid of pictures after each report, ``samples.gif``
+    all of them, ``losses.png`` the curves.
 
     A run that was stopped at any moment, and is resumed, ends with the same bits as one that was
-    not: the checkpoint holds both nets, their average, both optimizers, the random stream, the
-    place in the data, a digest of the data and the length of the log.
+    not: the checkpoint holds all parts of the game, the random stream, the place in the data, a
+    digest of the data and the length of the log.
 
     An epoch is saved before anything is made of it. A picture, a score or a line of the log that
     fails is a warning: the run goes on, and makes up for it as soon as it can, at the latest when
     it is resumed. Scores of an epoch that failed come again if no other epoch has begun.
 
-    The folder belongs to one process from the moment at which the Trainer is made (`claim.py`), to
-    the end of the process or `close`; a later Trainer of the same process takes it over.
+    The folder belongs to one process from the moment at which the trainer is made (`claim.py`), to
+    the end of the process or `close`; a later trainer of the same process takes it over.
 
     Args:
-        model: seeded before it was made, with ``tinygan.manual_seed(settings.seed)``.
-        data: the training images.
+        game: seeded before it was made, with ``tinygan.manual_seed(settings.seed)``.
         out: a folder, made when missing.
-        evaluate: called at each report with samples (n, c, h, w) in [-1, 1]; returns scores for
-            the log: a dict of names and numbers, lists of numbers or strings. NaN is null there.
-        samples: how many; the same latent vectors each time.
-        regulariser: is added to G's loss in each step.
+        evaluate: called at each report with what ``game.samples()`` returns, of most games images
+            (n, c, h, w) in [-1, 1]; returns scores for the log: a dict of names and numbers, lists
+            of numbers or strings. NaN is null there.
         report_every: epochs from one report (picture, scores, alarms) to the next.
         resume: go on from the checkpoint in `out`.
 
     Raises:
         ValueError: `out` holds a run and `resume` is False, or holds none and it is True; the
-            checkpoint does not fit, or is of other data; fewer images than a batch; a
-            class-conditional model and data without labels or with more classes; nets for images of
-            another shape.
+            checkpoint does not fit, or is of other data; fewer images than a batch.
         TypeError: an argument of another kind.
         ImportError: Pillow or matplotlib is missing, which the pictures need.
         FolderInUse: `out` belongs to another process; the message says to which one.
@@ -92,51 +63,24 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Model, data: Dataset, out: str | Path, settings: Settings, *,
-        device: str = "cpu", evaluate: Callable[[np.ndarray], dict[str, Any]] | None = None,
-        samples: int = 10_000, regulariser: Callable[[], Tensor] | None = None,
+        self, game: Game, out: str | Path, *, evaluate: Callable[..., dict[str, Any]] | None = None,
         report_every: int = 1, resume: bool = False,
     ):  # fmt: skip
-        checks.check_arguments(
-            model, data, settings, {"evaluate": evaluate, "regulariser": regulariser},
-            {"samples": samples, "report_every": report_every},
-        )  # fmt: skip
+        checks.check_data(game.data, game.settings)
+        checks.check_callbacks(evaluate=evaluate)
+        checks.check_whole("Trainer", "report_every", report_every, 1)
         require("Trainer", "PIL.Image", "matplotlib.figure")  # for its pictures
-        checks.check_labels(model, data, settings)
-        self.model, self.data, self.settings, self.evaluate = model, data, settings, evaluate
-        self.regulariser, self.report_every = regulariser, report_every
-        self.out, self.device = Path(out), check_device(device)
-        self.loss = settings.gan_loss()
-        betas = (settings.beta1, settings.beta2)
-        model.generator.to(device)
-        model.discriminator.to(device)
-        checks.check_nets(model, data, settings)
-        self.optimizer_g = Adam(model.generator.parameters(), settings.lr, betas)
-        lr_d = settings.lr if settings.lr_d is None else settings.lr_d
-        self.optimizer_d = Adam(model.discriminator.parameters(), lr_d, betas)
-        self.average = ExponentialMovingAverage(model.generator, settings.average_decay)
-        self.sampler = BatchSampler(len(data), settings.batch_size, settings.seed)
-        self.schedules = [settings.schedule(optimizer, len(self.sampler))
-                          for optimizer in (self.optimizer_g, self.optimizer_d)]  # fmt: skip
-        self.step, self.stopping = 0, False
-        self._stuck = alarms.StuckDiscriminator(self.loss)
-        self._steps: dict[bool, Callable[..., Tensor]] = {}  # with and without a penalty
-        latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
-        self.fixed_latent = model.latent(GRID, latent_stream)
-        self.evaluation_latent = model.latent(samples, latent_stream)
-        self._labels = self.fixed_labels = self.evaluation_labels = None
-        if model.classes is not None and data.labels is not None:
-            self._labels = data.labels
-            present = np.unique(self._labels)  # no others can be asked for
-            self.fixed_labels = tensor(present[np.arange(GRID) % len(present)])
-            drawn = latent_stream.numpy.integers(len(data), size=samples)
-            self.evaluation_labels = tensor(self._labels[drawn])  # as frequent as in the data
-
+        self.game, self.data, self.settings = game, game.data, game.settings
+        self.evaluate, self.report_every, self.out = evaluate, report_every, Path(out)
+        self.sampler = BatchSampler(len(self.data), self.settings.batch_size, self.settings.seed)
+        self.schedules = [self.settings.schedule(optimizer, len(self.sampler))
+                          for optimizer in game.optimizers.values()]  # fmt: skip
+        self.step, self._stuck, self.stopping = 0, alarms.StuckDiscriminator(game.loss), False
         self.records = Records(self.out)
         self._reported = 0  # the last epoch whose report is complete
         self._saved: tuple[Any, ...] = ()  # what was saved last
         self._within_step = False
-        self._identity = data_identity(data)
+        self._identity = data_identity(self.data, *game.others)
         if resume and not self.checkpoint_path.exists():
             raise ValueError(f"out: {self.out} holds no run to resume (no {self.checkpoint_path})")
         self.claim = Claim(self.out)
@@ -159,7 +103,7 @@ class Trainer:
             self.records.begin(STEPS_PER_CHECKPOINT)
         self.records.describe(self._facts(), {
             "name": self.data.name, "images": len(self.data), "shape": self._identity["shape"][1:]
-        }, self.device, self.step)  # fmt: skip
+        }, self.game.device, self.step)  # fmt: skip
 
     def close(self) -> None:
         """Gives the folder free for other processes, as the end of this one does."""
@@ -173,18 +117,10 @@ class Trainer:
 
     @property
     def _parts(self) -> dict[str, Any]:
-        return {
-            "generator": self.model.generator,
-            "discriminator": self.model.discriminator,
-            "average": self.average,
-            "optimizer_g": self.optimizer_g,
-            "optimizer_d": self.optimizer_d,
-            "sampler": self.sampler,
-        }
+        return {**self.game.parts, "sampler": self.sampler}
 
     def _facts(self) -> dict[str, Any]:
-        options = getattr(self.model, "options", None)
-        return {**self.settings.facts(), "data": self.data.name, "model": options}
+        return {**self.settings.facts(), "data": self.data.name, "model": self.game.options}
 
     def save(self) -> None:
         """Writes the checkpoint, atomically.
@@ -298,55 +234,27 @@ class Trainer:
 
     def _train_on(self, indices: np.ndarray, progress: Progress) -> None:
         self._within_step = True
-        real = tensor(self.data.batch(indices), device=self.device)
-        latent = self.model.latent(len(indices)).to(self.device)
-        labels = None
-        if self._labels is not None:
-            labels = tensor(self._labels[indices], device=self.device)
-        result = StepNumbers(*self._step_now()(real, latent, labels).tolist())
+        numbers = self.game.step(indices, self.step)
         self.step += 1
         for schedule in self.schedules:
             schedule.step()
         self.claim.check()
-        numbers = {name: round(value, 6) for name, value in result._asdict().items()}
-        self.records.write(step=self.step, **numbers)
-        self._check(result)
+        rounded = {name: round(value, 6) for name, value in numbers.items()}
+        self.records.write(step=self.step, **rounded)
+        self._check(numbers["loss_d"], numbers["loss_g"])
         self._within_step = False
         with self.records.may_fail("showing the progress"):
-            progress.update(len(indices), result)
+            progress.update(len(indices), numbers["loss_d"], numbers["loss_g"])
 
-    def _step_now(self) -> Callable[..., Tensor]:
-        """The next step, a function of (real, latent, labels) that returns the numbers of a
-        `StepNumbers`; on a GPU captured, where it can be."""
-        penalty = self.settings.penalty(self.step)
-        key = penalty is not None
-        if key in self._steps:
-            return self._steps[key]
-        one_step = partial(
-            gan_step, self.model.generator, self.model.discriminator, self.optimizer_g,
-            self.optimizer_d, self.loss, penalty=penalty, regulariser=self.regulariser,
-            transform=self.settings.transform(self.step / len(self.sampler)),
-        )  # fmt: skip
-
-        def numbers_of_step(real: Tensor, latent: Tensor, labels: Tensor | None) -> Tensor:
-            numbers = one_step(real, latent, labels).numbers()
-            self.average.update()
-            return numbers
-
-        if not self.settings.repeats:
-            return numbers_of_step
-        self._steps[key] = capture(numbers_of_step, device=self.device)
-        return self._steps[key]
-
-    def _check(self, result: StepNumbers) -> None:
-        problem = alarms.divergence(result.loss_d, result.loss_g)
+    def _check(self, loss_d: float, loss_g: float) -> None:
+        problem = alarms.divergence(loss_d, loss_g)
         if problem:
             self.records.write(step=self.step, alarm=problem)
             raise alarms.TrainingDiverged(
                 f"step {self.step}: {problem}. The last checkpoint, {self.checkpoint_path}, is "
                 "from before"
             )
-        self._alarm(self._stuck(result.loss_d))
+        self._alarm(self._stuck(loss_d))
 
     def _alarm(self, problem: str | None) -> None:
         if problem:
@@ -359,15 +267,16 @@ class Trainer:
         epoch, records, failed = self.sampler.epoch, self.records, {}
         records.forget_unsaved()  # what an earlier attempt wrote
         with records.may_fail(f"the picture of epoch {epoch}") as picture:
-            pictures = self.generate(self.fixed_latent, self.fixed_labels)
+            pictures = self.game.pictures()
             records.add_picture(f"epoch_{epoch:03d}.png", pictures)
-            real = self.data.batch(np.arange(min(len(self.data), 1000)))
-            self._alarm(alarms.collapse(pictures, real, self.step))
+            compared = self.game.for_collapse(pictures)
+            if compared is not None:
+                self._alarm(alarms.collapse(*compared, self.step))
         scores: dict[str, Any] = {}
         with records.may_fail(f"evaluate, after epoch {epoch},") as evaluation:
             if self.evaluate is not None:
-                scores = score_numbers(self.evaluate(self.evaluation_samples()))
-                count = len(self.evaluation_latent)
+                scores = score_numbers(self.evaluate(self.game.samples()))
+                count = self.game.sample_count
                 self._alarm(
                     alarms.missing_classes(scores, self.step, count, self.data.labels)
                 )
@@ -383,18 +292,49 @@ class Trainer:
             self._reported = epoch
             self.save()
 
-    def generate(self, latent: Tensor, labels: Tensor | None = None) -> np.ndarray:
-        """Images of the averaged generator for `latent` vectors, in evaluation mode."""
-        labels = None if labels is None else labels.to(self.device)
-        return sample(self.average.module, latent.to(self.device), labels)
-
-    def evaluation_samples(self) -> np.ndarray:
-        """The samples that scores are computed from: of the same latent vectors each time."""
-        return self.generate(self.evaluation_latent, self.evaluation_labels)
-
     def _progress(self, epochs: int) -> Progress:
         done = self.step * self.settings.batch_size
         return Progress(epochs * len(self.sampler) * self.settings.batch_size, done)
+
+
+class Trainer(GameTrainer):
+    """Trains a GAN of images: a `LatentGame`. See `GameTrainer`.
+
+    Args:
+        model: seeded before it was made, with ``tinygan.manual_seed(settings.seed)``.
+        data: the training images.
+        samples: how many `evaluate` is called with; of the same latent vectors each time.
+        regulariser: is added to G's loss in each step.
+
+    Raises:
+        ValueError: also of a class-conditional model and data without labels or with more classes;
+            nets for images of another shape.
+    """
+
+    game: LatentGame
+
+    def __init__(
+        self, model: Model, data: Dataset, out: str | Path, settings: Settings, *,
+        device: str = "cpu", evaluate: Callable[[np.ndarray], dict[str, Any]] | None = None,
+        samples: int = 10_000, regulariser: Callable[[], Tensor] | None = None,
+        report_every: int = 1, resume: bool = False,
+    ):  # fmt: skip
+        checks.check_model(model)
+        checks.check_data(data, settings)
+        checks.check_callbacks(evaluate=evaluate, regulariser=regulariser)
+        checks.check_whole("Trainer", "samples", samples, 1)
+        checks.check_whole("Trainer", "report_every", report_every, 1)
+        game = LatentGame(model, data, settings, check_device(device), samples, regulariser)
+        super().__init__(game, out, evaluate=evaluate, report_every=report_every, resume=resume)
+        self.model = model
+
+    def generate(self, latent: Tensor, labels: Tensor | None = None) -> np.ndarray:
+        """Images of the averaged generator for `latent` vectors, in evaluation mode."""
+        return self.game.generate(latent, labels)
+
+    def evaluation_samples(self) -> np.ndarray:
+        """The samples that scores are computed from: of the same latent vectors each time."""
+        return self.game.samples()
 
 
 def _remedy(number: int | None) -> str:
