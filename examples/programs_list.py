@@ -93,7 +93,7 @@ def _others() -> list[Program]:
         Program("pytorch-tutorial",
                 f"{at}02-intermediate/bidirectional_recurrent_neural_network/main.py", rounds=100),
         Program("pytorch-tutorial", f"{at}03-advanced/generative_adversarial_network/main.py",
-                rounds=201),
+                rounds=201, seconds=300),
         Program("pytorch-tutorial", f"{at}03-advanced/variational_autoencoder/main.py", rounds=20),
         *(Program("pytorch-examples", path, rounds=500) for path in (
             "tensor/two_layer_net_numpy.py", "tensor/two_layer_net_tensor.py",
@@ -123,6 +123,7 @@ def _tutorials() -> list[Program]:
         Program("tutorials", f"beginner_source/{name}.py",
                 data="data/celeba/all" if "faces" in name else "data",
                 part="faces" if "faces" in name else "",
+                seconds=300 if "cifar10" in name else 40,
                 rounds=longer.get(name.rpartition("/")[2], 20),
                 skipped=pretrained if name in ("blitz/autograd_tutorial",
                                                "basics/saveloadrun_tutorial") else "")
