@@ -20,7 +20,6 @@ import os
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import warnings
@@ -35,7 +34,7 @@ import numpy as np
 
 import tinygan
 from tinygan import nn, optim, weights
-from tinygan.data import BatchSampler, DataFormatError, emoji_pairs, image_folder, mnist, read_idx
+from tinygan.data import BatchSampler, DataFormatError, image_folder, mnist, read_idx
 from tinygan.data.pictures import FORMATS, MAX_PIXELS
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
 from tinygan.training.log import JsonLines, read_json_lines, write_run_file
@@ -95,29 +94,6 @@ def _foreign() -> list[bytes]:
         mode = {"SPIDER": "F", "MSP": "1"}.get(kind, "RGB")
         Image.new(mode, (16, 16)).save(buffer, kind)
         results.append(buffer.getvalue())
-    return results
-
-
-def _emoji() -> list[bytes]:
-    """Two pairs of pictures."""
-    from PIL import Image
-
-    files = ["1f34e.png", "2615.png"]
-    rows = "".join(f"{file},Food,none,one\n" for file in files)
-    content = {"emoji.csv": f"file,category,subcategory,name\n{rows}".encode()}
-    for name in (f"{hand}/{file}" for hand in ("noto", "twemoji") for file in files):
-        buffer = io.BytesIO()
-        Image.effect_noise((64, 64), 90).convert("RGBA").save(buffer, "PNG")
-        content[name] = buffer.getvalue()
-    results = []
-    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w", format=form) as file:
-            for name, data in content.items():
-                entry = tarfile.TarInfo(f"emoji-pairs-64/{name}")
-                entry.size, entry.pax_headers = len(data), {"comment": "with a header of its own"}
-                file.addfile(entry, io.BytesIO(data))
-        results.append(mutations.gzip.compress(buffer.getvalue(), 1, mtime=0))
     return results
 
 
@@ -191,8 +167,6 @@ KINDS = {
     "webp": _picture("webp", _pictures("WEBP", ("RGB", {}), ("RGBA", dict(lossless=True)))),
     "ppm": _picture("ppm", _pictures("PPM", ("RGB", {}), ("L", {})), mutations.ppm),
     "foreign": _picture("png", _foreign),
-    "emoji": Kind("emoji-pairs-64.tar.gz", _emoji, mutations.tar_gz,
-                  lambda path: emoji_pairs(path.parent, download=False), (DataFormatError,)),
     "save": Kind("file", lambda: [_written(lambda path: tinygan.save(TREE, path))],
                  mutations.archive, tinygan.load),
     "pt": Kind("file", lambda: [_written(lambda path: weights.save(TENSORS, path))],

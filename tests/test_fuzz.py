@@ -24,7 +24,7 @@ pytest.importorskip("PIL", reason="needs Pillow: pip install pillow")
 pytest.importorskip("safetensors", reason="needs safetensors: pip install safetensors")
 
 KINDS = ["idx", "mnist", "png", "bytes of png", "jpeg", "tiff", "bmp", "gif", "webp", "ppm",
-         "foreign", "emoji", "save", "pt", "safetensors", "checkpoint", "run", "log"]  # fmt: skip
+         "foreign", "save", "pt", "safetensors", "checkpoint", "run", "log"]  # fmt: skip
 FUZZ = Path(__file__).with_name("fuzz.py")
 needs_alarms = pytest.mark.skipif(os.name == "nt", reason="needs signal.alarm")
 
