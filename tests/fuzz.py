@@ -1,198 +1,66 @@
 """Damaged files for everything that reads files, until one is answered otherwise than documented.
 
-    python tests/fuzz.py --inputs 20000                        all kinds, in turn
+    python tests/fuzz.py --inputs 20000                    all kinds, each by its share
     python tests/fuzz.py --kinds png idx --seconds 600     no longer than that
-    python tests/fuzz.py --first 1234 --inputs 1 --keep .      one of them again, and its file
+    python tests/fuzz.py --first 1234 --inputs 1 --keep .  one of them again, and its file
+    python tests/fuzz.py --inputs 10000000 --processes 2 --counts counts.json
+                                                           goes on where it was stopped
 
-Each input is a sound file that `fuzz_mutations` has damaged. Allowed is that it is read, or refused
-by the error that its reader documents, with the name of the file. Not allowed is any other error,
-more memory than 500 MB above what the largest picture's pixels need, a long wait, a crash, another
-program that is started, a file that is written, and a format of pictures that is not listed. The
-same seed gives the same inputs.
+Each input is a sound file that `fuzz_mutations` or `fuzz_archives` has damaged; `fuzz_kinds` lists
+them. Allowed is that it is read, or refused by the error that its reader documents, with the name
+of the file. Not allowed is any other error, more memory than 500 MB above what the largest
+picture's pixels need, a long wait, a crash, another program that is started, a file that is
+written, and a format of pictures that is not listed. A checkpoint changes everything or nothing,
+and what lies beside a sound one does not stop it. The same seed and kinds give the same inputs.
+
+"first" counts the inputs that were refused by the first check, as of a magic number or a checksum;
+"later" those that came further.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import gc
+import io  # noqa: F401  (tests/test_fuzz.py)
 import json
+import mmap
 import os
+import re
+import shutil
 import signal
-import subprocess
+import struct
 import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
 
 import fuzz_mutations as mutations
-import numpy as np
+from fuzz_kinds import KINDS, Kind, _foreign  # noqa: F401
 
-import tinygan
-from tinygan import nn, optim, weights
-from tinygan.data import BatchSampler, DataFormatError, image_folder, mnist, read_idx
-from tinygan.data.pictures import FORMATS, MAX_PIXELS
-from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
-from tinygan.training.log import JsonLines, read_json_lines, write_run_file
+from tinygan.data.pictures import FORMATS
 
-MEMORY = 500_000_000 + 4 * MAX_PIXELS
 SECONDS = 30
-
-
-class Kind(NamedTuple):
-    name: str  # of the file, with its ending
-    sound: Callable[[], list[bytes]]
-    damage: Callable[[Random, bytes], bytes]
-    read: Callable[[Path], Any]
-    errors: tuple[type[Exception], ...] = (ValueError,)
-    beside: tuple[str, bytes] | None = None  # another file, and what it holds
+RESULTS = ("read", "first", "later", "wrong")
 
 
 class Wait(BaseException):
     """It takes too long; no reader catches it."""
 
 
-# Sound files
-
-
-def _idx() -> list[bytes]:
-    head = bytes([0, 0, 8, 3]) + np.array([3, 28, 28], ">u4").tobytes()
-    plain = head + np.arange(3 * 784).astype(np.uint8).tobytes()
-    return [plain, mutations.gzip.compress(plain, mtime=0)]
-
-
-def _pictures(kind: str, *options: tuple[str, dict]) -> Callable[[], list[bytes]]:
-    def sound() -> list[bytes]:
-        from PIL import Image
-
-        results = []
-        for mode, more in options:
-            picture = Image.effect_noise((19, 23), 90)
-            if mode == "I;16":
-                picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 200)
-            else:
-                picture = picture.convert(mode)
-            buffer = io.BytesIO()
-            picture.save(buffer, kind, **more)
-            results.append(buffer.getvalue())
-        return results
-
-    return sound
-
-
-def _foreign() -> list[bytes]:
-    """Pictures of formats that are not listed."""
-    from PIL import Image
-
-    results = [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"]
-    for kind in ("DDS", "TGA", "ICO", "SGI", "PCX", "ICNS", "MSP", "SPIDER", "IM", "JPEG2000"):
-        buffer = io.BytesIO()
-        mode = {"SPIDER": "F", "MSP": "1"}.get(kind, "RGB")
-        Image.new(mode, (16, 16)).save(buffer, kind)
-        results.append(buffer.getvalue())
-    return results
-
-
-def _written(write: Callable[[Path], object]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "file")
-        return (Path(folder) / "file").read_bytes()
-
-
-TREE = {"a": [np.arange(6, dtype=np.float32).reshape(2, 3), (1, 2.5, None)], "b": {"c": "text"}}
-TENSORS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.arange(3)}
-
-
-def _parts() -> dict[str, Any]:
-    net = nn.Linear(2, 2)
-    return {"net": net, "adam": optim.Adam(net.parameters()), "sampler": BatchSampler(9, 3, 0)}
-
-
-def _checkpoint() -> list[bytes]:
-    extra = {"settings": {"lr": 0.1, "seed": 0}, "step": 5}
-    return [_written(lambda path: save_checkpoint(path, _parts(), extra))]
-
-
-def _run() -> list[bytes]:
-    return [_written(lambda path: write_run_file(path, {"lr": 0.1}, {"size": 9}, "cpu", 0))]
-
-
-def _log() -> list[bytes]:
-    lines = [{"step": step, "loss_d": 0.5, "loss_g": 1.5, "seconds": 0.1} for step in range(5)]
-    return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
-
-
-# Readers
-
-
-LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3])
-
-
-def _read_picture(path: Path) -> object:
-    return image_folder(path.parent, 8, 3), image_folder(path.parent, 8, 1)
-
-
-def _read_log(path: Path) -> object:
-    JsonLines(path, min(path.stat().st_size, 30))
-    return read_json_lines(path)
-
-
-def _picture(ending: str, sound, damage=mutations.any_bytes) -> Kind:
-    return Kind(f"1.{ending}", sound, damage, _read_picture, (DataFormatError,))
-
-
-COMPRESSIONS = ("tiff_lzw", "tiff_deflate", "jpeg", "packbits")
-GREYS = [("L", {}), ("P", {}), ("RGB", {}), ("RGBA", {}), ("I;16", {}), ("1", {})]
-KINDS = {
-    "idx": Kind("file", _idx, mutations.idx, read_idx, (DataFormatError,)),
-    "mnist": Kind(
-        "train-images-idx3-ubyte", _idx, mutations.idx,
-        lambda path: mnist(root=path.parent, download=False), (DataFormatError,),
-        ("train-labels-idx1-ubyte", LABELS),
-    ),
-    "png": _picture("png", _pictures("PNG", *GREYS, ("LA", {})), mutations.png),
-    "bytes of png": _picture("png", _pictures("PNG", *GREYS)),
-    "jpeg": _picture("jpg", _pictures("JPEG", ("RGB", {}), ("L", {}), ("CMYK", {}),
-                                      ("RGB", dict(progressive=True))), mutations.jpeg),
-    "tiff": _picture("tif", _pictures(
-        "TIFF", *GREYS, ("F", {}), ("I", {}), ("CMYK", {}),
-        *[("RGB", dict(compression=name)) for name in COMPRESSIONS],
-    ), mutations.tiff),
-    "bmp": _picture("bmp", _pictures("BMP", ("RGB", {}), ("P", {}), ("1", {}))),
-    "gif": _picture("gif", _pictures("GIF", ("P", {}), ("P", dict(transparency=3)))),
-    "webp": _picture("webp", _pictures("WEBP", ("RGB", {}), ("RGBA", dict(lossless=True)))),
-    "ppm": _picture("ppm", _pictures("PPM", ("RGB", {}), ("L", {})), mutations.ppm),
-    "foreign": _picture("png", _foreign),
-    "save": Kind("file", lambda: [_written(lambda path: tinygan.save(TREE, path))],
-                 mutations.archive, tinygan.load),
-    "pt": Kind("file", lambda: [_written(lambda path: weights.save(TENSORS, path))],
-               mutations.archive, weights.load),
-    "safetensors": Kind("file", lambda: [_written(lambda path: weights.save_file(TENSORS, path))],
-                        mutations.safetensors, weights.load_file),
-    "checkpoint": Kind("checkpoint.npz", _checkpoint, mutations.archive,
-                       lambda path: load_checkpoint(path, _parts(), {"lr": 0.1})),
-    "run": Kind("run.json", _run, mutations.as_json,
-                lambda path: write_run_file(path, {"lr": 0.1}, {"size": 9}, "cpu", 5)),
-    "log": Kind("log.jsonl", _log, mutations.json_lines, _read_log),
-}  # fmt: skip
-
-
-# Watching
-
-
 class Watch:
     """What a reader does beside reading, while it is on."""
 
     FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork",
-                 "pickle.find_class", "socket.connect", "os.rename", "os.remove")  # fmt: skip
+                 "pickle.find_class", "socket.connect")  # fmt: skip
+    CHANGES = ("os.rename", "os.remove")
+    WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
     def __init__(self) -> None:
         self.seen: list[str] = []
-        self.on = False
+        self.on = self.writes = False
         sys.addaudithook(self._hear)
         from PIL import Image
 
@@ -203,10 +71,10 @@ class Watch:
     def _hear(self, event: str, arguments: tuple) -> None:
         if not self.on:
             return
-        if event == "open" and isinstance(arguments[1], str) and set("wax+") & set(arguments[1]):
-            self.seen.append(f"writes {arguments[0]}")
-        if event in self.FORBIDDEN:
+        if event in self.FORBIDDEN or (event in self.CHANGES and not self.writes):
             self.seen.append(f"{event} {arguments}"[:200])
+        elif event == "open" and not self.writes and arguments[2] & self.WRITING:
+            self.seen.append(f"writes {arguments[0]}")
 
     def _opener(self, name: str) -> Callable:
         def open_it(file, filename):
@@ -216,34 +84,33 @@ class Watch:
         return open_it
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
-    found = []
-    while error is not None and error not in found:
-        found.append(error)
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    found: set[int] = set()
+    while error is not None and id(error) not in found:
+        found.add(id(error))
+        yield error
         error = error.__cause__ or error.__context__
-    return found
 
 
-def answer(kind: Kind, path: Path, watch: Watch, writes: bool) -> str:
-    """"read", "refused", or what is wrong."""
+def answer(kind: Kind, path: Path, watch: Watch) -> str:
+    """"read", "first" or "later" for a refusal, or what is wrong."""
     start, result = time.monotonic(), "read"
     watch.seen.clear()
-    watch.on = not writes
+    watch.on, watch.writes = True, kind.writes
     signal.alarm(SECONDS)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            kind.read(path)
+        kind.read(path)
     except Wait:
         return "waits"
-    except Exception as error:
-        result = "refused"
+    except BaseException as error:  # a panic of a library in Rust is no Exception
+        text = str(error)
+        result = "first" if re.search(kind.first, text) else "later"
         if not isinstance(error, kind.errors):
-            result = f"raises {type(error).__name__}: {error}"
-        elif str(path) not in str(error):
-            result = f"does not name the file: {error}"
+            result = f"raises {type(error).__name__}: {text}"
+        elif str(path) not in text:
+            result = f"does not name the file: {text}"
         elif any(isinstance(cause, MemoryError) for cause in _causes(error)):
-            result = f"takes too much memory: {error}"
+            result = f"takes too much memory: {text}"
     finally:
         signal.alarm(0)
         watch.on = False
@@ -256,101 +123,121 @@ def _wait(*_: object) -> None:
     raise Wait
 
 
-def _limit_memory() -> None:
-    if not os.path.exists("/proc/self/statm"):
-        return
-    import resource
+# A worker
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+class Limit:
+    """How much memory there is beside that which is taken now."""
+
+    def __init__(self) -> None:
+        self.base, self.now = 0, 0
+        if os.path.exists("/proc/self/statm"):
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            self.base = pages * os.sysconf("SC_PAGE_SIZE")
+
+    def set(self, memory: int) -> None:
+        if self.base and memory != self.now:
+            import resource
+
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (self.base + memory, hard))
+            self.now = memory
+
+
+def schedule(kinds: list[str]) -> list[str]:
+    """The kinds of the inputs, again and again: each as often as its share says."""
+    names = [name for name in kinds for _ in range(KINDS[name].share)]
+    Random(0).shuffle(names)
+    return names
+
+
+class Worker:
+    """Tries inputs of blocks that are asked for on stdin, and writes a line of JSON for each block.
+
+    The number of the input that is tried stands in a file, for the case that the process dies.
+    """
+
+    def __init__(self, options: argparse.Namespace, folder: Path):
+        self.options, self.order = options, schedule(options.kinds)
+        self.random, self.watch = Random(), Watch()
+        mutations.zeros("raw"), mutations.zeros("zlib")
+        self.sounds = {name: KINDS[name].sound() for name in options.kinds}
+        self.places = {name: folder / str(number) for number, name in enumerate(options.kinds)}
+        for name, place in self.places.items():
+            place.mkdir()
+            if KINDS[name].beside is not None:
+                (place / KINDS[name].beside[0]).write_bytes(KINDS[name].beside[1])
+            for sound in self.sounds[name]:  # what is imported and compiled at the first time
+                self._put(name, sound)
+                if name != "foreign":
+                    KINDS[name].read(place / KINDS[name].name)
+                self._clean(name)
+        gc.collect()
+        gc.freeze()
+        self.limit = Limit()
+
+    def _put(self, name: str, content: bytes) -> Path:
+        path = self.places[name] / KINDS[name].name
+        with open(path, "wb", 0) as file:
+            file.write(content)
+        return path
+
+    def _clean(self, name: str) -> list[str]:
+        """Removes what was written; returns what should not have been left."""
+        if not KINDS[name].writes:
+            return []
+        left = os.listdir(self.places[name])
+        for file in left:
+            path = self.places[name] / file
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return [file for file in left if file.endswith(".tmp")]
+
+    def content(self, number: int) -> tuple[str, bytes]:
+        """The kind and the bytes of an input."""
+        self.random.seed(self.options.seed << 48 | number)
+        name = self.order[number % len(self.order)]
+        return name, KINDS[name].damage(self.random, self.random.choice(self.sounds[name]))
+
+    def block(self, first: int, last: int, memo: mmap.mmap) -> dict:
+        counts: dict[str, list[int]] = {name: [0] * len(RESULTS) for name in self.options.kinds}
+        wrong = []
+        for number in range(first, last):
+            struct.pack_into("<q", memo, 0, number)
+            self.limit.set(2**40)  # damage may take more than reading
+            name, content = self.content(number)
+            path = self._put(name, content)
+            if self.options.keep:
+                (self.options.keep / f"{name}-{number}-{path.name}").write_bytes(content)
+            self.limit.set(KINDS[name].memory)
+            result = answer(KINDS[name], path, self.watch)
+            left = self._clean(name)
+            result = f"{result}; leaves {left[0]}" if left else result
+            if result not in RESULTS:
+                wrong.append(f"{name} {number}: {result.replace(str(path.parent), '')}")
+                result = "wrong"
+            counts[name][RESULTS.index(result)] += 1
+        return {"counts": counts, "wrong": wrong}
 
 
 def work(options: argparse.Namespace) -> None:
-    """Tries inputs and prints a line of JSON before and after each."""
-    sounds = {name: KINDS[name].sound() for name in options.kinds}
-    mutations.zeros("raw"), mutations.zeros("zlib")
-    watch = Watch()
     signal.signal(signal.SIGALRM, _wait)
-    end = time.monotonic() + options.seconds
-    with tempfile.TemporaryDirectory() as folder:
-        for name in options.kinds:  # what is imported and compiled at the first time
-            for sound in sounds[name]:
-                kind = KINDS[name]
-                path = Path(folder) / "sound" / kind.name
-                path.parent.mkdir(exist_ok=True)
-                _put(path, kind, sound)
-                if name != "foreign":
-                    kind.read(path)
-                path.unlink()
-        _limit_memory()
-        for number in range(options.first, options.first + options.inputs):
-            if time.monotonic() > end:
-                break
-            name = options.kinds[number % len(options.kinds)]
-            kind, random = KINDS[name], Random(f"{options.seed}/{number}")
-            print(json.dumps({"number": number, "kind": name}), flush=True)
-            place = Path(folder) / str(number)
-            place.mkdir()
-            content = kind.damage(random, random.choice(sounds[name]))
-            _put(place / kind.name, kind, content)
-            if options.keep:
-                (options.keep / f"{name}-{number}-{kind.name}").write_bytes(content)
-            result = answer(kind, place / kind.name, watch, writes=name in ("run", "log"))
-            print(json.dumps({"result": result.replace(str(place), "")}), flush=True)
-            for path in place.iterdir():
-                path.unlink()
-            place.rmdir()
-
-
-def _put(path: Path, kind: Kind, content: bytes) -> None:
-    path.write_bytes(content)
-    if kind.beside is not None:
-        (path.parent / kind.beside[0]).write_bytes(kind.beside[1])
-
-
-# The command
-
-
-def supervise(options: argparse.Namespace) -> dict[str, Counter]:
-    """The results by kind; a worker that dies is replaced behind the input that it died of."""
-    results: dict[str, Counter] = {name: Counter() for name in options.kinds}
-    first, last = options.first, options.first + options.inputs
-    end = time.monotonic() + options.seconds
-    while first < last and time.monotonic() < end:
-        command = [sys.executable, __file__, "--worker", "--seed", str(options.seed), "--first",
-                   str(first), "--inputs", str(last - first), "--seconds",
-                   str(end - time.monotonic()), "--kinds", *options.kinds]  # fmt: skip
-        command += ["--keep", str(options.keep)] if options.keep else []
-        began = None
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if (
-                options.quiet) else None, text=True) as worker:  # fmt: skip
-            assert worker.stdout is not None
-            for line in worker.stdout:
-                entry = json.loads(line)
-                if "number" in entry:
-                    began = entry
-                elif began is not None:
-                    _note(results, began, entry["result"])
-                    first, began = began["number"] + 1, None
-        if worker.returncode == 0:
-            break
-        if began is None:
-            raise SystemExit(f"the worker ended with {worker.returncode} before its first input")
-        _note(results, began, f"ends the process ({worker.returncode})")
-        first = began["number"] + 1
-    return results
-
-
-def _note(results: dict[str, Counter], began: dict[str, Any], result: str) -> None:
-    counter = results[began["kind"]]
-    counter[result if result in ("read", "refused") else "wrong"] += 1
-    if result not in ("read", "refused"):
-        text = f"{began['kind']} {began['number']}: {result}"
-        print(text.encode("ascii", "backslashreplace").decode()[:400], flush=True)
+    memory = Path("/dev/shm")
+    with (
+        tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder,
+        warnings.catch_warnings(),
+        open(options.worker, "r+b") as file,
+        mmap.mmap(file.fileno(), 8) as memo,
+    ):
+        warnings.simplefilter("ignore")
+        worker = Worker(options, Path(folder))
+        for line in sys.stdin:
+            first, last = map(int, line.split())
+            print(json.dumps(worker.block(first, last, memo)), flush=True)
 
 
 def main() -> None:
+    from fuzz_processes import supervise
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -360,21 +247,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first input")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--counts", type=Path, help="a file for the results, to go on from")
     parser.add_argument("--keep", type=Path, help="a folder for the damaged files")
     parser.add_argument("--quiet", action="store_true", help="without what C libraries print")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         work(options)
         return
     results = supervise(options)
-    print(f"{'kind':14}{'inputs':>9}{'read':>9}{'refused':>9}{'wrong':>9}")
-    for name, counter in results.items():
-        row = counter.total(), counter["read"], counter["refused"], counter["wrong"]
-        print(f"{name:14}" + "".join(f"{number:>9}" for number in row))
-    wrong = sum(counter["wrong"] for counter in results.values())
-    print(f"{sum(counter.total() for counter in results.values())} inputs, {wrong} wrong")
-    raise SystemExit(1 if wrong else 0)
+    print(f"{'kind':14}{'inputs':>10}" + "".join(f"{result:>10}" for result in RESULTS))
+    for name, counts in results.items():
+        print(f"{name:14}" + "".join(f"{number:>10}" for number in (sum(counts), *counts)))
+    totals = [sum(column) for column in zip(*results.values(), strict=True)]
+    print(f"{'all':14}" + "".join(f"{number:>10}" for number in (sum(totals), *totals)))
+    print(f"{sum(totals)} inputs, {totals[3]} wrong")
+    raise SystemExit(1 if totals[3] else 0)
 
 
 if __name__ == "__main__":
