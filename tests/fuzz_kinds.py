@@ -148,8 +148,10 @@ def _all_pictures() -> list[bytes]:
 
 # Values and weights
 
-TREE = {"a": [np.arange(6, dtype=np.float32).reshape(2, 3), (1, 2.5, None)], "b": {"c": "text"},
-        "t": tinygan.tensor([1.0, 2.0]), "n": (np.array(7), np.zeros((0, 3), bool), [])}  # fmt: skip
+TREE = {
+    "a": [np.arange(6, dtype=np.float32).reshape(2, 3), (1, 2.5, None)], "b": {"c": "text"},
+    "t": tinygan.tensor([1.0, 2.0]), "n": (np.array(7), np.zeros((0, 3), bool), []),
+}  # fmt: skip
 ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.arange(3), "d": np.ones(2),
           "flags": np.array([True, False])}  # fmt: skip
 TENSORS = {**ARRAYS, "epoch": 3, "names": ["a", ("b", None)]}

@@ -261,7 +261,16 @@ class Generator:
         }
 
     def set_state(self, state: dict) -> None:
-        """Goes back to a position that `get_state` returned."""
+        """Goes back to a position that `get_state` returned.
+
+        Raises:
+            ValueError: there is no such position.
+        """
+        # NumPy takes any, and reads what lies beside the four numbers of the buffer.
+        if type(state["buffer_pos"]) is not int or not 0 <= state["buffer_pos"] <= 4:
+            raise ValueError(
+                f"Generator.set_state: buffer_pos is {state['buffer_pos']!r}; expected 0 to 4"
+            )
         self._bits.state = {
             "bit_generator": "Philox",
             "state": {

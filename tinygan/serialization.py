@@ -54,7 +54,7 @@ def load(path: str | os.PathLike) -> Any:
     try:
         with naming(path), BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
             arrays = _Arrays(archive, file.length)
-            document = json.loads(bytes(arrays.read(_STRUCTURE)).decode())
+            document = json.loads(arrays.read(_STRUCTURE).tobytes())
             if not isinstance(document, dict) or document.get("format") != _FORMAT:
                 raise ValueError("it has no format, or one that is not known here")
             return _decode(document["content"], arrays)

@@ -72,6 +72,11 @@ def load(module: Module, state: Mapping[str, object], strict: bool) -> Incompati
         for name, value in own.items()
         if name in arrays and arrays[name].shape != value.shape
     ]
+    problems += [
+        f"type of {name}: {array.dtype} given, numbers expected"
+        for name, array in arrays.items()
+        if name in own and array.dtype.kind not in "biuf"
+    ]
     if problems:
         raise StateDictError(
             f"load_state_dict of {type(module).__name__}:\n  " + "\n  ".join(problems)

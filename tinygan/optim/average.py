@@ -68,6 +68,17 @@ class ExponentialMovingAverage:
         return {"updates": self.updates, "module": self.module.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
+        """Goes on where `state_dict` was saved.
+
+        Raises:
+            ValueError: it belongs to another module, or its count is none; nothing is changed.
+        """
+        updates = state["updates"]
+        if not isinstance(updates, int) or updates < 0:
+            raise ValueError(
+                f"ExponentialMovingAverage.load_state_dict: updates is {updates!r}; expected an "
+                "integer from 0 on"
+            )
         self.module.load_state_dict(state["module"])
         with beside(self._count):
-            self._count[...] = state["updates"]
+            self._count[...] = updates

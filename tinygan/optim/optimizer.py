@@ -12,6 +12,7 @@ import functools
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -333,6 +334,9 @@ class Optimizer:
         if any(array.shape != shape for entry, shape in zip(state["state"], given, strict=True)
                for array in entry.values()):  # fmt: skip
             raise ValueError(f"{name}: the arrays of one parameter differ in shape")
+        if any(np.dtype(array.dtype).kind not in "biuf" for entry in state["state"]
+               for array in entry.values()):  # fmt: skip
+            raise ValueError(f"{name}: an array of a parameter holds no numbers")
         if any(set(entry) != set(self.slots) for entry in state["state"]):
             raise ValueError(
                 f"{name}: the state of another optimizer: it needs {', '.join(self.slots)}, got "
@@ -351,13 +355,20 @@ class Optimizer:
         ]:
             raise ValueError(f"{name}: the state is for other groups of parameters")
         for mine, theirs in zip(self.param_groups, saved, strict=True):
+            self._check_loaded(mine, theirs)
+        steps = state["steps"]
+        if len(steps) != len(self.params) or not all(
+            isinstance(count, Integral) and int(count) >= 0 for count in steps
+        ):
+            raise ValueError(f"{name}: steps must be a count for each parameter, got {steps!r}")
+        for mine, theirs in zip(self.param_groups, saved, strict=True):
             # Without writing to the device, which `_regroup` does; what is saved as a list may be
             # a tuple here.
             dict.update(mine, {
                 key: type(mine[key])(value) if isinstance(mine.get(key), tuple) else value
                 for key, value in theirs.items() if key != "params"
             })  # fmt: skip
-        self._regroup(state["steps"])
+        self._regroup(steps)
         for p, own in zip(self.params, state.get("own", []), strict=False):
             self.state[p] = {
                 name: Tensor(value.copy()).to(p.device) if isinstance(value, np.ndarray) else value
@@ -368,6 +379,28 @@ class Optimizer:
                 for slot in self.slots:
                     # Into the existing array, which has the memory order of its parameter.
                     here[slot][...] = array_module(here[slot]).asarray(there[slot])
+
+    def _check_loaded(self, mine: dict[str, Any], theirs: dict[str, Any]) -> None:
+        """Raises a ValueError unless a group can go on with the options of a saved one. Files of
+        older versions may lack some, but never the rate."""
+        if "lr" not in theirs:
+            raise ValueError(f"{self._name}.load_state_dict: a group of parameters without lr")
+        for key, value in theirs.items():
+            own = mine.get(key)
+            if isinstance(own, tuple):
+                well = isinstance(value, (list, tuple)) and len(value) == len(own) and all(
+                    isinstance(item, Real) for item in value
+                )
+            elif isinstance(own, Real):
+                well = isinstance(value, bool if isinstance(own, bool) else Real)
+            else:  # None, or an option that is not known here
+                continue
+            if not well:
+                raise ValueError(
+                    f"{self._name}.load_state_dict: {key} is {value!r}; expected a value as {own!r}"
+                )
+            if key in self.defaults:
+                self._check_option(key, value)
 
     def __repr__(self) -> str:
         lines = [f"{self._name} ("]

@@ -105,7 +105,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """
     entries = []
     for line in path.read_bytes().split(b"\n"):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):  # the latter of deep nesting
             entries.append(json.loads(line))
     return [entry for entry in entries if isinstance(entry, dict)]
 

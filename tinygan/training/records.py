@@ -70,8 +70,10 @@ class Records:
         pictures = extra.get("pictures", {})
         well = all(isinstance(p, np.ndarray) and p.dtype == np.uint8 and p.ndim == 3
                    and Path(name).name == name for name, p in pictures.items())  # fmt: skip
-        if not well or not isinstance(extra.get("log_pending", ""), str):
+        pending = extra.get("log_pending", "")
+        if not well or not isinstance(pending, str):
             raise TypeError("its records are none")
+        pending.encode()  # JSON can hold halves of characters, which no file can
 
     def resume(self, extra: dict[str, Any]) -> None:
         """Goes on from what `state` made; whatever was logged later will be logged again."""
