@@ -8,6 +8,7 @@ import json
 import pickle
 import struct
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -96,7 +97,8 @@ def _foreign() -> list[bytes]:
 
 
 def _read_picture(path: Path) -> object:
-    return image_folder(path.parent, 8, 3), image_folder(path.parent, 8, 1)
+    """In colour or in grey, by what is in the file."""
+    return image_folder(path.parent, 8, 1 if zlib.crc32(path.read_bytes()) % 2 else 3)
 
 
 def _read_folder(path: Path) -> object:
@@ -234,43 +236,43 @@ def _damaged_sides(random: Random, content: bytes) -> bytes:
 ZIP = "not a zip file|Bad magic number|Bad CRC|neither a zip archive nor a pickle"
 KINDS = {
     "idx": Kind("file", _idx, mutations.idx, read_idx, (DataFormatError,),
-                "magic number|gzip file|expected an IDX header", share=8),
+                "magic number|gzip file|expected an IDX header", share=10),
     "mnist": Kind(
         "train-images-idx3-ubyte", _idx, mutations.idx, _read_mnist, (DataFormatError,),
-        "magic number|gzip file|expected an IDX header", 4, ("train-labels-idx1-ubyte", LABELS),
+        "magic number|gzip file|expected an IDX header", 3, ("train-labels-idx1-ubyte", LABELS),
     ),
     "labels": Kind(
         "train-labels-idx1-ubyte", lambda: [LABELS], mutations.idx, _read_mnist,
         (DataFormatError,), "magic number|gzip file|expected an IDX header", 2,
         ("train-images-idx3-ubyte", IMAGES),
     ),
-    "png": _picture("png", _pictures("PNG", *GREYS, ("LA", {})), mutations.png, share=5),
+    "png": _picture("png", _pictures("PNG", *GREYS, ("LA", {})), mutations.png, share=4),
     "bytes of png": _picture("png", _pictures("PNG", *GREYS)),
-    "jpeg": _picture("jpg", JPEG, mutations.jpeg, share=3),
-    "tiff": _picture("tif", TIFF, mutations.tiff, share=5),
-    "bmp": _picture("bmp", _pictures("BMP", ("RGB", {}), ("P", {}), ("1", {})), share=3),
-    "gif": _picture("gif", GIF, share=3),
-    "webp": _picture("webp", WEBP, mutations.webp, share=3),
+    "jpeg": _picture("jpg", JPEG, mutations.jpeg, share=2),
+    "tiff": _picture("tif", TIFF, mutations.tiff, share=4),
+    "bmp": _picture("bmp", _pictures("BMP", ("RGB", {}), ("P", {}), ("1", {})), share=2),
+    "gif": _picture("gif", GIF, share=2),
+    "webp": _picture("webp", WEBP, mutations.webp, share=2),
     "ppm": _picture("ppm", _pictures("PPM", ("RGB", {}), ("L", {})), mutations.ppm, share=3),
     "foreign": _picture("png", _foreign),
-    "folder": Kind("1.png", _all_pictures, _any_picture, _read_folder, (), share=2,
+    "folder": Kind("1.png", _all_pictures, _any_picture, _read_folder, (),
                    beside=("2.png", SOUND), memory=MEMORY + 4 * MAX_PIXELS),
     "save": Kind("file", lambda: [_written(lambda path: tinygan.save(TREE, path))],
-                 archives.saved, tinygan.load, first=ZIP, share=14),
-    "pt": Kind("file", _pt, archives.pt, weights.load, first=ZIP, share=14),
-    "legacy": Kind("file", _legacy, archives.legacy, weights.load, first=ZIP, share=8),
+                 archives.saved, tinygan.load, first=ZIP, share=24),
+    "pt": Kind("file", _pt, archives.pt, weights.load, first=ZIP, share=20),
+    "legacy": Kind("file", _legacy, archives.legacy, weights.load, first=ZIP, share=18),
     "safetensors": Kind(
         "file", lambda: [_written(lambda path: weights.save_file(ARRAYS, path))],
         archives.safetensors, weights.load_file,
-        first="header too|header length|invalid UTF-8|invalid JSON", share=9,
+        first="header too|header length|invalid UTF-8|invalid JSON", share=18,
     ),
     "checkpoint": Kind("checkpoint.npz", targets.checkpoints, archives.checkpoint,
-                       targets.load_all_or_nothing, first=ZIP, share=14),
+                       targets.load_all_or_nothing, first=ZIP, share=12),
     "generator": Kind("checkpoint.npz", targets.checkpoints, archives.checkpoint,
-                      targets.load_average, first=ZIP, share=4),
+                      targets.load_average, first=ZIP, share=5),
     "resume": Kind("checkpoint.npz", targets.runs, archives.checkpoint, targets.resume,
-                   first=ZIP, share=2, writes=True),
+                   first=ZIP, writes=True),
     "sides": Kind("sides", _sides, _damaged_sides, targets.resume_beside, (), writes=True),
     "run": Kind("run.json", _run, mutations.as_json, targets.describe, (), share=5, writes=True),
-    "log": Kind("log.jsonl", _log, mutations.json_lines, targets.go_on, (), share=8, writes=True),
+    "log": Kind("log.jsonl", _log, mutations.json_lines, targets.go_on, (), share=10, writes=True),
 }  # fmt: skip
