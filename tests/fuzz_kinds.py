@@ -150,13 +150,18 @@ def _all_pictures() -> list[bytes]:
 
 # Values and weights
 
-TREE = {
-    "a": [np.arange(6, dtype=np.float32).reshape(2, 3), (1, 2.5, None)], "b": {"c": "text"},
-    "t": tinygan.tensor([1.0, 2.0]), "n": (np.array(7), np.zeros((0, 3), bool), []),
-}  # fmt: skip
-ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.arange(3), "d": np.ones(2),
-          "flags": np.array([True, False])}  # fmt: skip
-TENSORS = {**ARRAYS, "epoch": 3, "names": ["a", ("b", None)]}
+# Small files are read quickly, and what is changed is more often what matters.
+TREES = [
+    {"a": [np.arange(6, dtype=np.float32).reshape(2, 3), (1, 2.5, None)], "b": {"c": "text"}},
+    {"t": tinygan.tensor([1.0, 2.0]), "n": (np.array(7), np.zeros((0, 3), bool), [])},
+]
+ARRAYS = [{"w": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.arange(3)},
+          {"d": np.ones(2), "flags": np.array([True, False])}]  # fmt: skip
+TENSORS = [ARRAYS[0], {**ARRAYS[1], "epoch": 3, "names": ["a", ("b", None)]}]
+
+
+def _all_written(write: Callable[[Any, Path], object], values: list) -> list[bytes]:
+    return [_written(functools.partial(write, value)) for value in values]
 
 
 def _text(part: Any) -> bytes:
@@ -172,42 +177,49 @@ def _tensor(storage: str, key: str, count: int, offset: int, size: tuple, stride
     ])  # fmt: skip
 
 
-def _program() -> bytes:
-    """A state dict of PyTorch's: an OrderedDict with attributes, parameters, a shared storage."""
-    items = [
+def _programs() -> list[tuple[bytes, dict[str, bytes]]]:
+    """State dicts of PyTorch's, each an OrderedDict, with their storages: shared ones, parameters,
+    halves, attributes."""
+    floats, halves = np.arange(6, dtype="<f4").tobytes(), np.arange(2, dtype="<f2").tobytes()
+    weight = [
         _text("weight"), _global("torch._utils", "_rebuild_parameter"), b"(",
         _tensor("FloatStorage", "0", 6, 0, (2, 3), (3, 1)), b"q\x01\x88",
         _global("collections", "OrderedDict"), b")RtR",
-        _text("row"), _tensor("FloatStorage", "0", 6, 3, (3,), (1,)), b"q\x02",
-        _text("half"), _tensor("HalfStorage", "1", 2, 0, (2,), (1,)),
-        _text("brain"), _tensor("BFloat16Storage", "2", 2, 0, (2, 1), (1, 1)),
-        _text("count"), _tensor("LongStorage", "3", 1, 0, (), ()),
-        _text("again"), b"h\x02",
-        _text("size"), _global("torch", "Size"), _text((2, 3)), b"\x85R",
-        _text("device"), _global("torch", "device"), _text("cuda"), _text(0), b"\x86R",
     ]  # fmt: skip
-    made = _global("collections", "OrderedDict") + b")Rq\x00(" + b"".join(items) + b"u"
+    row = [_text("row"), _tensor("FloatStorage", "0", 6, 3, (3,), (1,)), b"q\x02",
+           _text("again"), b"h\x02"]  # fmt: skip
+    half = [_text("half"), _tensor("HalfStorage", "0", 2, 0, (2,), (1,)),
+            _text("brain"), _tensor("BFloat16Storage", "1", 2, 0, (2, 1), (1, 1))]  # fmt: skip
+    count = [_text("count"), _tensor("LongStorage", "0", 1, 0, (), ())]
+    other = [_text("size"), _global("torch", "Size"), _text((2, 3)), b"\x85R",
+             _text("device"), _global("torch", "device"), _text("cuda"), _text(0), b"\x86R"]
     versions = b"}(" + _text("_metadata") + b"}(" + _text("") + _text({"version": 1}) + b"uub"
-    return b"\x80\x02" + made + versions + b"."
-
-
-STORAGES = {"0": np.arange(6, dtype="<f4").tobytes(), "1": np.arange(2, dtype="<f2").tobytes(),
-            "2": b"\x80\x3f\0\x40", "3": np.array([4], "<i8").tobytes()}  # fmt: skip
+    start = b"\x80\x02" + _global("collections", "OrderedDict") + b")Rq\x00("
+    return [
+        (start + b"".join([*weight, *row]) + b"u.", {"0": floats}),
+        (start + b"".join(half) + b"u.", {"0": halves, "1": b"\x80\x3f\0\x40"}),
+        (start + b"".join([*count, *other]) + b"u" + versions + b".", {"0": bytes(8)}),
+    ]
 
 
 def _pt() -> list[bytes]:
-    entries = [("archive/data.pkl", _program()), ("archive/byteorder", b"little")]
-    entries += [(f"archive/data/{key}", data) for key, data in STORAGES.items()]
-    entries += [("archive/version", b"3\n"), ("archive/.data/serialization_id", b"12345678")]
-    return [_written(lambda path: weights.save(TENSORS, path)), archives.zipped(entries)]
+    files = _all_written(weights.save, TENSORS)
+    for program, storages in _programs():
+        entries = [("archive/data.pkl", program), ("archive/byteorder", b"little")]
+        entries += [(f"archive/data/{key}", data) for key, data in storages.items()]
+        files.append(archives.zipped([*entries, ("archive/version", b"3\n")]))
+    return files
 
 
 def _legacy() -> list[bytes]:
-    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"int": 4}}
-    head = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, system)]
-    counts = {"0": 6, "1": 2, "2": 2, "3": 1}
-    data = b"".join(struct.pack("<q", counts[key]) + STORAGES[key] for key in STORAGES)
-    return [b"".join(head) + _program() + pickle.dumps(list(STORAGES), 2) + data]
+    system, files = {"protocol_version": 1001, "little_endian": True}, []
+    head = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, system))
+    sizes = [{"0": 4}, {"0": 2, "1": 2}, {"0": 8}]
+    for (program, storages), size in zip(_programs(), sizes, strict=True):
+        data = b"".join(struct.pack("<q", len(data) // size[key]) + data
+                        for key, data in storages.items())  # fmt: skip
+        files.append(head + program + pickle.dumps(list(storages), 2) + data)
+    return files
 
 
 def _run() -> list[bytes]:
@@ -257,17 +269,17 @@ KINDS = {
     "foreign": _picture("png", _foreign),
     "folder": Kind("1.png", _all_pictures, _any_picture, _read_folder, (),
                    beside=("2.png", SOUND), memory=MEMORY + 4 * MAX_PIXELS),
-    "save": Kind("file", lambda: [_written(lambda path: tinygan.save(TREE, path))],
+    "save": Kind("file", lambda: _all_written(tinygan.save, TREES),
                  archives.saved, tinygan.load, first=ZIP, share=24),
     "pt": Kind("file", _pt, archives.pt, weights.load, first=ZIP, share=20),
     "legacy": Kind("file", _legacy, archives.legacy, weights.load, first=ZIP, share=18),
     "safetensors": Kind(
-        "file", lambda: [_written(lambda path: weights.save_file(ARRAYS, path))],
+        "file", lambda: _all_written(weights.save_file, ARRAYS),
         archives.safetensors, weights.load_file,
         first="header too|header length|invalid UTF-8|invalid JSON", share=18,
     ),
     "checkpoint": Kind("checkpoint.npz", targets.checkpoints, archives.checkpoint,
-                       targets.load_all_or_nothing, first=ZIP, share=12),
+                       targets.load_all_or_nothing, first=ZIP, share=10),
     "generator": Kind("checkpoint.npz", targets.checkpoints, archives.checkpoint,
                       targets.load_average, first=ZIP, share=5),
     "resume": Kind("checkpoint.npz", targets.runs, archives.checkpoint, targets.resume,

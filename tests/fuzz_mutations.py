@@ -140,7 +140,8 @@ def png(random: Random, content: bytes) -> bytes:
             data = random.choice([random.randbytes(random.randrange(40)), *NOTES])
             name = random.choice(CHUNKS)
             if name in (b"iCCP", b"zTXt") and random.random() < 0.5:
-                data = b"x\0\0" + (zeros("zlib") if random.random() < 0.001 else zlib.compress(data))
+                many = random.random() < 0.001
+                data = b"x\0\0" + (zeros("zlib") if many else zlib.compress(data))
             chunks.insert(place, (name, data))
         elif kind == 3 and chunks:
             chunks.insert(random.randrange(len(chunks)), chunks.pop(place))
