@@ -195,7 +195,14 @@ def _programs() -> list[tuple[bytes, dict[str, bytes]]]:
              _text("device"), _global("torch", "device"), _text("cuda"), _text(0), b"\x86R"]
     versions = b"}(" + _text("_metadata") + b"}(" + _text("") + _text({"version": 1}) + b"uub"
     start = b"\x80\x02" + _global("collections", "OrderedDict") + b")Rq\x00("
+    # OrderedDict([["a", tensor]]), as by Python 2, named as by protocol 4; the tensor has metadata
+    tensor = _tensor("FloatStorage", "0", 6, 0, (6,), (1,))[:-2] + b"}tR"
+    pairs = b"".join([
+        b"\x80\x02", _text("collections"), _text("OrderedDict"), b"\x93(](](", _text("a"), tensor,
+        b"eetR.",
+    ])  # fmt: skip
     return [
+        (pairs, {"0": floats}),
         (start + b"".join([*weight, *row]) + b"u.", {"0": floats}),
         (start + b"".join(half) + b"u.", {"0": halves, "1": b"\x80\x3f\0\x40"}),
         (start + b"".join([*count, *other]) + b"u" + versions + b".", {"0": bytes(8)}),
@@ -214,7 +221,7 @@ def _pt() -> list[bytes]:
 def _legacy() -> list[bytes]:
     system, files = {"protocol_version": 1001, "little_endian": True}, []
     head = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, system))
-    sizes = [{"0": 4}, {"0": 2, "1": 2}, {"0": 8}]
+    sizes = [{"0": 4}, {"0": 4}, {"0": 2, "1": 2}, {"0": 8}]
     for (program, storages), size in zip(_programs(), sizes, strict=True):
         data = b"".join(struct.pack("<q", len(data) // size[key]) + data
                         for key, data in storages.items())  # fmt: skip
@@ -258,7 +265,8 @@ KINDS = {
         (DataFormatError,), "magic number|gzip file|expected an IDX header", 2,
         ("train-images-idx3-ubyte", IMAGES),
     ),
-    "png": _picture("png", _pictures("PNG", *GREYS, ("LA", {})), mutations.png, share=4),
+    "png": _picture("png", _pictures("PNG", *GREYS, ("LA", {}), ("I;16", dict(transparency=200))),
+                    mutations.png, share=4),
     "bytes of png": _picture("png", _pictures("PNG", *GREYS)),
     "jpeg": _picture("jpg", JPEG, mutations.jpeg, share=2),
     "tiff": _picture("tif", TIFF, mutations.tiff, share=4),
