@@ -37,7 +37,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
-import fuzz_mutations as mutations
 from fuzz_kinds import KINDS, Kind, _foreign  # noqa: F401
 
 from tinygan.data.pictures import FORMATS
@@ -160,7 +159,6 @@ class Worker:
     def __init__(self, options: argparse.Namespace, folder: Path):
         self.options, self.order = options, schedule(options.kinds)
         self.random, self.watch = Random(), Watch()
-        mutations.zeros("raw"), mutations.zeros("zlib")
         self.sounds = {name: KINDS[name].sound() for name in options.kinds}
         self.places = {name: folder / str(number) for number, name in enumerate(options.kinds)}
         for name, place in self.places.items():

@@ -362,6 +362,8 @@ class Optimizer:
         ):
             raise ValueError(f"{name}: steps must be a count for each parameter, got {steps!r}")
         for mine, theirs in zip(self.param_groups, saved, strict=True):
+            for key in mine.keys() - theirs.keys() - self.defaults.keys() - {"params"}:
+                del mine[key]  # added to the group since, as a schedule does
             # Without writing to the device, which `_regroup` does; what is saved as a list may be
             # a tuple here.
             dict.update(mine, {
