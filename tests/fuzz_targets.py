@@ -141,6 +141,9 @@ def load_average(path: Path) -> None:
 
 # A run that goes on
 
+LOG: list[dict[str, Any]] = [{"step": n, "loss_d": 0.5, "loss_g": 1.5, "rate": 9} for n in range(5)]
+LOG[3] = {"step": 3, "epoch": 1, "score": {"fid": 3.5, "classes": [0.5, 0.5]}}
+
 
 class _Model:
     """The smallest GAN."""
@@ -165,7 +168,8 @@ def _run() -> tuple[Trainer, bytes]:
     images = np.arange(9 * 16, dtype=np.uint8).reshape(9, 1, 4, 4)
     run = Trainer(_Model(), Dataset(images, None, "nine"), folder, Settings(batch_size=3),
                   samples=4)  # fmt: skip
-    run.records.write(step=0, loss_d=0.5)
+    for line in LOG:
+        run.records.write(**line)
     run.records._pictures["epoch_000.png"] = np.zeros((4, 4, 3), np.uint8)
     run.save()
     content = (folder / "checkpoint.npz").read_bytes()

@@ -21,6 +21,7 @@ import pytest
 
 import tinygan
 from tinygan import nn, weights
+from tinygan.images import save_gif
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
 from tinygan.training.log import read_json_lines
 from tinygan.training.records import Records
@@ -336,6 +337,16 @@ def test_a_line_of_deep_nesting_does_not_hide_the_others(tmp_path):
 def test_lines_that_no_file_can_hold_are_refused_before_a_run_goes_on(tmp_path):
     with pytest.raises(ValueError, match="surrogates not allowed"):
         Records(tmp_path).check({"log_pending": "\ud800"})
+
+
+def test_a_gif_is_made_of_no_other_formats_than_are_listed(tmp_path):
+    from PIL import Image, UnidentifiedImageError
+
+    for kind in ("PNG", "TGA"):
+        Image.new("RGB", (4, 4)).save(tmp_path / kind, kind)
+    save_gif([tmp_path / "PNG"], tmp_path / "a.gif")
+    with pytest.raises(UnidentifiedImageError):
+        save_gif([tmp_path / "PNG", tmp_path / "TGA"], tmp_path / "b.gif")
 
 
 @pytest.mark.parametrize("place", [-1, 5, 2**31 - 1, 0.5])

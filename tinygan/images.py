@@ -59,14 +59,19 @@ def save_png(picture: np.ndarray, path: str | os.PathLike, zoom: int = 1) -> Non
 def save_gif(
     pictures: Sequence[str | os.PathLike | BinaryIO], path: str | os.PathLike, seconds: float = 0.4
 ) -> None:
-    """Makes a GIF of picture files, each shown for `seconds`, the last one five times as long."""
+    """Makes a GIF of picture files, each shown for `seconds`, the last one five times as long.
+
+    They are of the formats that `tinygan.data.image_folder` reads, and tried as no other.
+    """
     from PIL import Image
+
+    from tinygan.data.pictures import FORMATS
 
     if not pictures:
         raise ValueError("save_gif: no pictures")
     frames = []
     for picture in pictures:
-        with Image.open(picture) as image:
+        with Image.open(picture, formats=list(FORMATS)) as image:
             frames.append(image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64))
     durations = [round(1000 * seconds)] * (len(frames) - 1) + [round(5000 * seconds)]
     with atomic_write(path) as file:
