@@ -161,6 +161,7 @@ class Worker:
         self.random, self.watch = Random(), Watch()
         self.sounds = {name: KINDS[name].sound() for name in options.kinds}
         self.places = {name: folder / str(number) for number, name in enumerate(options.kinds)}
+        self.paths = {name: place / KINDS[name].name for name, place in self.places.items()}
         for name, place in self.places.items():
             place.mkdir()
             if KINDS[name].beside is not None:
@@ -168,16 +169,18 @@ class Worker:
             for sound in self.sounds[name]:  # what is imported and compiled at the first time
                 self._put(name, sound)
                 if name != "foreign":
-                    KINDS[name].read(place / KINDS[name].name)
+                    KINDS[name].read(self.paths[name])
                 self._clean(name)
         gc.collect()
         gc.freeze()
         self.limit = Limit()
 
     def _put(self, name: str, content: bytes) -> Path:
-        path = self.places[name] / KINDS[name].name
-        with open(path, "wb", 0) as file:
-            file.write(content)
+        path = self.paths[name]
+        file = os.open(path, os.O_WRONLY | os.O_CREAT)  # this way it takes the least time
+        os.write(file, content)
+        os.ftruncate(file, len(content))
+        os.close(file)
         return path
 
     def _clean(self, name: str) -> list[str]:
