@@ -288,6 +288,8 @@ CHANGES = {
     "no rate": (lambda parts: parts["adam"]["param_groups"][0].pop("lr"), "without lr"),
     "a rate that is none": (lambda parts: parts["adam"]["param_groups"][0].update(lr="0.1"),
                             "lr is '0.1'"),
+    "a truth value": (lambda parts: parts["adam"]["param_groups"][0].update(eps=True),
+                      "eps is True"),
     "a negative rate": (lambda parts: parts["adam"]["param_groups"][0].update(lr=-1),
                         "lr must be >= 0"),
     "one beta": (lambda parts: parts["adam"]["param_groups"][0].update(betas=(0.5,)), "betas is"),

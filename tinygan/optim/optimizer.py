@@ -354,8 +354,8 @@ class Optimizer:
             len(group["params"]) for group in self.param_groups
         ]:
             raise ValueError(f"{name}: the state is for other groups of parameters")
-        for mine, theirs in zip(self.param_groups, saved, strict=True):
-            self._check_loaded(mine, theirs)
+        for group in saved:
+            self._check_loaded(group)
         steps = state["steps"]
         if len(steps) != len(self.params) or not all(
             isinstance(count, Integral) and int(count) >= 0 for count in steps
@@ -382,19 +382,19 @@ class Optimizer:
                     # Into the existing array, which has the memory order of its parameter.
                     here[slot][...] = array_module(here[slot]).asarray(there[slot])
 
-    def _check_loaded(self, mine: dict[str, Any], theirs: dict[str, Any]) -> None:
-        """Raises a ValueError unless a group can go on with the options of a saved one. Files of
-        older versions may lack some, but never the rate."""
-        if "lr" not in theirs:
+    def _check_loaded(self, group: dict[str, Any]) -> None:
+        """Raises a ValueError unless the options of a saved group are of the kinds that they are
+        made with. Files of older versions may lack some, but never the rate."""
+        if "lr" not in group:
             raise ValueError(f"{self._name}.load_state_dict: a group of parameters without lr")
-        for key, value in theirs.items():
-            own = mine.get(key)
+        for key, value in group.items():
+            own = self.defaults.get("lr" if key == "initial_lr" else key)
             if isinstance(own, tuple):
                 well = isinstance(value, (list, tuple)) and len(value) == len(own) and all(
                     isinstance(item, Real) for item in value
                 )
             elif isinstance(own, Real):
-                well = isinstance(value, bool if isinstance(own, bool) else Real)
+                well = isinstance(value, Real) and isinstance(own, bool) == isinstance(value, bool)
             else:  # None, or an option that is not known here
                 continue
             if not well:
