@@ -9,8 +9,8 @@
 Each input is a sound file that `fuzz_mutations` or `fuzz_archives` has damaged; `fuzz_kinds` lists
 them. Allowed is that it is read, or refused by the error that its reader documents, with the name
 of the file. Not allowed is any other error, more memory than 500 MB (of pictures, above what the
-pixels of the largest one need), a long wait, a crash, another program that is started, a file that is
-written, and a format of pictures that is not listed. A checkpoint changes everything or nothing,
+pixels of the largest one need), a long wait, a crash, another program that is started, a file that
+is written, and a format of pictures that is not listed. A checkpoint changes everything or nothing,
 and what lies beside a sound one does not stop it. The same seed and kinds give the same inputs.
 
 "first" counts the inputs that were refused by the first check, as of a magic number or a checksum;

@@ -8,6 +8,7 @@ one.
 from __future__ import annotations
 
 import functools
+import gzip
 import io
 import itertools
 import json
@@ -408,3 +409,37 @@ def safetensors(random: Random, content: bytes) -> bytes:
     text += b" " * random.choice([0, 0, 8 - len(text) % 8])
     length = random.choice(NUMBERS) if random.random() < 0.03 else len(text)
     return struct.pack("<Q", length) + text + data
+
+
+# Archives of tar, packed by gzip
+
+
+def tar_gz(random: Random, content: bytes) -> bytes:
+    if random.random() < 0.2:
+        return any_bytes(random, content)
+    data = bytearray(gzip.decompress(content))
+    if random.random() < 0.3:
+        return gzip.compress(any_bytes(random, bytes(data)), 1)
+    for _ in range(random.randint(1, 3)):
+        start = random.choice(
+            [at for at in range(0, len(data), 512) if data[at + 257 : at + 262] == b"ustar"]
+        )
+        head = data[start : start + 512]
+        kind = random.randrange(4)
+        if kind == 0:  # the size, octal or of eight bytes
+            number = random.choice([*NUMBERS, -1, -512])
+            octal = b"%011o\0" % (number % 8**11)
+            binary = bytes([255 if number < 0 else 128]) + number.to_bytes(11, "big", signed=True)
+            head[124:136] = random.choice([octal, binary])
+        elif kind == 1:
+            head[156] = random.choice(b"01234567xgLKSVA\0")
+        elif kind == 2:
+            name = random.choice([b"", b"/", b"..", b"a/../../b", b"emoji-pairs-64/emoji.csv"])
+            head[:100] = name.ljust(100, b"\0")
+        else:
+            place = random.randrange(512)
+            head[place : place + 1] = random.randbytes(1)
+        head[148:156] = b" " * 8
+        head[148:156] = b"%06o\0 " % sum(head)
+        data[start : start + 512] = head
+    return gzip.compress(bytes(data), 1)

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import struct
+import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -21,7 +22,7 @@ import numpy as np
 
 import tinygan
 from tinygan import weights
-from tinygan.data import DataFormatError, image_folder, mnist, read_idx
+from tinygan.data import DataFormatError, emoji_pairs, image_folder, mnist, read_idx
 from tinygan.data.pictures import MAX_PIXELS
 from tinygan.weights_format.write import _global, _pickled
 
@@ -251,6 +252,29 @@ def _damaged_sides(random: Random, content: bytes) -> bytes:
 
 
 ZIP = "not a zip file|Bad magic number|Bad CRC|neither a zip archive nor a pickle"
+def _emoji() -> list[bytes]:
+    """Two pairs of pictures."""
+    from PIL import Image
+
+    files = ["1f34e.png", "2615.png"]
+    rows = "".join(f"{file},Food,none,one\n" for file in files)
+    content = {"emoji.csv": f"file,category,subcategory,name\n{rows}".encode()}
+    for name in (f"{hand}/{file}" for hand in ("noto", "twemoji") for file in files):
+        buffer = io.BytesIO()
+        Image.effect_noise((64, 64), 90).convert("RGBA").save(buffer, "PNG")
+        content[name] = buffer.getvalue()
+    results = []
+    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=form) as file:
+            for name, data in content.items():
+                entry = tarfile.TarInfo(f"emoji-pairs-64/{name}")
+                entry.size, entry.pax_headers = len(data), {"comment": "with a header of its own"}
+                file.addfile(entry, io.BytesIO(data))
+        results.append(mutations.gzip.compress(buffer.getvalue(), 1, mtime=0))
+    return results
+
+
 KINDS = {
     "idx": Kind("file", _idx, mutations.idx, read_idx, (DataFormatError,),
                 "magic number|gzip file|expected an IDX header", share=20),
@@ -273,6 +297,8 @@ KINDS = {
     "webp": _picture("webp", WEBP, mutations.webp, share=3),
     "ppm": _picture("ppm", _pictures("PPM", ("RGB", {}), ("L", {})), mutations.ppm, share=5),
     "foreign": _picture("png", _foreign),
+    "emoji": Kind("emoji-pairs-64.tar.gz", _emoji, archives.tar_gz,
+                  lambda path: emoji_pairs(path.parent, download=False), (DataFormatError,)),
     "folder": Kind("1.png", _all_pictures, _any_picture, _read_folder, (),
                    beside=("2.png", SOUND), memory=MEMORY + 4 * MAX_PIXELS),
     "save": Kind("file", lambda: _all_written(tinygan.save, TREES),

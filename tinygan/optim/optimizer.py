@@ -361,6 +361,9 @@ class Optimizer:
             isinstance(count, Integral) and int(count) >= 0 for count in steps
         ):
             raise ValueError(f"{name}: steps must be a count for each parameter, got {steps!r}")
+        kept = state.get("own", [])
+        if not isinstance(kept, list) or not all(isinstance(own, dict) for own in kept):
+            raise ValueError(f"{name}: own must be a list of dicts, got {kept!r}")
         for mine, theirs in zip(self.param_groups, saved, strict=True):
             for key in mine.keys() - theirs.keys() - self.defaults.keys() - {"params"}:
                 del mine[key]  # added to the group since, as a schedule does
@@ -371,7 +374,7 @@ class Optimizer:
                 for key, value in theirs.items() if key != "params"
             })  # fmt: skip
         self._regroup(steps)
-        for p, own in zip(self.params, state.get("own", []), strict=False):
+        for p, own in zip(self.params, kept, strict=False):
             self.state[p] = {
                 name: Tensor(value.copy()).to(p.device) if isinstance(value, np.ndarray) else value
                 for name, value in own.items()
