@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import tinygan
 from tinygan.devices import check_device
+from tinygan.files import make_folder
 from tinygan.kernels.bench.documents import Markers, check_markers
 from tinygan.packages import require
 from tinygan.printing import escape_unprintable
@@ -213,7 +214,7 @@ def check_folder(arguments: argparse.Namespace) -> None:
 def check_writable(option: str, folder: Path) -> None:
     """Makes a folder, and a file in it for a moment: nothing else tells whether that works."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as problem:
         stop(f"{option} {folder}: cannot be written to ({problem.strerror}); choose another folder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import tempfile
@@ -34,7 +35,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
         OSError: the disk is full or does not work; the error names `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with naming(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
         try:
@@ -50,13 +51,39 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
             with contextlib.suppress(OSError):  # the first error is the one to report
                 os.unlink(temporary)
             raise
-        if os.name == "posix":  # the rename itself must survive a power cut, too
-            with _unless_refused():
-                folder = os.open(path.parent, os.O_RDONLY)
-                try:
-                    force_to_disk(folder)
-                finally:
-                    os.close(folder)
+        force_names_to_disk(path.parent)  # the rename itself must survive a power cut, too
+
+
+def make_folder(folder: str | os.PathLike) -> None:
+    """Makes `folder`, and the folders that it lies in, where they are missing. They survive a power
+    cut, without which nothing that is forced to disk inside them would.
+
+    Raises:
+        OSError: it cannot be made; the error names a folder.
+    """
+    folder = Path(folder)
+    missing = list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        with naming(made):
+            force_names_to_disk(made.parent)
+
+
+def force_names_to_disk(folder: str | os.PathLike) -> None:
+    """Waits until it is on the disk which files `folder` has, where the file system can say so:
+    `force_to_disk` of a file need not bring its name there.
+
+    Raises:
+        OSError: the disk failed or is full.
+    """
+    if os.name != "posix":
+        return
+    with _unless_refused():
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            force_to_disk(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def force_to_disk(descriptor: int) -> None:

@@ -30,7 +30,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tinygan.files import naming
+from tinygan.files import force_names_to_disk, make_folder, naming
 
 LOCK = "run.lock"
 BEAT, STALE = 20.0, 180.0  # seconds
@@ -55,7 +55,9 @@ class Claim:
 
     def __init__(self, folder: Path):
         self.path = folder / LOCK
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        with naming(folder):  # which something else may have made a moment ago
+            force_names_to_disk(folder.parent)
         me = {**_process(os.getpid()), "token": secrets.token_hex(8)}
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.token = me["token"]
