@@ -94,11 +94,11 @@ int ftruncate64(int file, off64_t length) {
   return truncated(file, length, REAL(ftruncate64)(file, length));
 }
 
+// It works always, and the disk itself is not waited for: this one keeps its power.
 int fsync(int file) {
   char path[PATH_MAX];
-  int result = REAL(fsync)(file);
-  if (result == 0 && path_of(file, path)) record("fsync", 0, 0, path, "", NULL, 0);
-  return result;
+  if (path_of(file, path)) record("fsync", 0, 0, path, "", NULL, 0);
+  return 0;
 }
 
 int mkdir(const char* path, mode_t mode) {

@@ -215,7 +215,7 @@ def campaign(options: argparse.Namespace) -> int:
     place = Path(tempfile.mkdtemp(dir=options.scratch))
     claim.PAUSE = 0.001  # a lock without a name is waited for
     warm_up(place, options)
-    expected, _ = expected_content(place, options)
+    expected = expected_content(place, options)
     recorder, folder = Recorder(place, options), place / "disk"
     folder.mkdir()
     status, said, calls = recorder.run(folder)
@@ -237,15 +237,14 @@ def campaign(options: argparse.Namespace) -> int:
             disk = Disk(folder)
             status, said, more = recorder.run(folder)
             if status:
-                problems = [f"it could not be resumed:\n{said}"]
+                problems = [f"it could not be resumed, with status {status}\n{said}"]
             else:
                 moment, problems = cut(disk, more, rng)
                 moments += 1
                 where.append(f"call {moment} of the resumed run")
         if not problems:
-            status, said = in_a_fork(lambda: train(folder / "run", options))
-            problems = problems_of(folder / "run", expected) if status == 0 else [
-                f"it could not be resumed:\n{said}"]  # fmt: skip
+            out = folder / "run"
+            problems = problems_of(out, expected, *in_a_fork(lambda out=out: train(out, options)))
         if problems:
             wrong += 1
             print(f"cut {number}, at {', then '.join(where)}: {'; '.join(problems)}", flush=True)

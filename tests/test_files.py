@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from tinygan.files import atomic_write, force_to_disk
+from tinygan.files import atomic_write, force_to_disk, make_folder
 from tinygan.training.log import JsonLines
 
 
@@ -65,3 +65,26 @@ def test_a_disk_that_fails_is_no_refusal(code, tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
     with open(path, "rb") as file, pytest.raises(OSError, match="Errno"):
         force_to_disk(file.fileno())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are opened on POSIX systems alone")
+def test_the_names_of_new_folders_are_forced_to_disk(tmp_path, monkeypatch):
+    forced = []
+    monkeypatch.setattr(os, "fsync", lambda file: forced.append(os.fstat(file).st_ino))
+    make_folder(tmp_path / "a" / "b" / "c")
+    inner = [tmp_path / "a" / "b", tmp_path / "a", tmp_path]
+    assert forced == [path.stat().st_ino for path in inner]
+    make_folder(tmp_path / "a")
+    assert len(forced) == 3
+    with atomic_write(tmp_path / "d" / "x"):
+        pass
+    names = [tmp_path, tmp_path / "d" / "x", tmp_path / "d"]
+    assert forced[3:] == [path.stat().st_ino for path in names]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are opened on POSIX systems alone")
+def test_a_disk_that_fails_at_a_new_folder_names_it(tmp_path, monkeypatch):
+    refuse(monkeypatch, "fsync", errno.EIO)
+    with pytest.raises(OSError, match="Errno") as caught:
+        make_folder(tmp_path / "a")
+    assert caught.value.filename == str(tmp_path / "a")
