@@ -9,9 +9,10 @@
 Each input is a sound file that `fuzz_mutations` or `fuzz_archives` has damaged; `fuzz_kinds` lists
 them. Allowed is that it is read, or refused by the error that its reader documents, with the name
 of the file. Not allowed is any other error, more memory than 500 MB (of pictures, above what the
-pixels of the largest one need), a long wait, a crash, another program that is started, a file that
-is written, and a format of pictures that is not listed. A checkpoint changes everything or nothing,
-and what lies beside a sound one does not stop it. The same seed and kinds give the same inputs.
+pixels of the largest one need), a long wait (twice), a crash, another program that is started, a
+file that is written, and a format of pictures that is not listed. A checkpoint changes everything
+or nothing, and what lies beside a sound one does not stop it. The same seed and kinds give the same
+inputs.
 
 "first" counts the inputs that were refused by the first check, as of a magic number or a checksum;
 "later" those that came further.
@@ -211,6 +212,8 @@ class Worker:
                 (self.options.keep / f"{name}-{number}-{path.name}").write_bytes(content)
             self.limit.set(KINDS[name].memory)
             result = answer(KINDS[name], path, self.watch)
+            if result == "waits":  # or it was halted from outside
+                result = answer(KINDS[name], self._put(name, content), self.watch)
             left = self._clean(name)
             result = f"{result}; leaves {left[0]}" if left else result
             if result not in RESULTS:

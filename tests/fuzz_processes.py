@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 BLOCK = 1000
+LOOK = 0.2  # seconds between two looks at the processes
 STUCK = 90  # seconds after which a process that tries the same input is ended
 SHOW = 60  # seconds between two lines of progress
 
@@ -99,7 +100,7 @@ class Process(threading.Thread):
         self.tally, self.memo = tally, folder / f"memo{id(self)}"
         self.worker: subprocess.Popen | None = None
         self.problem = ""
-        self._seen, self._since = -1, time.monotonic()
+        self._seen, self._looks = -1, 0
 
     def _start(self) -> subprocess.Popen:
         self.memo.write_bytes(struct.pack("<q", -1))
@@ -149,13 +150,16 @@ class Process(threading.Thread):
         return worker.stdout.readline()
 
     def watch(self) -> None:
-        """Ends a worker that tries the same input for too long: a loop in C hears no alarm."""
+        """Ends a worker that tries the same input for too long: a loop in C hears no alarm.
+
+        Time in which all of this was halted does not count, so looks are counted.
+        """
         if self.worker is None or not self.memo.exists():
             return
         number = self._number()
-        if number != self._seen or number < 0:
-            self._seen, self._since = number, time.monotonic()
-        elif time.monotonic() - self._since > STUCK:
+        self._looks = self._looks + 1 if number == self._seen and number >= 0 else 0
+        self._seen = number
+        if self._looks * LOOK > STUCK:
             self.worker.kill()
 
 
@@ -169,7 +173,7 @@ def supervise(options: argparse.Namespace) -> dict[str, list[int]]:
         shown = saved = time.monotonic()
         try:
             while any(process.is_alive() for process in processes):
-                processes[0].join(0.2)
+                processes[0].join(LOOK)
                 for process in processes:
                     process.watch()
                 if time.monotonic() - saved > 5:
