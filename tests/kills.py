@@ -105,6 +105,8 @@ def campaign(options: argparse.Namespace) -> int:
             print(f"run {options.first + runs}, killed after {moments} of {seconds:.2f} s: "
                   f"{'; '.join(problems)}", flush=True)  # fmt: skip
         runs += 1
+        if runs % 50 == 0:
+            print(f"{kills} kills: {wrong} wrong", flush=True)
     shutil.rmtree(place)
     print(f"{kills} kills, {again} of them of a run that was killed before, of {runs} runs of "
           f"{seconds:.2f} s; left by kills and cleared: {dict(left)}; {wrong} wrong")  # fmt: skip
