@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from tinygan.training import Settings, Trainer, trainer
 
 HERE = Path(__file__).resolve().parent
 LEFT = {"checkpoint.npz", "log.jsonl", "losses.png", "run.json", "samples", "samples.gif"}
+SECONDS = 120  # no run takes that long: one that hangs is ended by SIGALRM, which is reported
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -82,6 +84,8 @@ def warm_up(place: Path, options: argparse.Namespace) -> None:
             import tqdm
 
             tqdm.tqdm.monitor_interval = 0  # without a thread
+            # Its own lock is shared by all forks, and would stay locked where one is killed.
+            tqdm.tqdm.set_lock(threading.RLock())
             for _ in range(2):  # the second one resumes
                 train(place / "warm", options)
         finally:
@@ -98,6 +102,7 @@ def fork(work: Callable[[], None], said: int) -> int:
     child = os.fork()
     if child:
         return child
+    signal.alarm(SECONDS)
     status, nothing = 0, os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1), os.dup2(nothing, 2)
     try:
