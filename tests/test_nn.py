@@ -145,7 +145,7 @@ def test_repr_shows_parts_options_and_parameter_counts():
         "track_running_stats=True)  # 256 parameters\n"
         "    (1): LeakyReLU(negative_slope=0.2)\n"
         "  )\n"
-        "  (3): ConvTranspose2d(128, 1, kernel_size=(4, 4), stride=(2, 2), padding='same')"
+        "  (3): ConvTranspose2d(128, 1, kernel_size=(4, 4), stride=(2, 2), padding=same)"
         "  # 2,049 parameters\n"
         ")"
     )

@@ -283,6 +283,13 @@ def test_a_contiguous_copy_shares_no_memory():
     assert x.contiguous() is x
 
 
+def test_where_of_numbers_and_of_the_condition_alone(device):
+    condition = tinygan.tensor([True, False, True], device=device)
+    assert tinygan.where(condition, 1.5, 0.5).tolist() == [1.5, 0.5, 1.5]
+    assert tinygan.where(condition, 1, 0).dtype == "int64"
+    assert [x.tolist() for x in tinygan.where(condition)] == [[0, 2]]
+
+
 def test_nothing_is_equal_to_none():
     x = tinygan.zeros(2)
     assert (x == None) is False and (x != None) is True  # noqa: E711
