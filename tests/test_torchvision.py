@@ -34,12 +34,14 @@ PUBLIC = [
 
 
 def parameters(function) -> list[tuple]:
-    """Names, kinds and defaults; of a default that is an object its type alone."""
+    """Names, kinds and defaults; of a default that is an object its (public) type alone."""
     found = []
     for one in inspect.signature(function).parameters.values():
         default = one.default
         if not isinstance(default, (int, float, str, tuple, type(None))):
-            default = getattr(default, "value", type(default).__name__)
+            kinds = [kind.__name__ for kind in type(default).__mro__]
+            public = next(name for name in kinds if not name.startswith("_"))
+            default = getattr(default, "value", public)
         found.append((one.name, one.kind, default))
     return found
 
