@@ -159,7 +159,7 @@ class Recorder:
     """Runs whose calls are written down."""
 
     def __init__(self, place: Path, options: argparse.Namespace):
-        self.library = ctypes.CDLL(None)
+        self.journaling = ctypes.CDLL(None)
         self.path, self.options = place / "journal", options
 
     def run(self, folder: Path) -> tuple[int, str, list[Call]]:
@@ -168,9 +168,9 @@ class Recorder:
         self.path.unlink(missing_ok=True)
 
         def work():
-            (ctypes.c_char * 4096).in_dll(self.library, "folder").value = f"{folder}/".encode()
+            (ctypes.c_char * 4096).in_dll(self.journaling, "folder").value = f"{folder}/".encode()
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            ctypes.c_int.in_dll(self.library, "journal").value = descriptor
+            ctypes.c_int.in_dll(self.journaling, "journal").value = descriptor
             train(folder / "run", self.options, self.mark_saves)
 
         status, said = in_a_fork(work)
@@ -181,7 +181,7 @@ class Recorder:
 
         def marked():
             save()
-            self.library.mark(str(run.step).encode())
+            self.journaling.mark(str(run.step).encode())
 
         run.save = marked
 
