@@ -78,6 +78,32 @@ class Game:
         raise NotImplementedError
 
 
+class TwoNets(Game):
+    """A game of a generator, of which a moving average is kept, against a discriminator."""
+
+    generator: Module
+    discriminator: Module
+    average: ExponentialMovingAverage
+
+    def _take(self, generator: Module, discriminator: Module) -> None:
+        """Moves the nets to the device and gives each its Adam, by the settings."""
+        settings = self.settings
+        self.generator = generator.to(self.device)
+        self.discriminator = discriminator.to(self.device)
+        betas = (settings.beta1, settings.beta2)
+        lr_d = settings.lr if settings.lr_d is None else settings.lr_d
+        self.optimizers = {
+            "optimizer_g": Adam(generator.parameters(), settings.lr, betas),
+            "optimizer_d": Adam(discriminator.parameters(), lr_d, betas),
+        }
+        self.average = ExponentialMovingAverage(generator, settings.average_decay)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        return {"generator": self.generator, "discriminator": self.discriminator,
+                "average": self.average, **self.optimizers}  # fmt: skip
+
+
 class Model(Protocol):
     """A model that can be trained: two nets, and the distribution of latent vectors.
 
@@ -96,7 +122,7 @@ class Model(Protocol):
     def latent(self, count: int, generator: Generator = ..., /) -> Tensor: ...
 
 
-class LatentGame(Game):
+class LatentGame(TwoNets):
     """A generator of latent vectors, and of labels where the model has classes, against a
     discriminator; the images that are shown are those of the generator's moving average.
 
@@ -116,16 +142,8 @@ class LatentGame(Game):
         self.model, self.data, self.settings, self.device = model, data, settings, device
         self.regulariser, self.options = regulariser, getattr(model, "options", None)
         self.loss = settings.gan_loss()
-        model.generator.to(device)
-        model.discriminator.to(device)
+        self._take(model.generator, model.discriminator)
         checks.check_nets(model, data, settings)
-        betas = (settings.beta1, settings.beta2)
-        lr_d = settings.lr if settings.lr_d is None else settings.lr_d
-        self.optimizers = {
-            "optimizer_g": Adam(model.generator.parameters(), settings.lr, betas),
-            "optimizer_d": Adam(model.discriminator.parameters(), lr_d, betas),
-        }
-        self.average = ExponentialMovingAverage(model.generator, settings.average_decay)
         self._steps: dict[bool, Callable[..., Tensor]] = {}  # with and without a penalty
         latent_stream = Generator(settings.seed + 1)  # of its own: pictures do not disturb the run
         self.fixed_latent = model.latent(GRID, latent_stream)
@@ -138,11 +156,6 @@ class LatentGame(Game):
             self.fixed_labels = tensor(present[np.arange(GRID) % len(present)])
             drawn = latent_stream.numpy.integers(len(data), size=samples)
             self.evaluation_labels = tensor(self._labels[drawn])  # as frequent as in the data
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        return {"generator": self.model.generator, "discriminator": self.model.discriminator,
-                "average": self.average, **self.optimizers}  # fmt: skip
 
     def step(self, indices: np.ndarray, number: int) -> dict[str, float]:
         real = tensor(self.data.batch(indices), device=self.device)

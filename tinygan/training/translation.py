@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tinygan.functional as F
-from tinygan.autograd import no_grad
 from tinygan.creation import tensor
 from tinygan.data import BatchSampler, Dataset
 from tinygan.devices import Generator, check_device
 from tinygan.nn import Module
 from tinygan.ops.adversarial import GANLoss, gan_loss
 from tinygan.ops.shape import stack
-from tinygan.optim import Adam, ExponentialMovingAverage
+from tinygan.optim import Adam
 from tinygan.tensor import Tensor
 from tinygan.training import stabilisers
-from tinygan.training.game import Game
+from tinygan.training.game import Game, TwoNets
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
 from tinygan.training.step import discriminator_step, generator_step
@@ -46,7 +45,7 @@ def rows(*parts: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
-class PairGame(Game):
+class PairGame(TwoNets):
     """pix2pix: G turns x into y, D sees both.
 
     Args:
@@ -82,18 +81,7 @@ class PairGame(Game):
         usual = gan_loss("non-saturating")  # D's is halved: it is to learn more slowly than G
         self.loss = GANLoss(lambda real, fake: usual.discriminator(real, fake) * 0.5,
                             usual.generator, has_floor=adversarial)  # fmt: skip
-        self.generator = model.generator.to(self.device)
-        self.discriminator = model.discriminator.to(self.device)
-        self.optimizers = {
-            "optimizer_g": _adam([self.generator], settings),
-            "optimizer_d": _adam([self.discriminator], settings, settings.lr_d),
-        }
-        self.average = ExponentialMovingAverage(self.generator, settings.average_decay)
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        return {"generator": self.generator, "discriminator": self.discriminator,
-                "average": self.average, **self.optimizers}  # fmt: skip
+        self._take(model.generator, model.discriminator)
 
     def _split(self, data: Dataset, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         both = tensor(data.batch(indices), device=self.device)
@@ -303,7 +291,7 @@ class CycleGame(Game):
                 "made_a": made_a, "back_b": self.translate(made_a)}  # fmt: skip
 
 
-class DomainGame(Game):
+class DomainGame(TwoNets):
     """StarGAN: one G for all domains, which are the labels of the data.
 
     Args:
@@ -333,25 +321,14 @@ class DomainGame(Game):
         self.options = {**model.options, "penalty": penalty, "classification": classification,
                         "reconstruction": reconstruction, "d_steps": d_steps}  # fmt: skip
         self.loss = gan_loss("wasserstein")
-        self.labels, self.names = data.require_labels(), data.classes
-        self.generator = model.generator.to(self.device)
-        self.discriminator = model.discriminator.to(self.device)
-        self.optimizers = {
-            "optimizer_g": _adam([self.generator], settings),
-            "optimizer_d": _adam([self.discriminator], settings, settings.lr_d),
-        }
-        self.average = ExponentialMovingAverage(self.generator, settings.average_decay)
+        self.labels = data.require_labels()
+        self._take(model.generator, model.discriminator)
         self.targets = Generator(settings.seed + 1)
-        self._last = self._nothing_yet()
-
-    @staticmethod
-    def _nothing_yet() -> dict[str, float]:
-        return {"loss_g": 0.0, "reconstruction": 0.0}
+        self._last = {"loss_g": 0.0, "reconstruction": 0.0}  # before G's first step
 
     @property
     def parts(self) -> dict[str, Any]:
-        return {"generator": self.generator, "discriminator": self.discriminator,
-                "average": self.average, **self.optimizers, "game": self}  # fmt: skip
+        return {**super().parts, "game": self}
 
     def state_dict(self) -> dict[str, Any]:
         """The random stream of the target domains, and the last numbers of G's step."""
@@ -404,7 +381,6 @@ class DomainGame(Game):
         made = [self.translate(x, np.full(len(x), k)) for k in range(self.model.domains)]
         return rows(x, *made)
 
-    @no_grad()
     def samples(self) -> dict[str, np.ndarray]:
         """Held-out images "x" and their "labels", the "targets" that were asked for, all domains in
         turns, and what was "made" of them."""
