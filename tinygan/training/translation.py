@@ -35,6 +35,11 @@ def _adam(nets: Iterable[Module], settings: Settings, lr: float | None = None) -
     return Adam(parameters, rate, (settings.beta1, settings.beta2))
 
 
+def _shown(data: Dataset) -> np.ndarray:
+    """The first images of a data set, which the pictures of a run are made of."""
+    return data.batch(np.arange(min(SHOWN, len(data))))
+
+
 def rows(*parts: np.ndarray) -> np.ndarray:
     """Images (n, c, h, w) of several kinds in the order of a grid of n columns; grey ones become
     RGB beside others."""
@@ -82,6 +87,7 @@ class PairGame(TwoNets):
         self.loss = GANLoss(lambda real, fake: usual.discriminator(real, fake) * 0.5,
                             usual.generator, has_floor=adversarial)  # fmt: skip
         self._take(model.generator, model.discriminator)
+        self.columns = len(_shown(held_out))
 
     def _split(self, data: Dataset, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         both = tensor(data.batch(indices), device=self.device)
@@ -116,7 +122,7 @@ class PairGame(TwoNets):
 
     def pictures(self) -> np.ndarray:
         """Rows of x, G(x) and y, of pairs that were not trained on."""
-        both = self.held_out.batch(np.arange(min(SHOWN, len(self.held_out))))
+        both = _shown(self.held_out)
         x, y = both[:, : self.channels], both[:, self.channels :]
         return rows(x, self.translate(x), y)
 
@@ -227,6 +233,7 @@ class CycleGame(Game):
             "optimizer_a": _adam([model.judge_a], settings, settings.lr_d),
             "optimizer_b": _adam([model.judge_b], settings, settings.lr_d),
         }
+        self.columns = len(_shown(held_out))
         self.history_a = History(history, settings.seed + 1)
         self.history_b = History(history, settings.seed + 2)
         self.sampler_b = BatchSampler(len(data_b), settings.batch_size, settings.seed + 3)
@@ -276,7 +283,7 @@ class CycleGame(Game):
 
     def pictures(self) -> np.ndarray:
         """Rows of a, G(a), F(G(a)) and the b that G never saw beside it."""
-        both = self.held_out.batch(np.arange(min(SHOWN, len(self.held_out))))
+        both = _shown(self.held_out)
         a, b = both[:, : self.channels], both[:, self.channels :]
         made = self.translate(a)
         return rows(a, made, self.translate(made, "a"), b)
@@ -323,6 +330,7 @@ class DomainGame(TwoNets):
         self.loss = gan_loss("wasserstein")
         self.labels = data.require_labels()
         self._take(model.generator, model.discriminator)
+        self.columns = len(_shown(held_out))
         self.targets = Generator(settings.seed + 1)
         self._last = {"loss_g": 0.0, "reconstruction": 0.0}  # before G's first step
 
@@ -377,7 +385,7 @@ class DomainGame(TwoNets):
 
     def pictures(self) -> np.ndarray:
         """A row of held-out images, then one of them for each domain."""
-        x = self.held_out.batch(np.arange(min(SHOWN, len(self.held_out))))
+        x = _shown(self.held_out)
         made = [self.translate(x, np.full(len(x), k)) for k in range(self.model.domains)]
         return rows(x, *made)
 
