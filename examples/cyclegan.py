@@ -23,7 +23,8 @@ import translation_parts as parts
 from tinygan.images import grid, save_png
 from tinygan.models import CycleGAN
 from tinygan.training import GameTrainer, Settings
-from tinygan.training.translation import CycleGame, rows
+from tinygan.training.cycle import CycleGame
+from tinygan.training.translation import rows
 
 NOISE = 0.1  # standard deviation, in pictures from -1 to 1
 
@@ -73,6 +74,7 @@ def main() -> None:
         game = CycleGame(
             model, parts.take(a, first), parts.take(b, second), settings, parts.pairs(*test),
             device=options.device, cycle=options.cycle, identity=options.identity,
+            jitter=options.jitter,
         )  # fmt: skip
         trainer = GameTrainer(
             game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,

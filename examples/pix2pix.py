@@ -80,7 +80,7 @@ def main() -> None:
         )  # fmt: skip
         game = PairGame(
             model, task.train, settings, task.held_out, device=options.device, l1=l1,
-            adversarial=adversarial,
+            adversarial=adversarial, jitter=options.jitter,
         )  # fmt: skip
         trainer = GameTrainer(
             game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,

@@ -24,7 +24,8 @@ from tinygan.images import grid, save_png
 from tinygan.metrics import classifier_for
 from tinygan.models import StarGAN
 from tinygan.training import GameTrainer, Settings
-from tinygan.training.translation import DomainGame, rows
+from tinygan.training.domain import DomainGame
+from tinygan.training.translation import rows
 
 STYLES = ["Sans", "Sans Bold", "Sans Oblique", "Sans Bold Oblique",
           "Serif", "Serif Bold", "Serif Italic", "Serif Bold Italic"]  # fmt: skip
@@ -86,7 +87,7 @@ def main() -> None:
         )  # fmt: skip
         game = DomainGame(
             model, labelled(train), settings, labelled(test), device=options.device,
-            d_steps=options.d_steps,
+            d_steps=options.d_steps, jitter=options.jitter,
         )  # fmt: skip
         trainer = GameTrainer(
             game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,

@@ -11,6 +11,7 @@ import common
 import numpy as np
 
 from tinygan.data import Dataset, emoji_pairs, glyphs, load_dataset, synthetic_digits
+from tinygan.data.glyphs import ALIKE
 from tinygan.metrics import classifier_for
 from tinygan.training.translation import pairs
 
@@ -64,15 +65,18 @@ def all_images(data: Dataset) -> np.ndarray:
 def nearest_letter(held_out: np.ndarray, others: np.ndarray) -> Read:
     """A reader who knows every letter of a typeface, the held-out ones and the `others`: an image
     is read as the one that is nearest (by squared distance). Letters that look the same count as
-    one, as the A of Latin, Greek and Cyrillic."""
+    one, as the A of Latin, Greek and Cyrillic: those that `glyphs` keeps on one side of its split.
+    """
     known = np.concatenate([held_out, others]).reshape(len(held_out) + len(others), -1)
-    known = known.astype(np.float64)
+    known = (known.astype(np.float64) + 1) / 2  # 0 where there is no ink
+    sizes = (known**2).sum(1)
 
     def read(made: np.ndarray) -> float:
-        flat = made.reshape(len(made), -1).astype(np.float64)
-        squares = (flat**2).sum(1)[:, None] - 2 * flat @ known.T + (known**2).sum(1)
-        own = squares[np.arange(len(flat)), np.arange(len(flat))]
-        return float((own <= squares.min(1) + 1e-6).mean())
+        flat = (made.reshape(len(made), -1).astype(np.float64) + 1) / 2
+        own = np.arange(len(flat))
+        nearest = (sizes - 2 * flat @ known.T).argmin(1)
+        apart = ((known[nearest] - known[own]) ** 2).sum(1)
+        return float((apart <= ALIKE * np.minimum(sizes[nearest], sizes[own])).mean())
 
     return read
 
@@ -140,6 +144,7 @@ def add_options(
     add("--epochs", type=command_line.positive, default=epochs, help="in all (%(default)s)")
     add("--batch-size", type=command_line.positive, default=batch_size,
         help="images a step (%(default)s)")  # fmt: skip
+    add("--jitter", type=command_line.whole(0), default=2, help="pixels (%(default)s)")
     add("--lr", type=command_line.rate, default=lr, help="of all nets (%(default)s)")
 
 
