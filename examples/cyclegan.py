@@ -57,7 +57,7 @@ def main() -> None:
     add("--styles", nargs=2, default=["Sans", "Serif Bold Italic"], metavar=("A", "B"),
         help="typefaces, of tinygan.data.glyphs (Sans 'Serif Bold Italic')")  # fmt: skip
     add("--cycle", type=command_line.number(0), default=10.0, help="weight (%(default)s)")
-    add("--identity", type=command_line.number(0), default=5.0, help="weight (%(default)s)")
+    add("--identity", type=command_line.number(0), default=0.0, help="weight (%(default)s)")
     add("--blocks", type=command_line.positive, default=3, help="residual ones (%(default)s)")
     parts.add_options(parser, width=16, epochs=60, batch_size=8, lr=5e-4)
     options = command_line.parse(parser)
