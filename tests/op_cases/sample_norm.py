@@ -58,6 +58,11 @@ CASES = [
              "instance_norm: weight has shape (2,), expected (3,)"),
         ],
     ),
+    OpCase(  # whose sums go over eight rows at once
+        "instance_norm 4 x 4", F.instance_norm, [normal(2, 3, 4, 4)],
+        numpy=lambda x: numpy_norm(x, (2, 3)), torch=TF.instance_norm, batch=True,
+        channels_last="kept",
+    ),
     OpCase(
         "instance_norm 3-D", lambda x: F.instance_norm(x, eps=0.1), [normal(2, 2, 4)],
         numpy=lambda x: numpy_norm(x, 2, eps=0.1), torch=lambda x: TF.instance_norm(x, eps=0.1),
