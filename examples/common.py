@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command_line import NAMED, checking, stop
+from command_line import NAMED, RECIPES, Parser, checking, positive, rate, stop
 
 from tinygan.creation import tensor
 from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_digits
@@ -52,6 +52,24 @@ def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
             return train, load_dataset(source, "test")
         print(train.describe())
         return (train, None) if train.labels is None else hold_out(train)
+
+
+def digits_options(options: Parser) -> None:
+    """What dcgan_mnist.py and time_to_quality.py can be told about the nets and the training."""
+    add = options.add_argument
+    add("--epochs", type=positive, default=8, help="epochs in all (%(default)s)")
+    add("--width", type=positive, default=48, help="channels next to the image (%(default)s)")
+    add("--batch-size", type=positive, default=64, help="images per step (%(default)s)")
+    add("--lr", type=rate, default=5e-4, help="G's rate in Adam (%(default)s)")
+    add("--recipe", choices=("r1", "relativistic"), default="r1", help="%(default)s")
+    add("--constant-rate", action="store_true", help="the rate does not fall at the end")
+
+
+def digits_settings(options: argparse.Namespace) -> Settings:
+    """The recipe of dcgan_mnist.py: the rate falls to zero in the second half."""
+    decay = None if options.constant_rate else (options.epochs / 2, options.epochs)
+    return Settings(options.batch_size, options.lr, decay=decay, seed=options.seed,
+                    **RECIPES[options.recipe])  # fmt: skip
 
 
 def load_digits(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:
