@@ -1,7 +1,7 @@
 """Learns to turn one typeface into another without ever seeing a letter in both: CycleGAN.
 
     python examples/cyclegan.py                             Sans to Serif Bold Italic, and back
-    python examples/cyclegan.py --styles Sans "Mono Bold"
+    python examples/cyclegan.py --target "Mono Bold"
     python examples/cyclegan.py --cycle 0                   without the way back
     python examples/cyclegan.py --quick
 
@@ -54,8 +54,7 @@ def scores_of(game: CycleGame, read: parts.Read) -> dict[str, float]:
 def main() -> None:
     parser = command_line.parser(__doc__, "runs/cyclegan")
     add = parser.add_argument
-    add("--styles", nargs=2, default=["Sans", "Serif Bold Italic"], metavar=("A", "B"),
-        help="typefaces, of tinygan.data.glyphs (Sans 'Serif Bold Italic')")  # fmt: skip
+    parts.style_options(parser, "Sans", "Serif Bold Italic")
     add("--cycle", type=command_line.number(0), default=10.0, help="weight (%(default)s)")
     add("--identity", type=command_line.number(0), default=0.0, help="weight (%(default)s)")
     add("--blocks", type=command_line.positive, default=3, help="residual ones (%(default)s)")
@@ -64,7 +63,8 @@ def main() -> None:
     if options.quick:
         options.epochs, options.width, options.blocks = 2, 4, 1
     with command_line.checking():
-        (a, b), test = parts.letters(options.styles, options.size, options.quick)
+        styles = [options.source, options.target]
+        (a, b), test = parts.letters(styles, options.size, options.quick)
         first, second = np.arange(len(a))[::2], np.arange(len(a))[1::2]  # no letter is in both
         model = CycleGAN(1, 1, options.width, options.width, options.blocks, strided=1)
         settings = Settings(

@@ -34,7 +34,7 @@ LOSSES = {"both": (100.0, True), "l1": (100.0, False), "cgan": (0.0, True)}  # L
 
 def load(options: argparse.Namespace) -> parts.Task:
     if options.data == "glyphs":
-        return parts.letter_task(options.styles, options.size, options.quick)
+        return parts.letter_task([options.source, options.target], options.size, options.quick)
     if options.data == "emoji":
         return parts.emoji_task(options.quick)
     return parts.sketch_task(options)
@@ -59,8 +59,7 @@ def main() -> None:
     parser = command_line.parser(__doc__, "runs/pix2pix")
     add = parser.add_argument
     add("--data", choices=("glyphs", "emoji", "sketch"), default="glyphs", help="%(default)s")
-    add("--styles", nargs=2, default=["Sans", "Serif"], metavar=("FROM", "TO"),
-        help="typefaces, of tinygan.data.glyphs (Sans Serif)")  # fmt: skip
+    parts.style_options(parser, "Sans", "Serif")
     add("--loss", choices=tuple(LOSSES), default="both", help="%(default)s")
     add("--no-skips", action="store_true", help="no connections from the encoder to the decoder")
     parts.add_options(parser, width=32, epochs=40, batch_size=16, lr=5e-4)

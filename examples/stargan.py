@@ -68,8 +68,8 @@ def scores_of(
 def main() -> None:
     parser = command_line.parser(__doc__, "runs/stargan")
     add = parser.add_argument
-    add("--styles", nargs="+", default=STYLES, metavar="STYLE",
-        help="typefaces, of tinygan.data.glyphs (eight)")  # fmt: skip
+    add("--styles", nargs="+", choices=parts.STYLES, default=STYLES, metavar="STYLE",
+        help="two or more typefaces (eight)")  # fmt: skip
     add("--blocks", type=command_line.positive, default=2, help="residual ones (%(default)s)")
     add("--d-steps", type=command_line.positive, default=2, help="for one of G (%(default)s)")
     parts.add_options(parser, width=16, epochs=12, batch_size=16, lr=5e-4)

@@ -11,10 +11,11 @@ import common
 import numpy as np
 
 from tinygan.data import Dataset, emoji_pairs, glyphs, load_dataset, synthetic_digits
-from tinygan.data.glyphs import ALIKE
+from tinygan.data.glyphs import ALIKE, FILES
 from tinygan.metrics import classifier_for
 from tinygan.training.translation import pairs
 
+STYLES = tuple(FILES)
 Read = Callable[[np.ndarray], float]
 """Images made of all held-out ones, in their order -> the share that is read right."""
 
@@ -146,6 +147,13 @@ def add_options(
         help="images a step (%(default)s)")  # fmt: skip
     add("--jitter", type=command_line.whole(0), default=2, help="pixels (%(default)s)")
     add("--lr", type=command_line.rate, default=lr, help="of all nets (%(default)s)")
+
+
+def style_options(parser: command_line.Parser, source: str, target: str) -> None:
+    """Two typefaces, with their defaults."""
+    for name, default in (("source", source), ("target", target)):
+        parser.add_argument(f"--{name}", choices=STYLES, default=default, metavar="STYLE",
+                            help=f"typeface, as '{default}', the default")  # fmt: skip
 
 
 def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace) -> None:
