@@ -74,6 +74,8 @@ def main() -> None:
     add("--d-steps", type=command_line.positive, default=2, help="for one of G (%(default)s)")
     parts.add_options(parser, width=16, epochs=12, batch_size=16, lr=5e-4)
     options = command_line.parse(parser)
+    if len(options.styles) < 2:
+        parser.error(f"--styles: name two or more, got {options.styles[0]}")
     if options.quick:
         options.epochs, options.width, options.blocks, options.styles = 1, 4, 1, options.styles[:2]
     with command_line.checking():
