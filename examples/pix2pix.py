@@ -61,6 +61,9 @@ def main() -> None:
     add("--data", choices=("glyphs", "emoji", "sketch"), default="glyphs", help="%(default)s")
     parts.style_options(parser, "Sans", "Serif")
     add("--loss", choices=tuple(LOSSES), default="both", help="%(default)s")
+    add("--depth", type=command_line.whole(2), help="how often G halves the image (down to 1x1)")
+    add("--dropped", type=command_line.whole(0), default=3,
+        help="layers with dropout (%(default)s)")  # fmt: skip
     add("--no-skips", action="store_true", help="no connections from the encoder to the decoder")
     parts.add_options(parser, width=32, epochs=40, batch_size=16, lr=5e-4)
     options = command_line.parse(parser)
@@ -72,6 +75,7 @@ def main() -> None:
         model = Pix2Pix(
             task.train.images.shape[2], *task.channels, options.width, options.width,
             skips=not options.no_skips, strided=2 if options.data == "emoji" else 1,
+            depth=options.depth, dropped=options.dropped,
         )  # fmt: skip
         settings = Settings(
             options.batch_size, options.lr, average_decay=0.99, seed=options.seed,

@@ -145,7 +145,7 @@ def add_options(
     add("--epochs", type=command_line.positive, default=epochs, help="in all (%(default)s)")
     add("--batch-size", type=command_line.positive, default=batch_size,
         help="images a step (%(default)s)")  # fmt: skip
-    add("--jitter", type=command_line.whole(0), default=2, help="pixels (%(default)s)")
+    add("--jitter", type=command_line.whole(0), default=0, help="pixels (%(default)s)")
     add("--lr", type=command_line.rate, default=lr, help="of all nets (%(default)s)")
 
 

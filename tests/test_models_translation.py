@@ -39,6 +39,15 @@ def test_a_u_net_has_the_papers_layers():
     assert [layer.weight.shape[0] for layer in plain] == [512] * 5 + [256, 128, 64]
 
 
+def test_a_u_net_can_end_before_one_pixel():
+    net = UNet(16, 1, 1, width=4, depth=2, dropped=1)
+    assert [layer.weight.shape[0] for layer in layers(net, nn.Conv2d)] == [4, 8]
+    assert len(layers(net, nn.Dropout)) == 1
+    assert net(tinygan.randn(1, 1, 16, 16)).shape == (1, 1, 16, 16)
+    with pytest.raises(ValueError, match="depth must be from 2 to 4 for images of size 16, got 5"):
+        UNet(16, 1, 1, depth=5)
+
+
 def test_skips_reach_past_the_bottleneck():
     """With the features of 1x1 at zero, only the skips know the image."""
     for skips in (True, False):

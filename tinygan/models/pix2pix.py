@@ -28,8 +28,6 @@ from tinygan.models.arguments import check_positive
 from tinygan.ops.shape import cat
 from tinygan.tensor import Tensor
 
-DROPPED = 3  # layers of the decoder with dropout
-
 
 class UNet(nn.Module):
     """Images (n, channels, size, size) -> images (n, outputs, size, size) in [-1, 1].
@@ -39,17 +37,25 @@ class UNet(nn.Module):
         channels, outputs: of the images.
         width: channels after the first layer; they double up to 8 times as many.
         skips: whether the decoder also sees the encoder's layers; without, everything passes
-            through the 1x1 features (the paper's encoder-decoder).
+            through the last features (the paper's encoder-decoder).
+        depth: how many convolutions halve the image; None for as many as lead to 1x1.
+        dropped: the first layers of the decoder that have dropout.
     """
 
     def __init__(
-        self, size: int, channels: int, outputs: int, width: int = 64, skips: bool = True
-    ):
+        self, size: int, channels: int, outputs: int, width: int = 64, skips: bool = True,
+        depth: int | None = None, dropped: int = 3,
+    ):  # fmt: skip
         check_positive("UNet", channels=channels, outputs=outputs, width=width)
         if size < 4 or size & (size - 1):
             raise ValueError(f"UNet: size must be a power of two from 4 on, got {size}")
         self.size, self.channels, self.skips = size, channels, skips
-        depth = size.bit_length() - 1
+        deepest = size.bit_length() - 1
+        depth = deepest if depth is None else depth
+        if not 2 <= depth <= deepest:
+            raise ValueError(
+                f"UNet: depth must be from 2 to {deepest} for images of size {size}, got {depth}"
+            )
         widths = [width * min(2**i, 8) for i in range(depth)]
         down = []
         for i, (before, after) in enumerate(zip([channels, *widths], widths, strict=False)):
@@ -67,7 +73,7 @@ class UNet(nn.Module):
                 nn.ReLU(), nn.ConvTranspose2d(seen, after, 4, 2, 1, bias=last)
             ]  # fmt: skip
             layers += [nn.Tanh()] if last else [nn.BatchNorm2d(after)]
-            if depth - 1 - i < DROPPED and not last:
+            if depth - 1 - i < dropped and not last:
                 layers.append(nn.Dropout(0.5))
             up.append(nn.Sequential(*layers))
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
@@ -136,14 +142,18 @@ class Pix2Pix:
         width_d: the same of D.
         skips: whether G is a U-Net, or an encoder and a decoder without connections.
         strided: layers of stride 2 in D; see `make_patch_discriminator`.
+        depth, dropped: of G; see `UNet`.
     """
 
     def __init__(
         self, image_size: int = 64, channels: int = 3, outputs: int = 3, width: int = 64,
-        width_d: int = 64, skips: bool = True, strided: int = 2,
+        width_d: int = 64, skips: bool = True, strided: int = 2, depth: int | None = None,
+        dropped: int = 3,
     ):  # fmt: skip
         self.options = {name: value for name, value in locals().items() if name != "self"}
-        self.generator: nn.Module = UNet(image_size, channels, outputs, width, skips)
+        self.generator: nn.Module = UNet(
+            image_size, channels, outputs, width, skips, depth, dropped
+        )
         self.discriminator: nn.Module = Beside(
             make_patch_discriminator(channels + outputs, width_d, strided)
         )
