@@ -122,7 +122,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:  # brackets, thousands deep
         raise ValueError(f"{path} is damaged ({problem}); move it away") from problem
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged (no object); move it away")

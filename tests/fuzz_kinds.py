@@ -24,6 +24,7 @@ import tinygan
 from tinygan import weights
 from tinygan.data import DataFormatError, emoji_pairs, image_folder, mnist, read_idx
 from tinygan.data.pictures import MAX_PIXELS
+from tinygan.vision.datasets import CIFAR10
 from tinygan.weights_format.write import _global, _pickled
 
 MEMORY = 500_000_000
@@ -252,6 +253,31 @@ def _damaged_sides(random: Random, content: bytes) -> bytes:
 
 
 ZIP = "not a zip file|Bad magic number|Bad CRC|neither a zip archive nor a pickle"
+
+
+# CIFAR
+
+
+class OneBatch(CIFAR10):
+    """Its test set alone, beside the names of the classes."""
+
+    base_folder, train_list = ".", ()
+
+
+NAMES = pickle.dumps({"label_names": ["cat", "dog"]}, 2)
+
+
+def _batches() -> list[bytes]:
+    """Two pictures, as two protocols of Python 3 have pickled them."""
+    pixels = np.arange(2 * 3072, dtype=np.uint8).reshape(2, 3072)
+    content = {"batch_label": "one", "labels": [0, 1], "data": pixels, "filenames": ["a", "b"]}
+    return [pickle.dumps(content, protocol) for protocol in (3, 4)]
+
+
+def _read_batch(path: Path) -> object:
+    return OneBatch(path.parent, train=False)[1]
+
+
 def _emoji() -> list[bytes]:
     """Two pairs of pictures."""
     from PIL import Image
@@ -297,6 +323,11 @@ KINDS = {
     "webp": _picture("webp", WEBP, mutations.webp, share=3),
     "ppm": _picture("ppm", _pictures("PPM", ("RGB", {}), ("L", {})), mutations.ppm, share=5),
     "foreign": _picture("png", _foreign),
+    "cifar": Kind("test_batch", _batches, archives.pickle, _read_batch, (DataFormatError,),
+                  beside=("batches.meta", NAMES)),
+    "cifar names": Kind("batches.meta", lambda: [NAMES, pickle.dumps({"label_names": ["a", "b"]})],
+                        archives.pickle, _read_batch, (DataFormatError,),
+                        beside=("test_batch", _batches()[0])),
     "emoji": Kind("emoji-pairs-64.tar.gz", _emoji, archives.tar_gz,
                   lambda path: emoji_pairs(path.parent, download=False), (DataFormatError,)),
     "folder": Kind("1.png", _all_pictures, _any_picture, _read_folder, (),

@@ -306,8 +306,9 @@ def test_samples_are_of_the_classes_that_a_run_has(kept_run, refused, tmp_path):
 
 @pytest.mark.parametrize("name", ["deligan_mnist.py", "collapse_study.py", "deligan_toy.py"])
 def test_damaged_results_are_named(name, refused, tmp_path):
-    (tmp_path / "results.json").write_text("{")
-    assert "results.json is damaged" in refused(name, "--out", ".", "--quick")
+    for damaged in ("{", "[" * 100_000):
+        (tmp_path / "results.json").write_text(damaged)
+        assert "results.json is damaged" in refused(name, "--out", ".", "--quick")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])

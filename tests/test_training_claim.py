@@ -108,7 +108,7 @@ def test_a_lock_without_a_name_counts_until_its_process_could_have_written_it(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(claim, "PAUSE", 0.001)
-    for content in (b"", b"{", b"\xff", b"[1]"):
+    for content in (b"", b"{", b"\xff", b"[1]", b"[" * 100_000):
         (tmp_path / LOCK).write_bytes(content)
         Claim(tmp_path).check()
     assert not (tmp_path / LOCK).exists()  # nobody holds the last one any more

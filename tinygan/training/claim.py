@@ -170,7 +170,7 @@ def _read(path: Path) -> dict[str, Any]:
     """Who holds it; nothing while the file is being written, or when it is damaged or gone."""
     try:
         content = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):  # the latter of deep nesting
         return {}
     return content if isinstance(content, dict) else {}
 

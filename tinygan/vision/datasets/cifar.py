@@ -116,7 +116,8 @@ class CIFAR10(ImagesInMemory):
         known = range(len(self.classes))
         if not isinstance(labels, list) or not all(type(k) is int and k in known for k in labels):
             raise DataFormatError(
-                f"{path}: {self._labels} must be a list of integers below {len(self.classes)}"
+                f"{path}: {self._labels} must be a list of integers below {len(self.classes)}, as "
+                f"many as {path.parent / self._meta} names"
             )
         if len(labels) != len(images):
             raise DataFormatError(f"{path}: {len(images)} images, but {len(labels)} labels")
