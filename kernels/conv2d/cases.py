@@ -34,6 +34,9 @@ _SHAPES = {
     "few channels, many rows": dict(
         n=2, c=8, k=3, size=(30, 40), kernel=(5, 5), padding=(2, 2)
     ),
+    "one channel of many": dict(
+        n=2, c=18, k=1, size=(9, 12), kernel=(7, 4), padding=(2, 0), after=(0, 3)
+    ),
     "few channels, stride 3": dict(
         n=3, c=7, k=4, size=(13, 17), kernel=(5, 4), stride=(2, 3), padding=(3, 1), after=(1, 2)
     ),

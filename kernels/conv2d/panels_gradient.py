@@ -15,6 +15,7 @@ from .windows import gather_windows
 PIXELS = 128  # gathered at once, and the terms of a sum before it is added to the others
 ROWS_PER_TASK = 128  # rows of the weight (r * s * c, k), about; whole taps
 COLUMNS_PER_TASK = 4 * COLUMNS
+FEW = 4  # output channels
 TASKS = 16  # at least, if there are enough pixels
 
 
@@ -32,6 +33,13 @@ def conv2d_weight_grad(x, y, *, stride, padding, kernel_size, order=(2, 3, 1, 0)
     if y.shape[1:3] == (1, 1) and (r, s) == (height, width) and tuple(padding) == (0, 0):
         weight = product(x.reshape(n, r * s * c).T, rows[None])
         return in_order(weight.reshape(r, s, c, k).transpose(3, 2, 0, 1), order)
+    back = (r - 1 - padding[0], s - 1 - padding[1])
+    if tuple(stride) == (1, 1) and k <= FEW < c and min(back) >= 0:
+        # Columns of a product are worth a vector register each: the many channels become those. In
+        # weight[k, c, r, s] = sum of x[p + r - top] y[p], the places h = p + r - top are counted:
+        # the windows are now cut out of y, from the last tap to the first.
+        turned = conv2d_weight_grad(y, x, stride=stride, padding=back, kernel_size=kernel_size)
+        return in_order(turned.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1], order)
     taps = min(r * s, max(1, ROWS_PER_TASK // c))
     tasks = -(-r * s // taps) * -(-k // COLUMNS_PER_TASK)
     blocks = -(-rows.shape[0] // PIXELS)
