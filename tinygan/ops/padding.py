@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tinygan.autograd import Function
 from tinygan.devices import array_module
 from tinygan.kernels.layout import along
-from tinygan.ops.shape import cat, expand, getitem
+from tinygan.ops.shape import getitem
 from tinygan.tensor import Tensor
 
 __all__ = ["pad"]
@@ -41,6 +41,54 @@ class ConstantPad(Function):
         return (getitem(grad_output, tuple(slice(a, a + size) for size, (a, _) in sizes)),)
 
 
+class BorderPad(Function):
+    """x with some of its own values around it in one dimension;  g, each value of the border added
+    to the one that it is a copy of
+
+    Args:
+        borders: (place in the result, place in x) of all values around x.
+    """
+
+    def __init__(
+        self, dim: int, size: int, before: int, after: int, borders: tuple[tuple[int, int], ...]
+    ):
+        self.options = dim, size, before, after, borders
+        self.dim, self.size, self.before, self.borders = dim, size, before, borders
+        self.length = before + size + after
+
+    def forward(self, x):
+        return along(self._padded, [x], [self.dim])
+
+    def _padded(self, arrays, dims):
+        (x,), (dim,) = arrays, dims
+        result = array_module(x).empty((*x.shape[:dim], self.length, *x.shape[dim + 1 :]), x.dtype)
+        result[_at(dim, slice(self.before, self.before + self.size))] = x
+        for place, source in self.borders:
+            result[_at(dim, place)] = x[_at(dim, source)]
+        return result
+
+    def backward(self, grad_output):
+        return (BorderPadBackward(*self.options)(grad_output),)
+
+
+class BorderPadBackward(BorderPad):
+    """What `BorderPad` does with gradients; it is its own derivative's inverse: the padding."""
+
+    def _padded(self, arrays, dims):
+        (grad,), (dim,) = arrays, dims
+        result = grad[_at(dim, slice(self.before, self.before + self.size))].copy()
+        for place, source in self.borders:
+            result[_at(dim, source)] += grad[_at(dim, place)]
+        return result
+
+    def backward(self, grad_output):
+        return (BorderPad(*self.options)(grad_output),)
+
+
+def _at(dim: int, place: int | slice) -> tuple[int | slice, ...]:
+    return (slice(None),) * dim + (place,)
+
+
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
@@ -67,8 +115,8 @@ def pad(
     pads = (((0, 0),) * (input.ndim - len(pairs))) + tuple((int(a), int(b)) for a, b in pairs[::-1])
     if mode == "constant":
         return _constant(input, pads, 0.0 if value is None else value)
-    if mode not in _SIDES:
-        known = ", ".join(["constant", *_SIDES])
+    if mode not in _SOURCES:
+        known = ", ".join(["constant", *_SOURCES])
         raise ValueError(f"pad: mode must be one of {known}, got {mode!r}")
     if value is not None:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}")
@@ -82,8 +130,9 @@ def pad(
                 f"pad: mode {mode!r} cannot put {before} and {after} values around the {size} of "
                 f"dim {dim}"
             )
-        sides = _SIDES[mode](input, dim, before, after)
-        input = cat([sides[0], input, sides[1]], dim)
+        borders = tuple((place, _SOURCES[mode](place - before, size))
+                        for place in (*range(before), *range(before + size, before + size + after)))
+        input = BorderPad(dim, size, before, after, borders)(input)
     return input
 
 
@@ -96,26 +145,13 @@ def _constant(input: Tensor, pads: Pads, value: float) -> Tensor:
     return ConstantPad(pads, value)(input) if any(map(any, pads)) else input
 
 
-def _part(x: Tensor, dim: int, part: slice) -> Tensor:
-    return getitem(x, (slice(None),) * dim + (part,))
+def _reflected(place: int, size: int) -> int:
+    return -place if place < 0 else 2 * (size - 1) - place
 
 
-def _reflect(x: Tensor, dim: int, before: int, after: int) -> tuple[Tensor, Tensor]:
-    size = x.shape[dim]
-    last = size - 2 - after  # the next one to the left of what is taken
-    right = slice(size - 2, last if last >= 0 else None, -1) if after else slice(0)
-    return _part(x, dim, slice(before, 0, -1)), _part(x, dim, right)
-
-
-def _replicate(x: Tensor, dim: int, before: int, after: int) -> tuple[Tensor, Tensor]:
-    edges = _part(x, dim, slice(1)), _part(x, dim, slice(x.shape[dim] - 1, None))
-    sizes = ((*x.shape[:dim], count, *x.shape[dim + 1 :]) for count in (before, after))
-    left, right = (expand(edge, size) for edge, size in zip(edges, sizes, strict=True))
-    return left, right
-
-
-def _circular(x: Tensor, dim: int, before: int, after: int) -> tuple[Tensor, Tensor]:
-    return _part(x, dim, slice(x.shape[dim] - before, None)), _part(x, dim, slice(after))
-
-
-_SIDES = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}
+_SOURCES: dict[str, Callable[[int, int], int]] = {
+    "reflect": _reflected,
+    "replicate": lambda place, size: min(max(place, 0), size - 1),
+    "circular": lambda place, size: place % size,
+}
+"""Which of `size` values stands at a place before the first (below 0) or after the last of them."""
