@@ -23,7 +23,15 @@ from tinygan.metrics import Scorer, classifier_for, format_scores, hold_out
 from tinygan.metrics.report import check_sets
 from tinygan.metrics.scores import SCORES
 from tinygan.models import DCGAN
-from tinygan.training import Settings, Trainer, TrainingDiverged, load_generator, sample
+from tinygan.nn import Module
+from tinygan.training import (
+    GameTrainer,
+    Settings,
+    Trainer,
+    TrainingDiverged,
+    load_generator,
+    sample,
+)
 
 COUNT = 10_000  # samples that are scored, if there are as many real images
 
@@ -156,10 +164,12 @@ def scorer_for(
     return Scorer(classifier, train, test, count)
 
 
-def train(trainer: Trainer, arguments: argparse.Namespace) -> float:
+def train(trainer: GameTrainer, arguments: argparse.Namespace) -> float:
     """Trains until --epochs are done and returns the minutes; leaves the program when Ctrl-C came
     first."""
-    print(f"generator {trainer.model.generator}\ndiscriminator {trainer.model.discriminator}")
+    for name, net in trainer.game.parts.items():
+        if isinstance(net, Module):
+            print(f"{name} {net}")
     start = time.monotonic()
     try:
         finished = trainer.train(arguments.epochs)
