@@ -128,9 +128,9 @@ def main() -> None:
     command_line.run_options(parser)
     add = parser.add_argument
     add("--no-box-path", action="store_true", help="nets without a local pathway")
-    add("--images", type=command_line.positive, default=16000, help="to train on (%(default)s)")
+    add("--images", type=command_line.positive, default=32000, help="to train on (%(default)s)")
     add("--width", type=command_line.positive, default=16, help="channels (%(default)s)")
-    add("--epochs", type=command_line.positive, default=10, help="in all (%(default)s)")
+    add("--epochs", type=command_line.positive, default=5, help="in all (%(default)s)")
     add("--batch-size", type=command_line.whole(2), default=32, help="per step (%(default)s)")
     add("--lr", type=command_line.rate, default=5e-4, help="of both nets (%(default)s)")
     add("--sample", metavar="SENTENCE", help="only draw this, in --box, by the run in --out")
@@ -139,7 +139,7 @@ def main() -> None:
     options = command_line.parse(parser)
     if options.sample is not None:
         return draw_asked(options)
-    scored, known = (1000, 12000)
+    scored, known = 1000, 20000
     if options.quick:
         options.images, options.epochs, options.width, scored, known = 256, 2, 4, 60, 600
     with command_line.checking():

@@ -99,7 +99,7 @@ class Artist(nn.Module):
         )  # fmt: skip
         self.joined = nn.Sequential(
             nn.Conv2d(3 * width, 2 * width, 3, 1, 1, bias=False), nn.BatchNorm2d(2 * width),
-            nn.ReLU(), nn.ConvTranspose2d(2 * width, channels, 4, 2, 1), nn.Tanh(),
+            nn.ReLU(), *up(2 * width, width), nn.Conv2d(width, channels, 3, 1, 1), nn.Tanh(),
         )  # fmt: skip
 
     def forward(self, z: Tensor, tokens: Tensor, boxes: Tensor) -> Tensor:
