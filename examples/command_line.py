@@ -172,10 +172,23 @@ def run_options(options: Parser) -> None:
     options.add_argument("--resume", action="store_true", help="go on with the run in --out")
 
 
-def dcgan_options(options: Parser, width: int) -> None:
+RECIPES: dict[str, dict[str, Any]] = {
+    # The paper's: batch norm in D.
+    "paper": {},
+    # In its place a penalty on D's slope at real images.
+    "r1": {"beta1": 0.0, "beta2": 0.99, "r1": 1.0, "penalty_every": 4},
+    # D compares real and generated images, with the penalty at both (R3GAN).
+    "relativistic": {"beta1": 0.0, "beta2": 0.99, "r1": 1.0, "r2": 1.0, "penalty_every": 4,
+                     "loss": "relativistic"},
+}  # fmt: skip
+"""How a DCGAN is trained: the `Settings` that are not as usual."""
+
+
+def dcgan_options(options: Parser, width: int, recipe: str) -> None:
     """The options of the examples with a DCGAN that samples can be drawn from later."""
     run_options(options)
     add = options.add_argument
+    add("--recipe", choices=tuple(RECIPES), default=recipe, help="of the training (%(default)s)")
     add("--width", type=positive, default=width, help="channels next to the image (%(default)s)")
     add("--sample", type=positive, metavar="N", help="only draw N samples from --out")
 

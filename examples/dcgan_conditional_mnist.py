@@ -28,7 +28,7 @@ def main() -> None:
     parser = command_line.training_parser(
         __doc__, "runs/dcgan_conditional_mnist", epochs=20, batch_size=64, lr=5e-4
     )
-    command_line.dcgan_options(parser, width=48)
+    command_line.dcgan_options(parser, width=48, recipe="r1")
     add = parser.add_argument
     add("--samples", type=command_line.positive, default=50_000, help="for the 1-NN test")
     add("--digit", type=command_line.whole(0), help="the class that --sample draws (0)")
@@ -43,10 +43,11 @@ def main() -> None:
     with command_line.checking():
         train, test = common.load_digits(options)
         classes = common.classes_of(train, test)
-        model = DCGAN(width=options.width, classes=classes, batch_norm_d=False)
+        model = DCGAN(width=options.width, classes=classes,
+                      batch_norm_d=options.recipe == "paper")  # fmt: skip
         settings = Settings(
-            options.batch_size, options.lr, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4,
-            decay=(options.epochs / 2, options.epochs), seed=options.seed,
+            options.batch_size, options.lr, decay=(options.epochs / 2, options.epochs),
+            seed=options.seed, **command_line.RECIPES[options.recipe],
         )  # fmt: skip
         trainer = common.make_trainer(model, train, settings, options, (train, test))
     scorer = trainer.evaluate = common.scorer_for(train, test, options)

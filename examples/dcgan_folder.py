@@ -12,9 +12,9 @@ every 200 steps). Ctrl-C saves, --resume goes on: 20 epochs and 20 more give the
 once.
 
 Nets and settings are the paper's (Radford 2015, arXiv:1511.06434), but for the width: --width 128
-has its channels. The KID looks at samples and pictures through a classifier of the pictures'
-sub-folders or, where there are none, through random features; beside it stands that of 1,000 of the
-pictures against the others.
+has its channels. Other recipes have a penalty in place of D's batch norm. The KID looks at samples
+and pictures through a classifier of the pictures' sub-folders or, where there are none, through
+random features; beside it stands that of 1,000 of the pictures against the others.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
     parser = command_line.training_parser(
         __doc__, "runs/dcgan_folder", epochs=20, batch_size=128, lr=2e-4, data=None
     )
-    command_line.dcgan_options(parser, width=64)
+    command_line.dcgan_options(parser, width=64, recipe="paper")
     add = parser.add_argument
     add("--size", type=command_line.whole(8), default=64, help="pixels (%(default)s)")
     add("--channels", type=int, choices=(1, 3), default=3, help="grey or colour")
@@ -61,7 +61,8 @@ def main() -> None:
         return
     with command_line.checking():
         model = DCGAN(options.size, options.channels, options.width,
-                      kernel_size=options.kernel_size)  # fmt: skip
+                      kernel_size=options.kernel_size,
+                      batch_norm_d=options.recipe == "paper")  # fmt: skip
         if options.quick:
             pictures = made_up_pictures(100, options.size)
         else:
@@ -71,7 +72,8 @@ def main() -> None:
                 )
                 print(pictures.describe())
         reference, held_out = hold_out(pictures, count=1000)
-        settings = Settings(options.batch_size, options.lr, seed=options.seed)
+        settings = Settings(options.batch_size, options.lr, seed=options.seed,
+                            **command_line.RECIPES[options.recipe])  # fmt: skip
         trainer = common.make_trainer(model, pictures, settings, options, (reference, held_out))
     features = features_for(reference, options.device)
     scorer = trainer.evaluate = Scorer(features, reference, held_out, scores=("fid", "kid"))

@@ -8,13 +8,11 @@
 
 Everything goes to the folder --out: pictures, curves, log, scores, checkpoint. The nets are the
 paper's (Radford 2015, arXiv:1511.06434) but for 30 categories in z, and for D's batch norm, in
-whose place an R1 penalty keeps D in check. The paper's own recipe is --paper --batch-size 128
---lr 2e-4.
+whose place an R1 penalty keeps D in check. The paper's own recipe is --recipe paper --batch-size
+128 --lr 2e-4; "relativistic" is R3GAN's (Huang 2024, arXiv:2501.05441).
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import command_line
 import common
@@ -27,22 +25,19 @@ def main() -> None:
     parser = command_line.training_parser(
         __doc__, "runs/dcgan_mnist", epochs=8, batch_size=64, lr=5e-4
     )
-    command_line.dcgan_options(parser, width=48)
-    parser.add_argument("--paper", action="store_true", help="batch norm in D instead of R1")
+    command_line.dcgan_options(parser, width=48, recipe="r1")
     options = command_line.parse(parser)
     if options.quick:
         options.epochs, options.width, options.lr = 20, 16, 2e-3
     if options.sample:
         common.draw_samples(options)
         return
-    # Beyond the paper: 30 categories in z, and in place of D's batch norm an R1 penalty.
-    categories = 0 if options.paper else 30
+    paper = options.recipe == "paper"  # beyond it: 30 categories in z, no batch norm in D
     with command_line.checking():
-        model = DCGAN(width=options.width, batch_norm_d=options.paper, categories=categories)
+        model = DCGAN(width=options.width, batch_norm_d=paper, categories=0 if paper else 30)
         train, test = common.load_data(options)
-        settings = Settings(options.batch_size, options.lr, seed=options.seed)
-        if not options.paper:
-            settings = replace(settings, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4)
+        settings = Settings(options.batch_size, options.lr, seed=options.seed,
+                            **command_line.RECIPES[options.recipe])  # fmt: skip
         trainer = common.make_trainer(
             model, train, settings, options, None if test is None else (train, test),
             report_every=10 if options.quick else 1,

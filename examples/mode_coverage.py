@@ -6,7 +6,8 @@
     python examples/mode_coverage.py --data stacked --pack 2    hours; --resume goes on
 
 The recipe "published" is PacGAN's (Lin 2018, arXiv:1712.04086, section 4), whose 400 epochs of
-points take hours; "best" is ours. docs/mode-collapse.md tells what came out.
+points take hours; "best" is ours, and "relativistic" it with R3GAN's loss and penalties (Huang
+2024, arXiv:2501.05441). docs/mode-collapse.md tells what came out.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ from tinygan.training import gan_step, pack, sample
 def train_points(options: argparse.Namespace, seed: int) -> dict:
     """One run on points: its samples and their scores."""
     recipe, mixture = parts.RECIPES[options.recipe], parts.MIXTURES[options.data]
-    recipe = recipe if options.r1 is None else recipe._replace(r1=options.r1)
+    if options.r1 is not None:
+        recipe = recipe._replace(r1=options.r1, r2=options.r1 if recipe.r2 else 0.0)
     scale = np.float32(recipe.reach / mixture.means.max() if recipe.reach else 1.0)
     tinygan.manual_seed(seed)
     rng = np.random.default_rng(seed)
     points = mixture.sample(parts.POINTS, rng) * scale
-    model, loss = MixtureGAN(options.recipe, options.pack), gan_loss("non-saturating")
+    nets_of = "published" if options.recipe == "published" else "best"
+    model, loss = MixtureGAN(nets_of, options.pack), gan_loss(recipe.loss)
     nets = model.generator.to(options.device), model.discriminator.to(options.device)
     adam_g, adam_d = (Adam(net.parameters(), recipe.lr, recipe.betas) for net in nets)
     average = ExponentialMovingAverage(model.generator, recipe.average)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from command_line import RECIPES as RECIPES_OF_NETS
 
 from tinygan.data import GaussianMixture, ring, square_grid
 from tinygan.images import figure
 from tinygan.metrics import Classifier, mode_coverage, mode_histogram_scores, stacked_labels
 from tinygan.tensor import Tensor
-from tinygan.training import Settings, r1_penalty
+from tinygan.training import Settings, r1_penalty, r2_penalty
 from tinygan.training.step import Critic, Penalty
 
 MIXTURES = {"ring": ring(), "grid": square_grid()}
@@ -27,6 +28,8 @@ class Recipe(NamedTuple):
         lr, betas: of Adam.
         reach: the points are scaled so that the outermost centre has this coordinate; 0: not.
         r1: weight of the penalty on D's slope where the data is.
+        r2: the same where the samples are.
+        loss: a name in `tinygan.functional.GAN_LOSSES`.
         average: decay of the moving average of G's weights; 0 for none.
         decay: whether the rate falls to zero during the second half.
     """
@@ -39,14 +42,17 @@ class Recipe(NamedTuple):
     r1: float
     average: float
     decay: bool
+    r2: float = 0.0
+    loss: str = "non-saturating"
 
     def penalty(self, step: int) -> Penalty | None:
-        """R1 in every fourth step, with four times its weight (lazy: arXiv:1912.04958)."""
+        """R1 and R2 in every fourth step, with four times the weight (lazy: arXiv:1912.04958)."""
         if not self.r1 or step % 4:
             return None
 
         def weighted(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-            return r1_penalty(critic, real, fake) * (4 * self.r1)
+            total = r1_penalty(critic, real, fake) * (4 * self.r1)
+            return total + r2_penalty(critic, real, fake) * (4 * self.r2) if self.r2 else total
 
         return weighted
 
@@ -54,6 +60,9 @@ class Recipe(NamedTuple):
 RECIPES = {
     "published": Recipe(400, 100, 1e-4, (0.8, 0.999), 0.0, 0.0, 0.0, False),
     "best": Recipe(50, 256, 2e-3, (0.5, 0.99), 16.0, 5.0, 0.999, True),
+    "relativistic": Recipe(
+        50, 256, 2e-3, (0.5, 0.99), 16.0, 5.0, 0.999, True, 5.0, "relativistic"
+    ),
 }
 
 # PacGAN, table 1: means of 10 runs.
@@ -70,9 +79,8 @@ def stacked_settings(recipe: str, pack: int, seed: int) -> Settings:
     """For stacked digits: PacGAN's, 64 packs per step, or those of examples/dcgan_mnist.py."""
     if recipe == "published":
         return Settings(64 * pack, pack=pack, seed=seed)
-    return Settings(
-        64 * pack, 5e-4, beta1=0.0, beta2=0.99, r1=1.0, penalty_every=4, pack=pack, seed=seed
-    )
+    chosen = RECIPES_OF_NETS["r1" if recipe == "best" else recipe]
+    return Settings(64 * pack, 5e-4, pack=pack, seed=seed, **chosen)
 
 
 def point_scores(points: np.ndarray, mixture: GaussianMixture) -> dict[str, Any]:

@@ -168,11 +168,14 @@ def test_dcgan_without_mnist_says_so_in_one_line(run, monkeypatch):
 
 
 @pytest.mark.exhaustive
-def test_dcgan_with_the_papers_recipe(run):
-    recipe = ("--epochs", 2, "--paper")
+def test_dcgan_with_other_recipes(run, tmp_path):
+    recipe = ("--epochs", 2, "--recipe", "paper")
     text = run("dcgan_mnist.py", "--data", "synthetic", *recipe, *SMALL)
     assert "BatchNorm2d(8" in text.split("discriminator")[1]
-    assert "BatchNorm2d" not in run("dcgan_mnist.py", "--quick", "--out", "new").split("discrim")[1]
+    other = ("--recipe", "relativistic", "--out", "new")
+    assert "BatchNorm2d" not in run("dcgan_mnist.py", "--quick", *other).split("discrim")[1]
+    log = (tmp_path / "new" / "log.jsonl").read_text().splitlines()
+    assert 0.3 < np.mean([json.loads(line).get("loss_d", np.nan) for line in log[-9:-1]]) < 1.0
 
 
 @pytest.mark.exhaustive

@@ -79,13 +79,15 @@ def test_the_minimax_loss_saturates_and_the_other_does_not():
         ("least-squares", 0.5, 0.5),
         ("hinge", 2.0, 0.0),
         ("wasserstein", 0.0, 0.0),
+        ("relativistic", math.log(2), math.log(2)),
     ],
 )
 def test_gan_losses_at_logit_zero(name, discriminator, generator, device):
     zeros, loss = tinygan.zeros(4, 1, device=device), F.gan_loss(name)
     # Rounding of float32: 6e-8 per operation.
     assert loss.discriminator(zeros, zeros).item() == pytest.approx(discriminator, rel=2e-7)
-    assert loss.generator(zeros).item() == pytest.approx(generator, rel=2e-7)
+    seen = (zeros, zeros) if loss.relativistic else (zeros,)
+    assert loss.generator(*seen).item() == pytest.approx(generator, rel=2e-7)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +99,15 @@ def test_gan_losses_at_logit_zero(name, discriminator, generator, device):
         ("least-squares", (1 + 9) / 2, 4 / 2),
         ("hinge", 0 + 4, -3),
         ("wasserstein", 3 - 2, -3),
+        ("relativistic", math.log1p(math.exp(1)), math.log1p(math.exp(-1))),
     ],
 )  # fmt: skip
 def test_gan_losses_tell_real_from_fake(name, discriminator, generator, device):
     real = tensor([2.0, 2.0], "float64", device)
-    fake, loss = tensor([3.0], "float64", device), F.gan_loss(name)
+    fake, loss = tensor([3.0, 3.0], "float64", device), F.gan_loss(name)
     assert loss.discriminator(real, fake).item() == pytest.approx(discriminator, rel=1e-14)
-    assert loss.generator(fake).item() == pytest.approx(generator, rel=1e-14)
+    seen = (fake, real) if loss.relativistic else (fake,)
+    assert loss.generator(*seen).item() == pytest.approx(generator, rel=1e-14)
 
 
 def test_binary_cross_entropy_clamps_at_0_and_1(device):

@@ -18,6 +18,7 @@ from tinygan.training import (
     instance_noise,
     pack,
     r1_penalty,
+    r2_penalty,
 )
 from tinygan.training.stabilisers import AUGMENTATIONS, brightness, cutout, translation
 
@@ -36,6 +37,8 @@ def test_r1_of_known_slopes(rng, device):
     half_square = lambda x: (x * x).sum(1, keepdim=True) * 0.5  # noqa: E731  (slope x)
     expected = 0.5 * (real.array**2).sum(1).mean()
     assert r1_penalty(half_square, real, fake).item() == pytest.approx(float(expected))
+    # R2 is the same of the generated ones.
+    assert r2_penalty(half_square, fake, real).item() == pytest.approx(float(expected))
 
 
 def test_gradient_penalty_of_known_slopes(rng, device):
@@ -55,7 +58,7 @@ def test_gradient_penalty_looks_between_real_and_generated(rng, device):
     assert 0 <= mix.min() < 0.05 < 0.95 < mix.max() < 1 + 1e-9
 
 
-@pytest.mark.parametrize("penalty", [r1_penalty, gradient_penalty])
+@pytest.mark.parametrize("penalty", [r1_penalty, r2_penalty, gradient_penalty])
 def test_the_gradient_of_a_penalty_is_right(penalty, rng, device):
     real, fake = (doubles(rng, 3, 1, 4, 4, device=device) for _ in range(2))
 

@@ -26,6 +26,7 @@ from tinygan.training import (
     TrainingDiverged,
     alarms,
     gan_step,
+    generator_step,
     load_generator,
     sample,
 )
@@ -316,6 +317,24 @@ def test_step_trains_each_net_by_its_own_loss(device):
             close = np.abs((a - b).detach().cpu().numpy()) < 1e-6
             assert close.mean() > 0.999, name
     assert all(p.requires_grad for p in nets[1].parameters())
+
+
+def test_a_relativistic_step_compares_with_the_same_real_images(device):
+    """Against the formulas, with nets whose outputs do not depend on the rest of the batch."""
+    tinygan.manual_seed(2)
+    d = tinygan.nn.Linear(3, 1).to(device)
+    g = tinygan.nn.Linear(2, 3).to(device)
+    real, latent = tinygan.randn(5, 3).to(device), tinygan.randn(5, 2).to(device)
+    still = [tinygan.optim.SGD(net.parameters(), 0.0) for net in (g, d)]
+    loss = F.gan_loss("relativistic")
+    result = gan_step(g, d, *still, loss, real, latent)
+    difference = (d(real) - d(g(latent))).detach()
+    assert result.loss_d.item() == pytest.approx(F.softplus(-difference).mean().item(), rel=1e-5)
+    assert result.loss_g.item() == pytest.approx(F.softplus(difference).mean().item(), rel=1e-5)
+    (expected,) = tinygan.grad(F.softplus(d(real) - d(g(latent))).mean(), g.weight)
+    np.testing.assert_allclose(g.weight.grad.tolist(), expected.tolist(), rtol=1e-5, atol=1e-7)
+    with pytest.raises(ValueError, match="a relativistic loss needs real images, got none"):
+        generator_step(d, still[0], loss, g(latent))
 
 
 def test_generator_of_a_checkpoint_is_the_average(whole_run):

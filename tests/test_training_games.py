@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from test_training import assert_same_run, records
@@ -10,8 +12,10 @@ import tinygan
 from tinygan.data import Dataset, synthetic_digits
 from tinygan.models import CycleGAN, Pix2Pix, StarGAN
 from tinygan.training import GameTrainer, Settings
+from tinygan.training.cycle import CycleGame, History
+from tinygan.training.domain import DomainGame
 from tinygan.training.log import read_json_lines
-from tinygan.training.translation import CycleGame, DomainGame, History, PairGame, pairs
+from tinygan.training.translation import PairGame, jittered, pairs
 
 SETTINGS = Settings(batch_size=4, average_decay=0.9, seed=3, decay=(1, 2))
 
@@ -45,7 +49,8 @@ def domain_game(**options):
     return DomainGame(model, digits(12, 1), SETTINGS, digits(5, 2), d_steps=2, **options)
 
 
-GAMES = {"pix2pix": pair_game, "cyclegan": cycle_game, "stargan": domain_game}
+GAMES = {"pix2pix": partial(pair_game, jitter=2), "cyclegan": partial(cycle_game, jitter=2),
+         "stargan": partial(domain_game, jitter=2)}  # fmt: skip
 each_game = pytest.mark.parametrize("make", GAMES.values(), ids=GAMES)
 
 
@@ -88,6 +93,28 @@ def test_a_checkpoint_is_of_all_data(tmp_path):
     game.others = (negative(digits(9, 7)), game.held_out)
     with pytest.raises(ValueError, match="of a run on other data"):
         GameTrainer(game, tmp_path, resume=True)
+
+
+def test_jitter_moves_whole_pairs_and_depends_on_the_step_alone(rng):
+    images = rng.uniform(-1, 1, (40, 2, 6, 5)).astype(np.float32)
+    moved = jittered(images, 2, 7, 3)
+    assert np.array_equal(moved, jittered(images, 2, 7, 3))
+    assert not np.array_equal(moved, jittered(images, 2, 8, 3))
+    assert jittered(images, 0, 7, 3) is images
+    padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="edge")
+    found = set()
+    for image, around in zip(moved, padded, strict=True):
+        fits = [(i, j) for i in range(5) for j in range(5)
+                if np.array_equal(around[:, i : i + 6, j : j + 5], image)]  # fmt: skip
+        assert fits  # both channels, by the same way
+        found.update(fits)
+    assert len(found) > 12  # of 25 ways, each equally likely: 40 draws find fewer once in 10^5
+
+
+@pytest.mark.parametrize("make", [pair_game, cycle_game, domain_game])
+def test_images_are_not_moved_out_of_sight(make):
+    with pytest.raises(ValueError, match=r"jitter must be from 0 to less than .* 16, got 16"):
+        make(jitter=16)
 
 
 def softplus(x):

@@ -349,6 +349,18 @@ def arrays(state):
     return state.shape, np.asarray(getattr(state, "array", state)).tobytes()
 
 
+def test_a_setting_that_a_checkpoint_does_not_know_was_off(whole_run, tmp_path):
+    path, older = whole_run / "checkpoint.npz", tmp_path / "older.npz"
+    content = tinygan.load(path)
+    settings = content["extra"]["settings"]
+    assert settings.pop("r2") == 0 and settings.pop("noise") is None
+    tinygan.save(content, older)
+    parts = make_trainer(whole_run, resume=True)._parts
+    load_checkpoint(older, parts, {**settings, "r2": 0.0, "noise": None})
+    with pytest.raises(ValueError, match=r"r2: None in the checkpoint, 5\.0 now"):
+        load_checkpoint(older, parts, {**settings, "r2": 5.0})
+
+
 def test_a_checkpoint_knows_its_data(tmp_path, rng):
     data = synthetic_digits(96, seed=1)
     make_trainer(tmp_path, data=data).train(1)

@@ -9,6 +9,7 @@ import numpy as np
 import tinygan.functional as F
 from op_cases.activation import sigmoid
 from op_cases.case import OpCase
+from tinygan import zeros
 
 
 def logits(rng) -> np.ndarray:
@@ -34,11 +35,17 @@ NUMPY_GAN_LOSSES = {
         lambda fake: -fake.mean(),
     ),
     "wasserstein": (lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean()),
+    "relativistic": (
+        lambda real, fake: -np.log(sigmoid(real - fake)).mean(),
+        lambda fake, real: -np.log(sigmoid(fake - real)).mean(),
+    ),
 }
 
 GAN_LOSS_ERRORS = [
     (lambda: F.gan_loss("cross"), "gan_loss: no loss 'cross'; there are minimax, non-saturating, "
-     "log-probability, least-squares, hinge, wasserstein"),
+     "log-probability, least-squares, hinge, wasserstein, relativistic"),
+    (lambda: F.gan_loss("relativistic").generator(zeros(4), zeros(3)),
+     "gan_loss: as many real as generated, got (4,) and (3,)"),
 ]  # fmt: skip
 
 
@@ -50,8 +57,9 @@ def gan_losses() -> Iterator[OpCase]:
             numpy=discriminator, errors=GAN_LOSS_ERRORS if name == "minimax" else (),
         )  # fmt: skip
         yield OpCase(
-            f"gan_loss {name} generator", loss.generator, [logits], numpy=generator
-        )
+            f"gan_loss {name} generator", loss.generator,
+            [logits] * (2 if loss.relativistic else 1), numpy=generator,
+        )  # fmt: skip
 
 
 CASES = list(gan_losses())

@@ -49,16 +49,26 @@ def _cross_entropy_to(logits: Tensor, target: float) -> Tensor:
 class GANLoss(NamedTuple):
     """Both nets' losses: ``discriminator(real, fake)`` and ``generator(fake)``, from D's
     outputs without an activation, any shape; scalars out. Where D's loss `has_floor`, it is near
-    its least value, and never below, when D tells all images apart."""
+    its least value, and never below, when D tells all images apart. One that is `relativistic`
+    compares the two also for G: ``generator(fake, real)``."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor], Tensor]
+    generator: Callable[..., Tensor]
     has_floor: bool = True
+    relativistic: bool = False
 
 
 def _cross_entropy_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """-E log D(x) - E log(1 - D(G(z))), D = sigmoid(logits)"""
     return _cross_entropy_to(real, 1.0) + _cross_entropy_to(fake, 0.0)
+
+
+def _more_real(one: Tensor, other: Tensor) -> Tensor:
+    """E softplus(-(one - other)): small where each image of the one looks more real than that of
+    the other at its place."""
+    if one.shape != other.shape:
+        raise ValueError(f"gan_loss: as many real as generated, got {one.shape} and {other.shape}")
+    return _cross_entropy_to(one - other, 1.0)
 
 
 GAN_LOSSES = {
@@ -87,6 +97,11 @@ GAN_LOSSES = {
     # Arjovsky 2017 (arXiv:1701.07875), eq. 2; D must be kept Lipschitz by other means.
     "wasserstein": GANLoss(
         lambda real, fake: mean(fake) - mean(real), lambda fake: -mean(fake), has_floor=False
+    ),
+    # Jolicoeur-Martineau 2018 (arXiv:1807.00734), as R3GAN pairs it (Huang 2024, arXiv:2501.05441,
+    # eq. 2): D is asked which of two images is the real one. It needs r1 and r2 to converge.
+    "relativistic": GANLoss(
+        _more_real, lambda fake, real: _more_real(fake, real), relativistic=True
     ),
 }
 

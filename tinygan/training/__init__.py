@@ -12,6 +12,7 @@ from tinygan.training.stabilisers import (
     instance_noise,
     pack,
     r1_penalty,
+    r2_penalty,
 )
 from tinygan.training.step import discriminator_step, gan_step, generator_step
 from tinygan.training.trainer import GameTrainer, Trainer
@@ -20,5 +21,5 @@ __all__ = [
     "FolderInUse", "Game", "GameTrainer", "LatentGame", "Model", "Settings", "Trainer",
     "TrainingDiverged", "diff_augment", "discriminator_step", "gan_step", "generator_step",
     "gradient_penalty", "instance_noise", "load_checkpoint", "load_generator", "pack", "r1_penalty",
-    "sample", "save_checkpoint",
+    "r2_penalty", "sample", "save_checkpoint",
 ]  # fmt: skip

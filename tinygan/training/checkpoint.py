@@ -66,7 +66,8 @@ def load_checkpoint(
         different = [
             f"{name}: {saved.get(name)!r} in the checkpoint, {value!r} now"
             for name, value in settings.items()
-            if saved.get(name) != value
+            # What an older version did not know yet was off.
+            if (saved[name] != value if name in saved else value)
         ]
         if different:
             raise ValueError("of a run with other settings\n  " + "\n  ".join(different))

@@ -41,6 +41,7 @@ class Game:
         optimizers: by name; the trainer lowers their rates as `settings.decay` says.
         options: of the model, for ``run.json`` and to make the like of it.
         sample_count: images in `samples`, for the alarm of missing classes.
+        columns: of the grid of `pictures`; None for a square.
     """
 
     data: Dataset
@@ -51,6 +52,7 @@ class Game:
     optimizers: dict[str, Optimizer]
     options: dict[str, Any] | None = None
     sample_count: int = 0
+    columns: int | None = None
 
     @property
     def parts(self) -> dict[str, Any]:

@@ -105,14 +105,14 @@ class Records:
         else:
             self._said.discard("log.jsonl")
 
-    def add_picture(self, name: str, images: np.ndarray) -> None:
+    def add_picture(self, name: str, images: np.ndarray, columns: int | None = None) -> None:
         """Writes a grid of images as samples/`name`, now or later."""
         try:
             import PIL  # noqa: F401
         except ImportError:
             self._warn("Pillow", "no pictures: pip install 'tinygan[examples]'")
             return
-        self._pictures[name] = grid(images)
+        self._pictures[name] = grid(images, columns)
         self.write_pictures()
 
     def catch_up(self) -> None:

@@ -25,7 +25,7 @@ class Settings:
             end of epoch `last`. None: they stay.
         loss: a name in `tinygan.functional.GAN_LOSSES`.
         real_label: below 1, one-sided label smoothing.
-        r1: weight gamma of `r1_penalty`.
+        r1, r2: weights gamma of `r1_penalty` and `r2_penalty`.
         gradient_penalty: weight of `gradient_penalty` (WGAN-GP).
         penalty_every: the penalties are computed in one step out of this many, with as many times
             the weight (lazy regularisation: Karras 2020, arXiv:1912.04958, appendix B).
@@ -48,6 +48,7 @@ class Settings:
     loss: str = "non-saturating"
     real_label: float = 1.0
     r1: float = 0.0
+    r2: float = 0.0
     gradient_penalty: float = 0.0
     penalty_every: int = 1
     augment: tuple[str, ...] = ()
@@ -59,7 +60,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("penalty_every", 1), ("pack", 1), ("seed", 0)):
             checks.check_whole("Settings", name, getattr(self, name), least)
-        for name in ("lr", "r1", "gradient_penalty", "real_label"):
+        for name in ("lr", "r1", "r2", "gradient_penalty", "real_label"):
             checks.check_number("Settings", name, getattr(self, name))
         for name in ("beta1", "beta2", "average_decay"):
             checks.check_number("Settings", name, getattr(self, name), below=1)
@@ -119,7 +120,7 @@ class Settings:
 
     def penalty(self, step: int) -> Penalty | None:
         """The penalty that is added to D's loss at a step, counted from 0."""
-        weights = {stabilisers.r1_penalty: self.r1,
+        weights = {stabilisers.r1_penalty: self.r1, stabilisers.r2_penalty: self.r2,
                    stabilisers.gradient_penalty: self.gradient_penalty}  # fmt: skip
         chosen = [(function, weight) for function, weight in weights.items() if weight]
         if not chosen or step % self.penalty_every:

@@ -41,6 +41,16 @@ def r1_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     return _squared_gradient_norm(critic, real).mean() * 0.5
 
 
+def r2_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """R2 = 1/2 E |grad D(G(z))|^2 over generated images; to be weighted with gamma, as R1.
+
+    (Mescheder 2018, arXiv:1801.04406, eq. 10.) With a relativistic loss both are needed, as its
+    gradient does not vanish at the images of one side alone (Huang 2024, arXiv:2501.05441, section
+    2.2). No batch norm in D.
+    """
+    return _squared_gradient_norm(critic, fake).mean() * 0.5
+
+
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """E (|grad D(x)| - 1)^2 over points x between real and generated images; weight 10 is usual.
 

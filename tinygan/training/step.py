@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tinygan.autograd import grad
+from tinygan.autograd import grad, no_grad
 from tinygan.nn import Module
 from tinygan.ops import stack
 from tinygan.ops.adversarial import GANLoss
@@ -77,11 +77,24 @@ def discriminator_step(
 
 def generator_step(
     discriminator: Callable[..., Tensor], optimizer: Optimizer, loss: GANLoss, fake: Tensor,
-    labels: Tensor | None = None, *, transform: Transform = unchanged,
-    regulariser: Callable[[], Tensor] | None = None,
+    labels: Tensor | None = None, *, real: Tensor | None = None,
+    transform: Transform = unchanged, regulariser: Callable[[], Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
-    """Trains the G that made `fake` images to please D; returns its loss."""
-    loss_g = loss.generator(_critic(discriminator, labels)(transform(fake)))
+    """Trains the G that made `fake` images to please D; returns its loss. A relativistic loss also
+    needs as many `real` ones.
+
+    Raises:
+        ValueError: they are missing.
+    """
+    critic = _critic(discriminator, labels)
+    if loss.relativistic:
+        if real is None:
+            raise ValueError("generator_step: a relativistic loss needs real images, got none")
+        with no_grad():  # only the generated ones can please D more
+            output_real = critic(transform(real))
+        loss_g = loss.generator(critic(transform(fake)), output_real)
+    else:
+        loss_g = loss.generator(critic(transform(fake)))
     total = loss_g if regulariser is None else loss_g + regulariser()
     optimizer.zero_grad()
     # D's own gradients are not wanted now: without them the walk back does half the work.
@@ -106,7 +119,7 @@ def gan_step(
         labels: (n,) classes of the real images, for class-conditional nets; the generated images
             are of the same classes.
         transform: what D sees of images, real and generated (`tinygan.training.stabilisers`).
-        penalty: is added to D's loss (`r1_penalty`, `gradient_penalty`).
+        penalty: is added to D's loss (`r1_penalty`, `r2_penalty`, `gradient_penalty`).
         regulariser: is added to G's loss, for terms that do not depend on D.
     """
     fake = generator(latent) if labels is None else generator(latent, labels)
@@ -114,7 +127,7 @@ def gan_step(
         discriminator, optimizer_d, loss, real, fake, labels, transform=transform, penalty=penalty
     )
     loss_g = generator_step(
-        discriminator, optimizer_g, loss, fake, labels, transform=transform,
+        discriminator, optimizer_g, loss, fake, labels, real=real, transform=transform,
         regulariser=regulariser,
     )  # fmt: skip
     return StepResult(loss_d, loss_g, output_real, output_fake)

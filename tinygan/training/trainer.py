@@ -268,7 +268,7 @@ class GameTrainer:
         records.forget_unsaved()  # what an earlier attempt wrote
         with records.may_fail(f"the picture of epoch {epoch}") as picture:
             pictures = self.game.pictures()
-            records.add_picture(f"epoch_{epoch:03d}.png", pictures)
+            records.add_picture(f"epoch_{epoch:03d}.png", pictures, self.game.columns)
             compared = self.game.for_collapse(pictures)
             if compared is not None:
                 self._alarm(alarms.collapse(*compared, self.step))

@@ -1,38 +1,53 @@
-"""Games whose generators turn images into images: pix2pix, CycleGAN, StarGAN."""
+"""The game of pix2pix, whose generator turns images into images, and what its kin share:
+`CycleGame` in `cycle.py`, `DomainGame` in `domain.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import tinygan.functional as F
 from tinygan.creation import tensor
-from tinygan.data import BatchSampler, Dataset
-from tinygan.devices import Generator, check_device
-from tinygan.nn import Module
+from tinygan.data import Dataset
+from tinygan.devices import check_device
 from tinygan.ops.adversarial import GANLoss, gan_loss
-from tinygan.ops.shape import stack
-from tinygan.optim import Adam
-from tinygan.tensor import Tensor
-from tinygan.training import stabilisers
-from tinygan.training.game import Game, TwoNets
+from tinygan.training.game import TwoNets
 from tinygan.training.sampling import sample
 from tinygan.training.settings import Settings
 from tinygan.training.step import discriminator_step, generator_step
 
 if TYPE_CHECKING:
-    from tinygan.models import CycleGAN, Pix2Pix, StarGAN
+    from tinygan.models import Pix2Pix
 
 SHOWN = 8  # images in a picture, each a column of input, output and whatever else there is
 
 
-def _adam(nets: Iterable[Module], settings: Settings, lr: float | None = None) -> Adam:
-    parameters = chain.from_iterable(net.parameters() for net in nets)
-    rate = settings.lr if lr is None else lr
-    return Adam(parameters, rate, (settings.beta1, settings.beta2))
+def shown(data: Dataset) -> np.ndarray:
+    """The first images of a data set, which the pictures of a run are made of."""
+    return data.batch(np.arange(min(SHOWN, len(data))))
+
+
+def jittered(images: np.ndarray, reach: int, number: int, seed: int) -> np.ndarray:
+    """Each image (n, c, h, w) moved by up to `reach` pixels in both directions; the nearest pixels
+    come in. What is drawn depends on the step's `number` and the seed alone."""
+    if not reach:
+        return images
+    border = ((0, 0), (0, 0), (reach, reach), (reach, reach))
+    padded = np.pad(images, border, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[2:], axis=(2, 3))
+    moves = np.random.default_rng([seed, number]).integers(0, 2 * reach + 1, (2, len(images)))
+    return windows[np.arange(len(images)), :, moves[0], moves[1]]
+
+
+def check_jitter(where: str, jitter: int, data: Dataset) -> int:
+    """Raises ValueError unless images can be moved so far."""
+    if not 0 <= jitter < min(data.images.shape[2:]):
+        raise ValueError(
+            f"{where}: jitter must be from 0 to less than the images' size, "
+            f"{min(data.images.shape[2:])}, got {jitter}"
+        )
+    return jitter
 
 
 def rows(*parts: np.ndarray) -> np.ndarray:
@@ -55,6 +70,7 @@ class PairGame(TwoNets):
         held_out: pairs that are not trained on, for pictures and scores.
         l1: weight of |y - G(x)|; 0 for the adversarial loss alone.
         adversarial: whether D has a say; without it, G is a regression with L1.
+        jitter: pairs are moved by up to so many pixels, x and y alike.
 
     Raises:
         ValueError: images of other channels than the model's; neither loss is wanted.
@@ -62,10 +78,11 @@ class PairGame(TwoNets):
 
     def __init__(
         self, model: Pix2Pix, data: Dataset, settings: Settings, held_out: Dataset, *,
-        device: str = "cpu", l1: float = 100.0, adversarial: bool = True,
+        device: str = "cpu", l1: float = 100.0, adversarial: bool = True, jitter: int = 0,
     ):  # fmt: skip
         if l1 < 0 or not (l1 or adversarial):
             raise ValueError(f"PairGame: l1 must be >= 0, and > 0 without adversarial, got {l1}")
+        self.jitter = check_jitter("PairGame", jitter, data)
         self.channels = model.options["channels"]
         expected = self.channels + model.options["outputs"]
         for name, images in (("data", data.images), ("held_out", held_out.images)):
@@ -77,18 +94,17 @@ class PairGame(TwoNets):
         self.model, self.data, self.settings, self.held_out = model, data, settings, held_out
         self.others = (held_out,)
         self.device, self.l1, self.adversarial = check_device(device), l1, adversarial
-        self.options = {**model.options, "l1": l1, "adversarial": adversarial}
+        self.options = {**model.options, "l1": l1, "adversarial": adversarial, "jitter": jitter}
         usual = gan_loss("non-saturating")  # D's is halved: it is to learn more slowly than G
         self.loss = GANLoss(lambda real, fake: usual.discriminator(real, fake) * 0.5,
                             usual.generator, has_floor=adversarial)  # fmt: skip
         self._take(model.generator, model.discriminator)
-
-    def _split(self, data: Dataset, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        both = tensor(data.batch(indices), device=self.device)
-        return both[:, : self.channels], both[:, self.channels :]
+        self.columns = len(shown(held_out))
 
     def step(self, indices: np.ndarray, number: int) -> dict[str, float]:
-        x, y = self._split(self.data, indices)
+        moved = jittered(self.data.batch(indices), self.jitter, number, self.settings.seed)
+        both = tensor(moved, device=self.device)
+        x, y = both[:, : self.channels], both[:, self.channels :]
         made = self.generator(x)
         distance = F.l1_loss(made, y)
         kept = distance * self.l1
@@ -116,7 +132,7 @@ class PairGame(TwoNets):
 
     def pictures(self) -> np.ndarray:
         """Rows of x, G(x) and y, of pairs that were not trained on."""
-        both = self.held_out.batch(np.arange(min(SHOWN, len(self.held_out))))
+        both = shown(self.held_out)
         x, y = both[:, : self.channels], both[:, self.channels :]
         return rows(x, self.translate(x), y)
 
@@ -140,252 +156,3 @@ def pairs(x: Dataset, y: Dataset) -> Dataset:
         )
     images = np.concatenate([x.images, y.images], 1)
     return Dataset(images, x.labels, f"{x.name} to {y.name}", x.classes)
-
-
-class History:
-    """The last generated images: D sees half of its images from here, which keeps it from
-    following G's latest change alone (Shrivastava 2017, arXiv:1612.07828).
-
-    Args:
-        size: how many images it holds; 0 gives back what comes.
-        seed: of the draws.
-    """
-
-    def __init__(self, size: int = 50, seed: int = 0):
-        if size < 0:
-            raise ValueError(f"History: size must be >= 0, got {size}")
-        self.size = size
-        self.images: list[Tensor] = []
-        self._stream = Generator(seed)
-
-    def exchange(self, images: Tensor) -> Tensor:
-        """Images of the same shape (n, c, h, w): each new one goes in and comes out while there is
-        room; then, half of the time, it takes the place of an older one, which comes out."""
-        if not self.size:
-            return images.detach()
-        shown = []
-        for image in images.detach():
-            if len(self.images) < self.size:
-                self.images.append(image)
-            elif self._stream.numpy.random() < 0.5:
-                place = int(self._stream.numpy.integers(self.size))
-                image, self.images[place] = self.images[place], image
-            shown.append(image)
-        return stack(shown)
-
-    def state_dict(self) -> dict:
-        images = [image.cpu().numpy() for image in self.images]
-        return {"images": np.stack(images) if images else None, "stream": self._stream.get_state()}
-
-    def load_state_dict(self, state: dict, device: str = "cpu") -> None:
-        found = state["images"]
-        self._stream.set_state(state["stream"])
-        self.images = [] if found is None else [Tensor(x.copy()).to(device) for x in found]
-
-
-class CycleGame(Game):
-    """CycleGAN: G: A -> B and F: B -> A, each with a discriminator, and both ways round.
-
-    An epoch goes through `data`, of kind A; images of kind B are drawn by a sampler of their own.
-
-    Args:
-        cycle: weight of |F(G(a)) - a| and |G(F(b)) - b|.
-        identity: weight of |G(b) - b| and |F(a) - a|; 0 where the kinds differ in channels.
-        held_out: pairs (a, b) that are not trained on; they show the true error.
-        history: generated images that a discriminator also sees.
-    """
-
-    def __init__(
-        self, model: CycleGAN, data: Dataset, data_b: Dataset, settings: Settings,
-        held_out: Dataset, *, device: str = "cpu", cycle: float = 10.0, identity: float = 5.0,
-        history: int = 50,
-    ):  # fmt: skip
-        self.channels = model.options["channels_a"]
-        channels_b = model.options["channels_b"]
-        for name, images, expected in (
-            ("data", data.images, self.channels), ("data_b", data_b.images, channels_b),
-            ("held_out", held_out.images, self.channels + channels_b),
-        ):  # fmt: skip
-            if images.shape[1] != expected:
-                raise ValueError(
-                    f"CycleGame: {name} has images of {images.shape[1]} channels, the model is for "
-                    f"{expected}"
-                )
-        if identity and self.channels != channels_b:
-            raise ValueError("CycleGame: identity must be 0 where A and B differ in channels")
-        self.model, self.data, self.data_b, self.held_out = model, data, data_b, held_out
-        self.others, self.settings, self.device = (data_b, held_out), settings, check_device(device)
-        self.cycle, self.identity = cycle, identity
-        self.options = {**model.options, "cycle": cycle, "identity": identity, "history": history}
-        self.loss = gan_loss("least-squares")
-        self.nets = {"to_b": model.to_b, "to_a": model.to_a,
-                     "judge_a": model.judge_a, "judge_b": model.judge_b}  # fmt: skip
-        for net in self.nets.values():
-            net.to(self.device)
-        self.optimizers = {
-            "optimizer_g": _adam([model.to_b, model.to_a], settings),
-            "optimizer_a": _adam([model.judge_a], settings, settings.lr_d),
-            "optimizer_b": _adam([model.judge_b], settings, settings.lr_d),
-        }
-        self.history_a = History(history, settings.seed + 1)
-        self.history_b = History(history, settings.seed + 2)
-        self.sampler_b = BatchSampler(len(data_b), settings.batch_size, settings.seed + 3)
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        return {**self.nets, **self.optimizers, "history_a": self.history_a,
-                "history_b": self.history_b, "sampler_b": self.sampler_b}  # fmt: skip
-
-    def _next_b(self) -> Tensor:
-        indices = next(iter(self.sampler_b), None)
-        if indices is None:  # its epoch is over, and the next one has begun
-            indices = next(iter(self.sampler_b))
-        return tensor(self.data_b.batch(indices), device=self.device)
-
-    def step(self, indices: np.ndarray, number: int) -> dict[str, float]:
-        a, b = tensor(self.data.batch(indices), device=self.device), self._next_b()
-        to_a, to_b = self.model.to_a, self.model.to_b
-        made_a, made_b = to_a(b), to_b(a)
-        cycle = F.l1_loss(to_a(made_b), a) + F.l1_loss(to_b(made_a), b)
-        kept = cycle * self.cycle
-        if self.identity:
-            kept = kept + (F.l1_loss(to_a(a), a) + F.l1_loss(to_b(b), b)) * self.identity
-        # Twice, as the paper has no half in G's least squares.
-        pleased = (self.loss.generator(self.model.judge_b(made_b))
-                   + self.loss.generator(self.model.judge_a(made_a))) * 2.0  # fmt: skip
-        optimizer = self.optimizers["optimizer_g"]
-        optimizer.zero_grad()
-        (pleased + kept).backward()
-        optimizer.step()
-        losses = [
-            discriminator_step(
-                judge, self.optimizers[name], self.loss, real, history.exchange(made)
-            )
-            for judge, name, real, history, made in (
-                (self.model.judge_a, "optimizer_a", a, self.history_a, made_a),
-                (self.model.judge_b, "optimizer_b", b, self.history_b, made_b),
-            )
-        ]
-        loss_d = sum(loss.item() for loss, _, _ in losses)
-        return {"loss_d": loss_d, "loss_g": pleased.item(), "cycle": cycle.item()}
-
-    def translate(self, x: np.ndarray, to: str = "b") -> np.ndarray:
-        """Images of the other kind, made of x (n, c, h, w) in [-1, 1]."""
-        net = self.model.to_b if to == "b" else self.model.to_a
-        return sample(net, tensor(x, device=self.device))
-
-    def pictures(self) -> np.ndarray:
-        """Rows of a, G(a), F(G(a)) and the b that G never saw beside it."""
-        both = self.held_out.batch(np.arange(min(SHOWN, len(self.held_out))))
-        a, b = both[:, : self.channels], both[:, self.channels :]
-        made = self.translate(a)
-        return rows(a, made, self.translate(made, "a"), b)
-
-    def samples(self) -> dict[str, np.ndarray]:
-        """a, b, G(a), F(G(a)), F(b), G(F(b)) of all held-out pairs, under the names "a", "b",
-        "made_b", "back_a", "made_a", "back_b"."""
-        both = self.held_out.batch(np.arange(len(self.held_out)))
-        a, b = both[:, : self.channels], both[:, self.channels :]
-        made_b, made_a = self.translate(a), self.translate(b, "a")
-        return {"a": a, "b": b, "made_b": made_b, "back_a": self.translate(made_b, "a"),
-                "made_a": made_a, "back_b": self.translate(made_a)}  # fmt: skip
-
-
-class DomainGame(TwoNets):
-    """StarGAN: one G for all domains, which are the labels of the data.
-
-    Args:
-        penalty, classification, reconstruction: weights of the paper's terms.
-        d_steps: steps of D for one of G.
-        held_out: images with labels that are not trained on.
-    """
-
-    def __init__(
-        self, model: StarGAN, data: Dataset, settings: Settings, held_out: Dataset, *,
-        device: str = "cpu", penalty: float = 10.0, classification: float = 1.0,
-        reconstruction: float = 10.0, d_steps: int = 5,
-    ):  # fmt: skip
-        for name, one in (("data", data), ("held_out", held_out)):
-            labels = one.require_labels()
-            if labels.min() < 0 or labels.max() >= model.domains:
-                raise ValueError(
-                    f"DomainGame: {name} has labels from {labels.min()} to {labels.max()}, the "
-                    f"model is for {model.domains} domains"
-                )
-        if d_steps < 1:
-            raise ValueError(f"DomainGame: d_steps must be at least 1, got {d_steps}")
-        self.model, self.data, self.settings, self.held_out = model, data, settings, held_out
-        self.others, self.device = (held_out,), check_device(device)
-        self.penalty, self.classification = penalty, classification
-        self.reconstruction, self.d_steps = reconstruction, d_steps
-        self.options = {**model.options, "penalty": penalty, "classification": classification,
-                        "reconstruction": reconstruction, "d_steps": d_steps}  # fmt: skip
-        self.loss = gan_loss("wasserstein")
-        self.labels = data.require_labels()
-        self._take(model.generator, model.discriminator)
-        self.targets = Generator(settings.seed + 1)
-        self._last = {"loss_g": 0.0, "reconstruction": 0.0}  # before G's first step
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        return {**super().parts, "game": self}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The random stream of the target domains, and the last numbers of G's step."""
-        return {"targets": self.targets.get_state(), "last": self._last}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.targets.set_state(state["targets"])
-        self._last = dict(state["last"])
-
-    def step(self, indices: np.ndarray, number: int) -> dict[str, float]:
-        x = tensor(self.data.batch(indices), device=self.device)
-        own = tensor(self.labels[indices], device=self.device)
-        drawn = self.targets.numpy.integers(self.model.domains, size=len(indices))
-        target = tensor(drawn, device=self.device)
-        made = self.generator(x, target)
-
-        score_real, domain_real = self.discriminator(x)
-        score_fake, _ = self.discriminator(made.detach())
-        loss_d = self.loss.discriminator(score_real, score_fake)
-        slope = stabilisers.gradient_penalty(
-            lambda seen: self.discriminator(seen)[0].flatten(1).mean(1), x, made
-        )
-        total = (loss_d + F.cross_entropy(domain_real, own) * self.classification
-                 + slope * self.penalty)  # fmt: skip
-        self.optimizers["optimizer_d"].zero_grad()
-        total.backward()
-        self.optimizers["optimizer_d"].step()
-
-        if (number + 1) % self.d_steps == 0:
-            score, domain = self.discriminator(made)
-            back = F.l1_loss(self.generator(made, own), x)
-            pleased = self.loss.generator(score)
-            total = (pleased + F.cross_entropy(domain, target) * self.classification
-                     + back * self.reconstruction)  # fmt: skip
-            self.optimizers["optimizer_g"].zero_grad()
-            total.backward()
-            self.optimizers["optimizer_g"].step()
-            self.average.update()
-            self._last = {"loss_g": pleased.item(), "reconstruction": back.item()}
-        return {"loss_d": loss_d.item(), **self._last}
-
-    def translate(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """x (n, c, h, w) in [-1, 1] as images of the domains `labels` (n,)."""
-        return sample(self.average.module, tensor(x, device=self.device),
-                      tensor(labels, device=self.device))  # fmt: skip
-
-    def pictures(self) -> np.ndarray:
-        """A row of held-out images, then one of them for each domain."""
-        x = self.held_out.batch(np.arange(min(SHOWN, len(self.held_out))))
-        made = [self.translate(x, np.full(len(x), k)) for k in range(self.model.domains)]
-        return rows(x, *made)
-
-    def samples(self) -> dict[str, np.ndarray]:
-        """Held-out images "x" and their "labels", the "targets" that were asked for, all domains in
-        turns, and what was "made" of them."""
-        count = len(self.held_out)
-        x = self.held_out.batch(np.arange(count))
-        targets = np.arange(count) % self.model.domains
-        return {"x": x, "labels": self.held_out.require_labels(), "targets": targets,
-                "made": self.translate(x, targets)}  # fmt: skip

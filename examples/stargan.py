@@ -1,0 +1,103 @@
+"""One net between eight typefaces: StarGAN.
+
+    python examples/stargan.py
+    python examples/stargan.py --styles Sans Serif Mono "Mono Bold"
+    python examples/stargan.py --quick
+
+Each letter comes in eight styles, upright and slanted, light and bold, with and without serifs; the
+net sees a letter and the number of the style that it is to have. No pair is shown to it. Letters
+that were held out are then turned into all other styles. Two readers, who saw nothing but real
+letters, say whether that came out: a classifier of styles, and one who knows all letters of the
+style that was asked for and takes the nearest one. Beside them: the same of real letters, and of
+letters that were left as they are. (Choi 2018, arXiv:1711.09020; the nets are smaller.)
+"""
+
+from __future__ import annotations
+
+import command_line
+import common
+import numpy as np
+import translation_parts as parts
+
+from tinygan.data import Dataset
+from tinygan.images import grid, save_png
+from tinygan.metrics import classifier_for
+from tinygan.models import StarGAN
+from tinygan.training import GameTrainer, Settings
+from tinygan.training.domain import DomainGame
+from tinygan.training.translation import rows
+
+STYLES = ["Sans", "Sans Bold", "Sans Oblique", "Sans Bold Oblique",
+          "Serif", "Serif Bold", "Serif Italic", "Serif Bold Italic"]  # fmt: skip
+
+
+def labelled(styles: list[Dataset]) -> Dataset:
+    """The letters of all styles, one style after the other, with its number."""
+    images = np.concatenate([data.images for data in styles])
+    labels = np.repeat(np.arange(len(styles)), len(styles[0]))
+    return Dataset(images, labels, "letters", tuple(data.name for data in styles))
+
+
+def scores_of(
+    samples: dict[str, np.ndarray], train: list[Dataset], test: list[Dataset], device: str
+) -> dict[str, float]:
+    """How many have the style, and are the letter, that was asked for; of those that were to have
+    another style than before."""
+    x, made, targets = samples["x"], samples["made"], samples["targets"]
+    letter = np.arange(len(x)) % len(test[0])
+    other = targets != samples["labels"]
+    real = np.stack([parts.all_images(data) for data in test])[targets, letter]
+    classifier = classifier_for(labelled(train), device, print)
+    found: dict[str, float] = {}
+    for name, images in (("made", made), ("copied", x), ("real", real)):
+        read = classifier.predict(images[other])[1].argmax(1)
+        found[f"style_{name}"] = float((read == targets[other]).mean())
+        right = 0.0
+        for k in range(len(test)):
+            asked = np.flatnonzero(other & (targets == k))
+            held_out = parts.all_images(test[k])[letter[asked]]
+            known = np.concatenate([parts.all_images(test[k]), parts.all_images(train[k])])
+            right += parts.nearest_letter(held_out, known)(images[asked]) * len(asked)
+        found[f"letter_{name}"] = right / other.sum()
+    found["l1_made"], found["l1_copied"] = (
+        float(np.abs(images[other] - real[other]).mean()) for images in (made, x)
+    )
+    return found
+
+
+def main() -> None:
+    parser = command_line.parser(__doc__, "runs/stargan")
+    add = parser.add_argument
+    add("--styles", nargs="+", default=STYLES, metavar="STYLE",
+        help="typefaces, of tinygan.data.glyphs (eight)")  # fmt: skip
+    add("--blocks", type=command_line.positive, default=2, help="residual ones (%(default)s)")
+    add("--d-steps", type=command_line.positive, default=2, help="for one of G (%(default)s)")
+    parts.add_options(parser, width=16, epochs=12, batch_size=16, lr=5e-4)
+    options = command_line.parse(parser)
+    if options.quick:
+        options.epochs, options.width, options.blocks, options.styles = 1, 4, 1, options.styles[:2]
+    with command_line.checking():
+        train, test = parts.letters(options.styles, options.size, options.quick)
+        model = StarGAN(
+            options.size, 1, len(train), options.width, options.width, options.blocks
+        )  # fmt: skip
+        settings = Settings(
+            options.batch_size, options.lr, average_decay=0.99, seed=options.seed,
+            decay=(options.epochs / 2, options.epochs),
+        )  # fmt: skip
+        game = DomainGame(
+            model, labelled(train), settings, labelled(test), device=options.device,
+            d_steps=options.d_steps, jitter=options.jitter,
+        )  # fmt: skip
+        trainer = GameTrainer(
+            game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
+        )  # fmt: skip
+    minutes = common.train(trainer, options)
+    parts.finish(scores_of(game.samples(), train, test, options.device), minutes, options)
+    x = parts.all_images(test[0])[:16]
+    made = [game.translate(x, np.full(len(x), k)) for k in range(len(test))]
+    save_png(grid(rows(x, *made), 16), options.out / "styles.png", zoom=2)
+
+
+if __name__ == "__main__":
+    command_line.start(main)

@@ -1,0 +1,155 @@
+"""What pix2pix.py, cyclegan.py and stargan.py share: pairs of pictures, and readers of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import command_line
+import common
+import numpy as np
+
+from tinygan.data import Dataset, emoji_pairs, glyphs, load_dataset, synthetic_digits
+from tinygan.data.glyphs import ALIKE
+from tinygan.metrics import classifier_for
+from tinygan.training.translation import pairs
+
+Read = Callable[[np.ndarray], float]
+"""Images made of all held-out ones, in their order -> the share that is read right."""
+
+
+@dataclass
+class Task:
+    """Pictures x and y of the same things, some of which are held out.
+
+    train, held_out: images (n, channels of x and of y, size, size), as `pairs` puts them together.
+    channels: of x and of y. reader: makes, out of the held-out y, a function that says how many
+    images are what they should be; None where nobody can read them.
+    """
+
+    train: Dataset
+    held_out: Dataset
+    channels: tuple[int, int]
+    reader: Callable[[], Read] | None = None
+
+
+def split(both: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """x (the first `channels`) and y of images of pairs."""
+    return both[:, :channels], both[:, channels:]
+
+
+def letters(styles: list[str], size: int, quick: bool) -> tuple[list[Dataset], list[Dataset]]:
+    """The letters of several typefaces to train on, and those held out: as many of each, in the
+    same order. Arrows and other signs have no style."""
+    signs = glyphs(styles, size=size)
+    letter = np.array([chr(code).isalpha() for code in signs.codes])
+    train, held_out = (part[letter[part]] for part in (signs.train, signs.held_out))
+    if quick:
+        train, held_out = train[:64], held_out[:16]
+    every = [signs.style(name) for name in styles]
+    return [take(data, train) for data in every], [take(data, held_out) for data in every]
+
+
+def take(data: Dataset, part: np.ndarray) -> Dataset:
+    """Some images of a data set, with their labels."""
+    labels = None if data.labels is None else data.labels[part]
+    return Dataset(data.images[part], labels, data.name, data.classes)
+
+
+def all_images(data: Dataset) -> np.ndarray:
+    """float32 (n, c, h, w) in [-1, 1]."""
+    return data.batch(np.arange(len(data)))
+
+
+def nearest_letter(held_out: np.ndarray, others: np.ndarray) -> Read:
+    """A reader who knows every letter of a typeface, the held-out ones and the `others`: an image
+    is read as the one that is nearest (by squared distance). Letters that look the same count as
+    one, as the A of Latin, Greek and Cyrillic: those that `glyphs` keeps on one side of its split.
+    """
+    known = np.concatenate([held_out, others]).reshape(len(held_out) + len(others), -1)
+    known = (known.astype(np.float64) + 1) / 2  # 0 where there is no ink
+    sizes = (known**2).sum(1)
+
+    def read(made: np.ndarray) -> float:
+        flat = (made.reshape(len(made), -1).astype(np.float64) + 1) / 2
+        own = np.arange(len(flat))
+        nearest = (sizes - 2 * flat @ known.T).argmin(1)
+        apart = ((known[nearest] - known[own]) ** 2).sum(1)
+        return float((apart <= ALIKE * np.minimum(sizes[nearest], sizes[own])).mean())
+
+    return read
+
+
+def letter_task(styles: list[str], size: int, quick: bool) -> Task:
+    """Letters of one typeface and of another."""
+    (x, y), (x_test, y_test) = letters(styles, size, quick)
+    return Task(pairs(x, y), pairs(x_test, y_test), (1, 1),
+                lambda: nearest_letter(all_images(y_test), all_images(y)))  # fmt: skip
+
+
+def emoji_task(quick: bool) -> Task:
+    """Emoji of two artists, Noto's and Twemoji's."""
+    emoji = emoji_pairs()
+    train, held_out = emoji.train, emoji.held_out
+    if quick:
+        train, held_out = train[:64], held_out[:16]
+    shown = [pairs(take(emoji.noto, part), take(emoji.twemoji, part)) for part in (train, held_out)]
+    return Task(shown[0], shown[1], (3, 3))
+
+
+def sketch(data: Dataset) -> Dataset:
+    """The outlines of digits (n, 1, 28, 28), in pictures of 32 x 32, beside the digits themselves.
+
+    An outline is the difference between the digit, black or white, and itself without the pixels
+    next to the background.
+    """
+    images = np.pad(data.images, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    ink = images > 127
+    inner = ink.copy()
+    for axis in (2, 3):
+        for step in (-1, 1):
+            inner &= np.roll(ink, step, axis)
+    outline = Dataset((ink & ~inner).astype(np.uint8) * 255, data.labels, "sketches")
+    return pairs(outline, Dataset(images, data.labels, data.name))
+
+
+def sketch_task(options: argparse.Namespace, count: int = 5000) -> Task:
+    """Outlines of digits, and the digits."""
+    train, test = (synthetic_digits(200, 0), synthetic_digits(50, 1)) if options.quick else (
+        load_dataset("mnist"), load_dataset("mnist", "test"))  # fmt: skip
+    labels = test.require_labels()[: count // 5]
+
+    def reader() -> Read:
+        classifier = classifier_for(train, options.device, print)
+
+        def read(made: np.ndarray) -> float:
+            _, probabilities = classifier.predict(np.ascontiguousarray(made[:, :, 2:-2, 2:-2]))
+            return float((probabilities.argmax(1) == labels).mean())
+
+        return read
+
+    return Task(sketch(take(train, np.arange(len(train))[:count])),
+                sketch(take(test, np.arange(len(test))[: count // 5])), (1, 1), reader)  # fmt: skip
+
+
+def add_options(
+    parser: command_line.Parser, *, width: int, epochs: int, batch_size: int, lr: float
+) -> None:
+    """The options of the three examples, with the defaults of one of them."""
+    command_line.run_options(parser)
+    add = parser.add_argument
+    add("--size", type=command_line.positive, default=32, help="pixels of letters (%(default)s)")
+    add("--width", type=command_line.positive, default=width, help="channels (%(default)s)")
+    add("--epochs", type=command_line.positive, default=epochs, help="in all (%(default)s)")
+    add("--batch-size", type=command_line.positive, default=batch_size,
+        help="images a step (%(default)s)")  # fmt: skip
+    add("--jitter", type=command_line.whole(0), default=2, help="pixels (%(default)s)")
+    add("--lr", type=command_line.rate, default=lr, help="of all nets (%(default)s)")
+
+
+def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace) -> None:
+    """Prints the scores and keeps them in scores.json."""
+    for name, value in scores.items():
+        print(f"{name:16}{value:10.4f}")
+    common.write_json(options.out / "scores.json", {**scores, "minutes": minutes})
