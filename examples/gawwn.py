@@ -130,7 +130,7 @@ def main() -> None:
     add("--no-box-path", action="store_true", help="nets without a local pathway")
     add("--images", type=command_line.positive, default=32000, help="to train on (%(default)s)")
     add("--width", type=command_line.positive, default=16, help="channels (%(default)s)")
-    add("--epochs", type=command_line.positive, default=5, help="in all (%(default)s)")
+    add("--epochs", type=command_line.positive, default=8, help="in all (%(default)s)")
     add("--batch-size", type=command_line.whole(2), default=32, help="per step (%(default)s)")
     add("--lr", type=command_line.rate, default=5e-4, help="of both nets (%(default)s)")
     add("--sample", metavar="SENTENCE", help="only draw this, in --box, by the run in --out")
@@ -172,8 +172,8 @@ def main() -> None:
             print(f"{score:12}{value:8.3f}{scores[name]['real'][score]:8.3f}")
     common.write_json(options.out / "scores.json", {**scores, "minutes": minutes})
     sentences, boxes = requests()
-    sentences += new_words.sentences[:8]
-    boxes = np.concatenate([boxes, new_words.boxes[:8]])
+    sentences += new_words.sentences[:4]
+    boxes = np.concatenate([boxes, new_words.boxes[:4]])
     images = game.draw(encode(sentences), boxes, latent[: len(boxes)])
     save_requests(images, sentences, boxes, options.out / "requests.png")
 

@@ -252,8 +252,23 @@ def test_samples_reach_the_scores(tmp_path):
     assert seen == [(5, 1, 40, 40)]
 
 
-@pytest.mark.parametrize("box_path", [True, False])
-def test_a_step_by_its_formula(box_path):
+def test_wrong_texts_are_of_other_images_and_near_misses():
+    data = captioned_digits(96, 1)
+    played = CaptionGame(model(), data, Settings(batch_size=32), captioned_digits(5, 2))
+    shared = 0
+    for indices in np.random.default_rng(0).permutation(96).reshape(3, 32):
+        places = played.partners(indices, near=True)
+        assert sorted(places) == list(range(32)) and (places != np.arange(32)).all()
+        assert (played.partners(indices, near=False) == np.roll(np.arange(32), -1)).all()
+        looks = data.values[indices, 1:]
+        shared += (looks == looks[places]).all(1).sum()
+        kinds = len(np.unique(looks, axis=0))
+        assert (looks == looks[places]).all(1).sum() >= 32 - kinds
+    assert shared > 48  # of 96; of random pairs, one in twelve
+
+
+@pytest.mark.parametrize(("box_path", "number"), [(True, 0), (True, 1), (False, 0)])
+def test_a_step_by_its_formula(box_path, number):
     tinygan.manual_seed(1)
     played = game(Settings(batch_size=4, seed=3), box_path=box_path)
     indices = np.array([0, 3, 5, 7])
@@ -261,12 +276,12 @@ def test_a_step_by_its_formula(box_path):
     tokens, boxes = played.captions.tokens[indices], played.captions.boxes[indices]
     tinygan.manual_seed(2)
     made = apart(played.generator, played.model.latent(4).numpy(), tokens, boxes)
-    wrong = tokens[[1, 2, 3, 0]]
+    wrong = tokens[played.partners(indices, near=number == 0)]
     outputs = [softplus(sign * apart(played.discriminator, *inputs)).mean() for sign, inputs in (
         (-1, (real, tokens, boxes)), (1, (real, wrong, boxes)), (1, (made, tokens, boxes))
     )]  # fmt: skip
     tinygan.manual_seed(2)
-    numbers = played.step(indices, 0)
+    numbers = played.step(indices, number)
     # float32 sums of some hundred numbers of order 1
     assert numbers["loss_d"] == pytest.approx(outputs[0] + (outputs[1] + outputs[2]) / 2, rel=1e-4)
     assert numbers["loss_wrong"] == pytest.approx(outputs[1], rel=1e-4)

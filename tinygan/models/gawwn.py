@@ -14,8 +14,8 @@ and down for convolutions with LeakyReLU 0.2. D also learns that a real image wi
 another one is wrong (GAN-CLS): see `tinygan.training.captions`.
 
 What differs. Images and nets are smaller. The paper's t comes from a net that was trained
-beforehand on birds and their texts; here each of the two nets learns its own, a layer on the mean
-of the words' vectors, which cannot see the order of the words. The paper's G draws its local
+beforehand on birds and their texts; here each of the two nets learns its own, a layer on the sum of
+the words' vectors, which cannot see the order of the words. The paper's G draws its local
 pathway at its place and masks what is outside of the box; here it draws a square that is put into
 the box, as its D cuts the box out. D has no batch norm, so that R1 can be used.
 
@@ -37,9 +37,10 @@ SQUARE = 10  # cells on a side of a local pathway's square
 
 
 class TextEncoder(nn.Module):
-    """t = LeakyReLU(W mean of the words' vectors + b): tokens (n, length) -> (n, outputs).
+    """t = LeakyReLU(W s + b) of k words: tokens (n, length) -> (n, outputs).
 
-    Token 0 fills a row up and is no word.
+    s is the sum of the words' vectors, divided by sqrt(k), so that it starts as large as one of
+    them. Token 0 fills a row up and is no word.
     """
 
     def __init__(self, words: int, outputs: int):
@@ -51,7 +52,7 @@ class TextEncoder(nn.Module):
             raise ValueError(f"TextEncoder: expected tokens (n, length), got {tokens.shape}")
         vectors = self.vectors(tokens)
         count = (tokens != 0).to(vectors.dtype).sum(1, keepdim=True)
-        return F.leaky_relu(self.layer(vectors.sum(1) / count), 0.2)
+        return F.leaky_relu(self.layer(vectors.sum(1) / count**0.5), 0.2)
 
 
 def down(before: int, after: int) -> list[nn.Module]:

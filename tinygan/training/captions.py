@@ -14,7 +14,6 @@ from tinygan.devices import Generator, check_device
 from tinygan.nn import Module
 from tinygan.nn.evaluation import evaluating
 from tinygan.ops.adversarial import gan_loss
-from tinygan.ops.shape import cat
 from tinygan.tensor import Tensor
 from tinygan.training.game import TwoNets
 from tinygan.training.settings import Settings
@@ -55,7 +54,10 @@ class CaptionGame(TwoNets):
         D:  softplus(-D(x, t, b)) + (softplus(D(x, t', b)) + softplus(D(G(z, t, b), t, b))) / 2
         G:  softplus(-D(G(z, t, b), t, b))
 
-    Where t' happens to say the same as t, the pair is called wrong all the same, as in the paper.
+    The paper draws t' at random. With four words in it, D then learns from the other three whether
+    it is wrong, in eleven cases of twelve, and hardly looks at the digit. So in every second step
+    t' is one whose other words are the same, where the batch has one. Where t' happens to say the
+    same as t, the pair is called wrong all the same, as in the paper.
 
     Args:
         model: its nets, generator(z, tokens, boxes) and discriminator(images, tokens, boxes).
@@ -94,11 +96,23 @@ class CaptionGame(TwoNets):
         self._take(model.generator, model.discriminator)
         self.latent = model.latent(len(held_out), Generator(settings.seed + 1))
 
+    def partners(self, indices: np.ndarray, near: bool) -> np.ndarray:
+        """For each image of a batch the place of another one, whose text is wrong for it: the next
+        of the batch or, of the `near` ones, the next in a row in which those of one size, thickness
+        and slant stand together."""
+        row = np.arange(len(indices))
+        if near:
+            row = np.lexsort(self.captions.values[indices, 1:].T)
+        places = np.empty_like(row)
+        places[row] = np.roll(row, -1)
+        return places
+
     def step(self, indices: np.ndarray, number: int) -> dict[str, float]:
         real = tensor(self.data.batch(indices), device=self.device)
         tokens, boxes = (tensor(array[indices], device=self.device)
                          for array in (self.captions.tokens, self.captions.boxes))  # fmt: skip
-        wrong = cat([tokens[1:], tokens[:1]], 0)  # the order of a batch is random
+        partners = self.partners(indices, near=number % 2 == 0)
+        wrong = tokens[tensor(partners, device=self.device)]
         made = self.generator(self.model.latent(len(real)).to(self.device), tokens, boxes)
 
         def judge(images: Tensor) -> Tensor:
