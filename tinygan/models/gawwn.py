@@ -24,35 +24,16 @@ Without `box_path` there is one pathway, and the box is four numbers beside t: t
 
 from __future__ import annotations
 
-import tinygan.functional as F
 from tinygan import nn
 from tinygan.creation import randn
 from tinygan.devices import Generator, generator
 from tinygan.models.arguments import check_positive
 from tinygan.models.boxes import check_boxes, grid_of, into_boxes, out_of_boxes
+from tinygan.models.text import TextEncoder, everywhere
 from tinygan.ops.shape import cat
 from tinygan.tensor import Tensor
 
 SQUARE = 10  # cells on a side of a local pathway's square
-
-
-class TextEncoder(nn.Module):
-    """t = LeakyReLU(W s + b) of k words: tokens (n, length) -> (n, outputs).
-
-    s is the sum of the words' vectors, divided by sqrt(k), so that it starts as large as one of
-    them. Token 0 fills a row up and is no word.
-    """
-
-    def __init__(self, words: int, outputs: int):
-        self.vectors = nn.Embedding(words, outputs, padding_idx=0)
-        self.layer = nn.Linear(outputs, outputs)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        if tokens.ndim != 2:
-            raise ValueError(f"TextEncoder: expected tokens (n, length), got {tokens.shape}")
-        vectors = self.vectors(tokens)
-        count = (tokens != 0).to(vectors.dtype).sum(1, keepdim=True)
-        return F.leaky_relu(self.layer(vectors.sum(1) / count**0.5), 0.2)
 
 
 def down(before: int, after: int) -> list[nn.Module]:
@@ -140,15 +121,10 @@ class Critic(nn.Module):
         check_boxes("GAWWN", boxes, len(images))
         t, f = self.text(tokens), self.features(images)
         if not self.box_path:
-            return self.logit(self.global_path(cat([f, _everywhere(cat([t, boxes], 1), f)], 1)))
+            return self.logit(self.global_path(cat([f, everywhere(cat([t, boxes], 1), f)], 1)))
         whole = self.global_path(cat([f, grid_of(t, boxes, self.cells)], 1))
         square = out_of_boxes(f, boxes, SQUARE)
-        return self.logit(whole + self.local_path(cat([square, _everywhere(t, square)], 1)))
-
-
-def _everywhere(t: Tensor, maps: Tensor) -> Tensor:
-    """t (n, c) in every cell of maps of the size of `maps`."""
-    return t.reshape(*t.shape, 1, 1).expand(*t.shape, *maps.shape[2:])
+        return self.logit(whole + self.local_path(cat([square, everywhere(t, square)], 1)))
 
 
 class GAWWN:
