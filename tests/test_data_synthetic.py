@@ -10,7 +10,7 @@ import pytest
 
 from tinygan.data import mnist, synthetic_digits
 from tinygan.data.strokes import POINTS_PER_GLYPH, STYLES, glyph_table, smooth_curve
-from tinygan.data.synthetic import CHUNK, SIDE, _ink
+from tinygan.data.synthetic import CHUNK, SIDE, ink
 
 
 def labels_of(dataset) -> np.ndarray:
@@ -120,7 +120,7 @@ def test_ink_covers_the_line_and_nothing_far_from_it():
     n = 40
     line = random.uniform(4, 24, (n, POINTS_PER_GLYPH, 2))
     radius = random.uniform(1.5, 3.5, n)
-    images = _ink(line, radius, random)
+    images = ink(line, radius, random)
     y, x = np.mgrid[:SIDE, :SIDE]
     squared = (x[..., None] - line[:, None, None, :, 0]) ** 2
     squared += (y[..., None] - line[:, None, None, :, 1]) ** 2
@@ -140,7 +140,7 @@ def test_a_dot_has_the_area_of_its_circle_and_a_soft_edge():
     random = np.random.default_rng(14)
     n, radius = 400, 3.0
     dots = random.uniform(10, 18, (n, 1, 2)).repeat(POINTS_PER_GLYPH, axis=1)
-    images = _ink(dots, np.full(n, radius), random).astype(np.float64)
+    images = ink(dots, np.full(n, radius), random).astype(np.float64)
     white = images.max(axis=(1, 2))
     area = np.mean(images.sum(axis=(1, 2)) / white)
     # The heaviest pressure along a line adds 0 to 15% to the radius, 7.5% on average.

@@ -3,6 +3,7 @@ in pairs; and the sampler that deals images out in batches."""
 
 from tinygan.kernels.cache import cache_dir
 
+from .captions import CaptionedDigits, captioned_digits
 from .dataset import DataFormatError, Dataset, DataUnavailableError
 from .emoji import EmojiPairs, emoji_pairs
 from .folder import image_folder
@@ -16,8 +17,8 @@ from .stacked import stacked_digits
 from .synthetic import synthetic_digits
 
 __all__ = [
-    "BatchSampler", "DataFormatError", "DataUnavailableError", "Dataset", "EmojiPairs",
-    "GaussianMixture", "Glyphs", "cache_dir", "deligan_bimodal", "deligan_unimodal",
-    "emoji_pairs", "fashion_mnist", "glyphs", "image_folder", "load_dataset", "mnist", "read_idx",
-    "ring", "square_grid", "stacked_digits", "synthetic_digits",
+    "BatchSampler", "CaptionedDigits", "DataFormatError", "DataUnavailableError", "Dataset",
+    "EmojiPairs", "GaussianMixture", "Glyphs", "cache_dir", "captioned_digits", "deligan_bimodal",
+    "deligan_unimodal", "emoji_pairs", "fashion_mnist", "glyphs", "image_folder", "load_dataset",
+    "mnist", "read_idx", "ring", "square_grid", "stacked_digits", "synthetic_digits",
 ]  # fmt: skip

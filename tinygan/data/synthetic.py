@@ -48,11 +48,11 @@ def synthetic_digits(n: int, seed: int) -> Dataset:
 def _draw(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Images uint8 (n, 28, 28) of the given digits."""
     radius = np.clip(random.lognormal(0.22, 0.24, len(labels)), 0.75, 2.2)
-    line = _frame(_lean(_handwritten(labels, random), random), radius)
-    return _ink(line, radius, random)
+    line = _frame(_lean(handwritten(labels, random), random), radius)
+    return ink(line, radius, random)
 
 
-def _handwritten(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def handwritten(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Lines (n, POINTS_PER_GLYPH, 2): a random style of each digit, its points moved about."""
     n, table = len(labels), _table()
     style = table.first[labels] + random.integers(table.styles[labels])
@@ -70,8 +70,15 @@ def _lean(line: np.ndarray, random: np.random.Generator) -> np.ndarray:
     n = len(line)
     width = random.lognormal(-0.12, 0.16, n)
     slant = random.normal(0.12, 0.2, n)
-    angle = random.normal(0.0, 0.09, n)
-    ones, zeros = np.ones(n), np.zeros(n)
+    return leaned(line, width, slant, random.normal(0.0, 0.09, n))
+
+
+def leaned(
+    line: np.ndarray, width: np.ndarray, slant: np.ndarray, angle: np.ndarray
+) -> np.ndarray:
+    """The lines (n, points, 2) `width` times as wide, sheared to the right by `slant`, turned
+    clockwise by `angle`, in this order; all three (n,)."""
+    ones, zeros = np.ones(len(line)), np.zeros(len(line))
     stretch = np.array([[width, zeros], [-slant, ones]])
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return line @ np.einsum("ijn,jkn->nik", stretch, turn)
@@ -84,8 +91,10 @@ def _frame(line: np.ndarray, radius: np.ndarray) -> np.ndarray:
     return (line - line.mean(axis=1, keepdims=True)) * scale[:, None, None] + SIDE / 2
 
 
-def _ink(line: np.ndarray, radius: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Images uint8 (n, 28, 28) of what a round pen leaves along the lines.
+def ink(
+    line: np.ndarray, radius: np.ndarray, random: np.random.Generator, side: int = SIDE
+) -> np.ndarray:
+    """Images uint8 (n, side, side) of what a round pen leaves along the lines.
 
     A pixel at distance d from a dot of radius r has (r^2 - d^2) / 2r, which is close to r - d at
     the dot's edge, so adding 1/2 and clipping to [0, 1] gives an edge one pixel soft. The square
@@ -98,12 +107,12 @@ def _ink(line: np.ndarray, radius: np.ndarray, random: np.random.Generator) -> n
     along = np.linspace(0.0, 2 * np.pi, POINTS_PER_GLYPH)[:, None]
     pressure = 1 + random.uniform(0.0, 0.15, n) * np.sin(along + random.uniform(0, 2 * np.pi, n))
     sharpness = 1 / (2 * radius * softness)
-    # Images lie along the last axis, so that NumPy's inner loops are long: (dots, SIDE, n).
-    pixel = np.arange(SIDE)[:, None]
+    # Images lie along the last axis, so that NumPy's inner loops are long: (dots, side, n).
+    pixel = np.arange(side)[:, None]
     x, y = line.transpose(2, 1, 0)[:, :, None]
     columns = (-((pixel - x) ** 2) * sharpness).astype(np.float32)
     rows = (((pressure * radius)[:, None] ** 2 - (pixel - y) ** 2) * sharpness).astype(np.float32)
-    field = np.full((SIDE, SIDE, n), -1, np.float32)
+    field = np.full((side, side, n), -1, np.float32)
     dot = np.empty_like(field)
     for row, column in zip(rows, columns, strict=True):
         np.add(row[:, None], column, out=dot)

@@ -54,7 +54,7 @@ def unchanged(images: Tensor) -> Tensor:
     return images
 
 
-def _critic(discriminator: Module, labels: Tensor | None) -> Critic:
+def _critic(discriminator: Callable[..., Tensor], labels: Tensor | None) -> Critic:
     return discriminator if labels is None else lambda seen: discriminator(seen, labels)
 
 
@@ -76,7 +76,7 @@ def discriminator_step(
 
 
 def generator_step(
-    discriminator: Module, optimizer: Optimizer, loss: GANLoss, fake: Tensor,
+    discriminator: Callable[..., Tensor], optimizer: Optimizer, loss: GANLoss, fake: Tensor,
     labels: Tensor | None = None, *, real: Tensor | None = None,
     transform: Transform = unchanged, regulariser: Callable[[], Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
