@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import command_line
@@ -82,11 +82,22 @@ def nearest_letter(held_out: np.ndarray, others: np.ndarray) -> Read:
     return read
 
 
-def letter_task(styles: list[str], size: int, quick: bool) -> Task:
-    """Letters of one typeface and of another."""
-    (x, y), (x_test, y_test) = letters(styles, size, quick)
-    return Task(pairs(x, y), pairs(x_test, y_test), (1, 1),
-                lambda: nearest_letter(all_images(y_test), all_images(y)))  # fmt: skip
+CUTS = {family: [family, f"{family} Bold", f"{family} {slanted}", f"{family} Bold {slanted}"]
+        for family, slanted in (("Sans", "Oblique"), ("Serif", "Italic"), ("Mono", "Oblique"))}
+"""The four styles of each typeface: light and bold, upright and slanted."""
+
+
+def letter_task(source: str, target: str, size: int, quick: bool) -> Task:
+    """Letters of one typeface and of another, each in four cuts to train on; held out are those of
+    the first cut."""
+    train, held_out = letters(CUTS[source] + CUTS[target], size, quick)
+    x, y = (
+        Dataset(np.concatenate([data.images for data in cuts]), None, cuts[0].name)
+        for cuts in (train[:4], train[4:])
+    )
+    first = held_out[0], held_out[4]
+    return Task(pairs(x, y), pairs(*first), (1, 1),
+                lambda: nearest_letter(all_images(first[1]), all_images(train[4])))  # fmt: skip
 
 
 def emoji_task(quick: bool) -> Task:
@@ -149,11 +160,13 @@ def add_options(
     add("--lr", type=command_line.rate, default=lr, help="of all nets (%(default)s)")
 
 
-def style_options(parser: command_line.Parser, source: str, target: str) -> None:
-    """Two typefaces, with their defaults."""
-    for name, default in (("source", source), ("target", target)):
-        parser.add_argument(f"--{name}", choices=STYLES, default=default, metavar="STYLE",
-                            help=f"typeface, as '{default}', the default")  # fmt: skip
+def style_options(
+    parser: command_line.Parser, names: Sequence[str], source: str, target: str
+) -> None:
+    """Two typefaces or styles of these names, with their defaults."""
+    for option, default in (("source", source), ("target", target)):
+        parser.add_argument(f"--{option}", choices=names, default=default, metavar="STYLE",
+                            help=f"as '{default}', the default")  # fmt: skip
 
 
 def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace) -> None:

@@ -85,3 +85,15 @@ def test_a_sketch_is_the_edge_of_the_digit(parts):
     inside = both[:, 10:18, 12:17]
     assert both[0].sum() == inside[0].sum() and both[1].sum() == inside[1].sum()
     assert (inside[0] == 255).sum() == 2 * 8 + 2 * 3 and (inside[1] == 255).all()
+
+
+def test_one_move_of_all_images_is_forgiven(monkeypatch, rng):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    example = runpy.run_path(str(EXAMPLES / "cyclegan.py"))
+    real = np.full((3, 1, 9, 9), -1, np.float32)
+    real[:, :, 3:6, 3:6] = rng.uniform(0, 1, (3, 1, 3, 3))
+    lower = np.roll(real, (2, -1), (2, 3))
+    assert example["distance"](lower, real) > 0.05
+    assert example["least_error"](lower, real) == 0.0
+    mixed = np.concatenate([lower[:1], real[1:]])  # not by the same way
+    assert example["least_error"](mixed, real) > 0.01
