@@ -123,6 +123,15 @@ def draw_asked(options: argparse.Namespace) -> None:
     print(f"wrote {options.out / 'asked.png'}")
 
 
+def sentence(text: str) -> str:
+    """One that has known words alone."""
+    try:
+        encode([text])
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return text
+
+
 def main() -> None:
     parser = command_line.parser(__doc__, "runs/gawwn")
     command_line.run_options(parser)
@@ -133,7 +142,8 @@ def main() -> None:
     add("--epochs", type=command_line.positive, default=8, help="in all (%(default)s)")
     add("--batch-size", type=command_line.whole(2), default=32, help="per step (%(default)s)")
     add("--lr", type=command_line.rate, default=5e-4, help="of both nets (%(default)s)")
-    add("--sample", metavar="SENTENCE", help="only draw this, in --box, by the run in --out")
+    add("--sample", type=sentence, metavar="SENTENCE",
+        help="only draw this, in --box, by the run in --out")  # fmt: skip
     add("--box", nargs=4, type=command_line.whole(0), help="in pixels",
         metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"))  # fmt: skip
     options = command_line.parse(parser)

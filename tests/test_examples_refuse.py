@@ -97,7 +97,7 @@ TEXTS = {"device": ["gpu", "cuda:x", ""], "data": ["nowhere", ""], "run": ["nowh
          "clones": ["nowhere"]}  # fmt: skip
 # What an example cannot do without, before the option in question.
 ALWAYS = {"compare_programs.py": ["."], "write_api.py": ["--check"]}
-ANY_TEXT = {("compare_programs.py", "only")}
+ANY_TEXT = {("compare_programs.py", "only"), ("gawwn.py", "sample")}  # "-1" has a word, "1"
 NUMBERS = ["nan", "inf", "-1", "1e999", "x", ""]
 
 
