@@ -3,7 +3,7 @@
     python examples/gawwn.py                    train, score, draw
     python examples/gawwn.py --no-box-path      the baseline: the box as numbers beside the text
     python examples/gawwn.py --quick
-    python examples/gawwn.py --sample "a small bold 7 leaning left" --box 4 20 16 34
+    python examples/gawwn.py --sample "a small bold 7 leaning left" --box 4,20,16,34
 
 Each picture has a digit somewhere, a sentence such as "a large thin seven leaning left", and a box
 around the ink. Ten combinations of words are never trained on. The scores are of sentences with
@@ -15,6 +15,7 @@ was trained on real pictures, and how well the ink fills the box (intersection o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import textwrap
 from pathlib import Path
 
@@ -108,11 +109,7 @@ def save_requests(
 def draw_asked(options: argparse.Namespace) -> None:
     """Eight drawings of --sample in --box, by the run in --out."""
     if options.box is None:
-        command_line.stop("--sample needs --box LEFT TOP RIGHT BOTTOM, in pixels")
-    left, top, right, bottom = options.box
-    if not (left < right <= SIZE and top < bottom <= SIZE):
-        command_line.stop(f"--box: must lie within {SIZE} x {SIZE} pixels, left before right and "
-                          f"top before bottom, got {options.box}")  # fmt: skip
+        command_line.stop("--sample needs --box, as --box 4,20,16,34")
     with command_line.checking():
         tokens = encode([options.sample] * 8)
         model = GAWWN(**common.read_json(options.out / "run.json")["settings"]["model"])
@@ -132,6 +129,17 @@ def sentence(text: str) -> str:
     return text
 
 
+def box(text: str) -> list[int]:
+    """Four whole numbers, in pixels."""
+    with contextlib.suppress(ValueError):
+        left, top, right, bottom = map(int, text.split(","))
+        if 0 <= left < right <= SIZE and 0 <= top < bottom <= SIZE:
+            return [left, top, right, bottom]
+    raise argparse.ArgumentTypeError(
+        f"must be LEFT,TOP,RIGHT,BOTTOM within {SIZE} x {SIZE} pixels, as 4,20,16,34; got {text}"
+    )
+
+
 def main() -> None:
     parser = command_line.parser(__doc__, "runs/gawwn")
     command_line.run_options(parser)
@@ -144,8 +152,7 @@ def main() -> None:
     add("--lr", type=command_line.rate, default=5e-4, help="of both nets (%(default)s)")
     add("--sample", type=sentence, metavar="SENTENCE",
         help="only draw this, in --box, by the run in --out")  # fmt: skip
-    add("--box", nargs=4, type=command_line.whole(0), help="in pixels",
-        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"))  # fmt: skip
+    add("--box", type=box, metavar="LEFT,TOP,RIGHT,BOTTOM", help="in pixels, as 4,20,16,34")
     options = command_line.parse(parser)
     if options.sample is not None:
         return draw_asked(options)

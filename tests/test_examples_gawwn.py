@@ -47,13 +47,13 @@ def test_a_quick_run_is_scored_and_drawn_and_asked(run, tmp_path, capsys):
     orange = (pixels[..., 0] > pixels[..., 2] + 60).sum()
     assert orange > 12 * 60  # twelve boxes, whose lines are a pixel and a half wide
 
-    run("--sample", "a small bold seven, leaning left", "--box", 4, 20, 16, 34)
+    run("--sample", "a small bold seven, leaning left", "--box", "4,20,16,34")
     with Image.open(out / "asked.png") as picture:
         assert picture.size == (660, 407)
     for arguments, message in (
-        (("--sample", "a red two", "--box", 4, 20, 16, 34), "has the word 'red'"),
+        (("--sample", "a red two", "--box", "4,20,16,34"), "has the word 'red'"),
         (("--sample", "a thin two"), "--sample needs --box"),
-        (("--sample", "a thin two", "--box", 4, 20, 4, 34), "--box: must lie within 40 x 40"),
+        (("--sample", "a thin two", "--box", "4,20,4,34"), "--box: must be LEFT,TOP,RIGHT,BOTTOM within"),
         ((), "holds a run already"),
     ):
         with pytest.raises(SystemExit) as stop:
