@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,42 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
                 os.unlink(temporary)
             raise
         force_names_to_disk(path.parent)  # the rename itself must survive a power cut, too
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A new folder to write files into, which takes the name `path` only when the block has ended
+    well.
+
+    It is filled under another name beside `path`, forced to disk with all its files, and renamed:
+    whenever the process is killed, `path` is there whole or not at all. What is then left of the
+    other folder, a hidden one, can be deleted.
+
+    Raises:
+        FileExistsError: `path` is there, and is not an empty folder.
+        OSError: the disk is full or does not work.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(errno.EEXIST, "it is there already", str(path))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp"))
+    try:
+        yield temporary
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                with open(Path(folder) / name, "rb+") as file:
+                    force_to_disk(file.fileno())
+            force_names_to_disk(folder)
+        with _unless_refused():  # mkdtemp makes folders that only the owner enters
+            os.chmod(temporary, 0o777 & ~_umask())
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(path)  # an empty one, which not every system replaces
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)  # the first error is the one to report
+        raise
+    force_names_to_disk(path.parent)
 
 
 def make_folder(folder: str | os.PathLike) -> None:
