@@ -92,6 +92,7 @@ def test_idx_files_have_the_published_layout(tmp_path):
     assert (tmp_path / "plain").read_bytes() == expected
     write_idx(tmp_path / "packed.gz", values)
     assert gzip.decompress((tmp_path / "packed.gz").read_bytes()) == expected
+    assert (tmp_path / "packed.gz").read_bytes()[4:8] == b"\0" * 4  # no time
     assert np.array_equal(read_idx(tmp_path / "packed.gz"), values)
     with pytest.raises(TypeError, match="values have dtype int64; expected uint8"):
         write_idx(tmp_path / "x", np.zeros(3, np.int64))
@@ -123,11 +124,19 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path, rng, monkeypatch):
         write_image_folder(data, tmp_path / "made")
     assert os.listdir(tmp_path) == []
 
-    forced, fsync = [], os.fsync
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: (forced.append(handle), fsync(handle))[1])
-        write_image_folder(data, tmp_path / "made")
-    assert len(forced) >= len(data)  # all that the new name stands for is on the disk
+
+@pytest.mark.parametrize("system", ["posix", "other"])
+def test_what_the_new_name_stands_for_is_on_the_disk(system, tmp_path, rng, monkeypatch):
+    calls, fsync, rename = [], os.fsync, os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (calls.append("rename"), rename(*paths)))
+    if system == "posix":
+        monkeypatch.setattr(os, "sync", lambda: calls.append("sync"), raising=False)
+    else:
+        monkeypatch.delattr(os, "sync", raising=False)
+        monkeypatch.setattr(os, "fsync", lambda handle: (calls.append("fsync"), fsync(handle)))
+    write_image_folder(a_set(rng), tmp_path / "made")
+    before = calls[: calls.index("rename")]
+    assert before == ["sync"] if system == "posix" else before.count("fsync") >= 24
 
 
 def test_what_is_there_is_left_alone(tmp_path):
@@ -141,6 +150,11 @@ def test_what_is_there_is_left_alone(tmp_path):
         (folder / "x").write_text("1")
         assert not (tmp_path / "below" / "new").exists()
     assert (tmp_path / "below" / "new" / "x").read_text() == "1"
+    with pytest.raises(OSError), atomic_folder(tmp_path / "raced"):
+        (tmp_path / "raced").mkdir()
+        (tmp_path / "raced" / "mine").write_text("kept")  # by somebody else, meanwhile
+    assert (tmp_path / "raced" / "mine").read_text() == "kept"
     assert (tmp_path / "full" / "mine").read_text() == "kept"
+    assert sorted(os.listdir(tmp_path)) == ["below", "file", "full", "raced"]
     mode = (tmp_path / "full").stat().st_mode
     assert (tmp_path / "below" / "new").stat().st_mode == mode  # as other folders are made

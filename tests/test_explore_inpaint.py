@@ -61,7 +61,8 @@ def test_blending_solves_poissons_equation(rng):
     """Against the matrix, written down pixel by pixel."""
     x, g = rng.uniform(-0.3, 0.3, (2, 2, 2, 6, 7))
     masks = rng.random((2, 6, 7)) < 0.6
-    blended = poisson_blend(x, g, masks, tolerance=1e-12)
+    # In exact arithmetic conjugate gradients are done after as many steps as there are unknowns.
+    blended = poisson_blend(x, g, masks, tolerance=1e-12, most=int(masks.sum((1, 2)).max()) + 2)
     for n, c in np.ndindex(2, 2):
         missing = [tuple(place) for place in np.argwhere(masks[n])]
         matrix, right = np.zeros((len(missing),) * 2), np.zeros(len(missing))

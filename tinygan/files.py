@@ -75,11 +75,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp"))
     try:
         yield temporary
-        for folder, _, names in os.walk(temporary):
-            for name in names:
-                with open(Path(folder) / name, "rb+") as file:
-                    force_to_disk(file.fileno())
-            force_names_to_disk(folder)
+        _force_tree_to_disk(temporary)
         with _unless_refused():  # mkdtemp makes folders that only the owner enters
             os.chmod(temporary, 0o777 & ~_umask())
         with contextlib.suppress(FileNotFoundError):
@@ -121,6 +117,19 @@ def force_names_to_disk(folder: str | os.PathLike) -> None:
             force_to_disk(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _force_tree_to_disk(folder: Path) -> None:
+    """Waits until all below `folder` is on the disk. One call for all files, where the system has
+    it: of 60,000 files, 4 ms each are four minutes."""
+    at_once = hasattr(os, "sync")
+    if at_once:
+        os.sync()
+    for place, _, names in os.walk(folder):
+        for name in () if at_once else names:
+            with open(Path(place) / name, "rb+") as file:
+                force_to_disk(file.fileno())
+        force_names_to_disk(place)
 
 
 def force_to_disk(descriptor: int) -> None:

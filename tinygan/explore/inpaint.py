@@ -98,7 +98,7 @@ def search_latent(
         hole: truths (n, h, w), True where a pixel is missing.
         pool: latent vectors (m, d) to begin from, as ``model.latent(5000)``.
         labels: integers (m,), of each vector of the pool the class, for class-conditional nets.
-        prior: lambda, the weight of the prior loss.
+        prior: lambda, the weight of the prior loss; with 0, D is not computed.
         window: of `context_weights`.
         fixed: so many first numbers of z stay as they are, as the categories of a DCGAN.
         limit: z stays within [-limit, limit], where a uniform z comes from; None: it is free.
@@ -163,9 +163,10 @@ def _descend(
     with evaluating(generator), evaluating(discriminator):
         for step in range(steps):
             made = generator(z, *label)
-            # log(1 - sigmoid(l)) = -softplus(l)
-            believed = -F.softplus(discriminator(made, *label)).sum()
-            (gradient,) = grad(context(made).sum() + believed * prior, z)
+            loss = context(made).sum()
+            if prior:  # log(1 - sigmoid(l)) = -softplus(l)
+                loss = loss - F.softplus(discriminator(made, *label)).sum() * prior
+            (gradient,) = grad(loss, z)
             assert gradient is not None
             z.grad = gradient * moves
             optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
