@@ -29,7 +29,7 @@ from tinygan.devices import Generator
 from tinygan.images import grid, save_png
 from tinygan.models import DCGAN
 
-SHOWN = 16  # images in a row of the pictures
+SHOWN = 12  # images in a row of the pictures
 
 
 def data_of(options: argparse.Namespace, run: uses_run.Trained) -> tuple[Dataset, Dataset]:
@@ -82,14 +82,14 @@ def main() -> None:
     add("--holes", nargs="+", choices=explore.HOLES, default=["centre", "random", "half"],
         help="(centre random half)")
     add("--side", type=positive, help="of square holes (half of the picture's)")
-    add("--count", type=positive, default=1000, help="images (%(default)s)")
+    add("--count", type=positive, default=300, help="images (%(default)s)")
     add("--pool", type=positive, default=20_000, help="z to choose starts from (%(default)s)")
-    add("--starts", type=positive, default=3, help="searches for each image (%(default)s)")
-    add("--steps", type=positive, default=100, help="of Adam in a search (%(default)s)")
+    add("--starts", type=positive, default=8, help="searches for each image (%(default)s)")
+    add("--steps", type=positive, default=60, help="of Adam in a search (%(default)s)")
     add("--lr", type=command_line.rate, default=0.05, help="Adam's rate (%(default)s)")
     add("--prior", type=command_line.number(0), default=0.003, help="its weight (%(default)s)")
-    add("--window", type=positive, default=7, help="of the context's weights (%(default)s)")
-    add("--epochs", type=positive, default=6, help="of the context encoder (%(default)s)")
+    add("--window", type=positive, default=27, help="of the context's weights (%(default)s)")
+    add("--epochs", type=positive, default=3, help="of the context encoder (%(default)s)")
     options = command_line.parse(parser)
     if options.window % 2 == 0 or options.starts > options.pool:
         command_line.stop("--window must be odd and --starts at most --pool, got "

@@ -120,9 +120,8 @@ def main() -> None:
     for name, numbers in found.items():
         print(f"{name:14}" + "".join(f"{key:>11}{100 * x:7.2f} %" for key, x in numbers.items()))
     common.write_json(options.out / "results.json", found)
-    shown = made.batch(np.arange(16 * classes).clip(max=len(made) - 1))
-    save_png(grid(shown[np.argsort(np.arange(16 * classes) % classes, kind="stable")], 16),
-             options.out / "digits.png", zoom=2)  # fmt: skip
+    first = np.arange(10 * classes).reshape(10, classes).T.ravel().clip(max=len(made) - 1)
+    save_png(grid(made.batch(first), 10), options.out / "digits.png", zoom=2)
 
 
 if __name__ == "__main__":
