@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,38 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
         force_names_to_disk(path.parent)  # the rename itself must survive a power cut, too
 
 
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A new folder to write files into, which takes the name `path` only when the block has ended
+    well.
+
+    It is filled under another name beside `path`, forced to disk with all its files, and renamed:
+    whenever the process is killed, `path` is there whole or not at all. What is then left of the
+    other folder, a hidden one, can be deleted.
+
+    Raises:
+        FileExistsError: `path` is there, and is not an empty folder.
+        OSError: the disk is full or does not work.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(errno.EEXIST, "it is there already", str(path))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp"))
+    try:
+        yield temporary
+        _force_tree_to_disk(temporary)
+        with _unless_refused():  # mkdtemp makes folders that only the owner enters
+            os.chmod(temporary, 0o777 & ~_umask())
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(path)  # an empty one, which not every system replaces
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)  # the first error is the one to report
+        raise
+    force_names_to_disk(path.parent)
+
+
 def make_folder(folder: str | os.PathLike) -> None:
     """Makes `folder`, and the folders that it lies in, where they are missing. They survive a power
     cut, without which nothing that is forced to disk inside them would.
@@ -84,6 +117,19 @@ def force_names_to_disk(folder: str | os.PathLike) -> None:
             force_to_disk(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _force_tree_to_disk(folder: Path) -> None:
+    """Waits until all below `folder` is on the disk. One call for all files, where the system has
+    it: of 60,000 files, 4 ms each are four minutes."""
+    at_once = hasattr(os, "sync")
+    if at_once:
+        os.sync()
+    for place, _, names in os.walk(folder):
+        for name in () if at_once else names:
+            with open(Path(place) / name, "rb+") as file:
+                force_to_disk(file.fileno())
+        force_names_to_disk(place)
 
 
 def force_to_disk(descriptor: int) -> None:

@@ -1,4 +1,4 @@
-"""Reading the IDX format, in which MNIST is published.
+"""Reading and writing the IDX format, in which MNIST is published.
 
 Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File
 formats": two zero bytes, a type code, the number of dimensions, each dimension as a big-endian
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygan.files import atomic_write
 from tinygan.reading import BoundedFile, fill, naming
 
 from .dataset import DataFormatError
@@ -52,6 +53,25 @@ def read_idx(path: str | Path) -> np.ndarray:
                 return _read(path, unzipped, MOST_INFLATED * file.length)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataFormatError(f"{path}: damaged or cut-off gzip file ({error})") from error
+
+
+def write_idx(path: str | Path, values: np.ndarray) -> None:
+    """Write a uint8 array as an IDX file that `read_idx` reads, whole or not at all; gzipped where
+    the name ends in .gz. The same array makes the same bytes.
+
+    Raises TypeError for another dtype, ValueError for an array without or with more than 64
+    dimensions, OSError when the file cannot be written.
+    """
+    if values.dtype != np.uint8:
+        raise TypeError(f"write_idx: values have dtype {values.dtype}; expected uint8")
+    if not 1 <= values.ndim <= MOST_DIMENSIONS:
+        raise ValueError(f"write_idx: values have {values.ndim} dimensions; expected 1 to 64")
+    header = bytes([0, 0, UNSIGNED_BYTE, values.ndim]) + np.array(values.shape, ">u4").tobytes()
+    content = header + values.tobytes()
+    if Path(path).suffix == ".gz":
+        content = gzip.compress(content, mtime=0)  # no time in the file
+    with atomic_write(path) as file:
+        file.write(content)
 
 
 def _read(path: Path, file: Any, most: int) -> np.ndarray:

@@ -7,6 +7,7 @@ for the same seed. They take Tensors or arrays.
 from tinygan.explore.arithmetic import Concepts, draw_concepts, transfer_rates
 from tinygan.explore.attributes import bars, has_bar, ink, slant, thickness
 from tinygan.explore.classes import conditional_grid, sorted_grid
+from tinygan.explore.context_encoder import ContextEncoder, train_context_encoder
 from tinygan.explore.dropout import (
     drop_rates,
     feature_maps,
@@ -24,6 +25,8 @@ from tinygan.explore.features import (
     svm_accuracy,
 )
 from tinygan.explore.filters import concentration, guided_forward, patches, strongest
+from tinygan.explore.holes import HOLES, hole_psnr, holes, paste, poisson_blend
+from tinygan.explore.inpaint import Fill, context_weights, search_latent
 from tinygan.explore.nets import Rate, blocks_of, evaluating, layers_of, outputs, rate, untrained
 from tinygan.explore.project import (
     explained_variance,
@@ -41,11 +44,13 @@ from tinygan.explore.walks import (
 )
 
 __all__ = [
-    "Concepts", "Rate", "Smoothness", "accuracy_by_labels", "balanced_draw", "bars", "blocks_of",
-    "choose_regularisation", "concentration", "conditional_grid", "discriminator_features",
-    "draw_concepts", "drop_rates", "evaluating", "explained_variance", "feature_maps",
-    "guided_forward", "has_bar", "ink", "inside_boxes", "layers_of", "lerp", "neighbour_agreement",
-    "object_maps", "object_weights", "outputs", "patches", "place_images", "pool_to_grid",
-    "project", "rate", "save_walk", "slant", "slerp", "smoothness", "sorted_grid", "strongest",
-    "svm_accuracy", "thickness", "transfer_rates", "untrained", "walk", "without_maps",
+    "HOLES", "Concepts", "ContextEncoder", "Fill", "Rate", "Smoothness", "accuracy_by_labels",
+    "balanced_draw", "bars", "blocks_of", "choose_regularisation", "concentration",
+    "conditional_grid", "context_weights", "discriminator_features", "draw_concepts", "drop_rates",
+    "evaluating", "explained_variance", "feature_maps", "guided_forward", "has_bar", "hole_psnr",
+    "holes", "ink", "inside_boxes", "layers_of", "lerp", "neighbour_agreement", "object_maps",
+    "object_weights", "outputs", "paste", "patches", "place_images", "poisson_blend",
+    "pool_to_grid", "project", "rate", "save_walk", "search_latent", "slant", "slerp", "smoothness",
+    "sorted_grid", "strongest", "svm_accuracy", "thickness", "train_context_encoder",
+    "transfer_rates", "untrained", "walk", "without_maps",
 ]  # fmt: skip
