@@ -3,6 +3,7 @@
     python examples/deligan_mnist.py                   all three, 4,000 epochs of ten steps each
     python examples/deligan_mnist.py --only DeLiGAN
     python examples/deligan_mnist.py --epochs 1000 --augment --sigma-weight 10
+    python examples/deligan_mnist.py --epochs 1000 --r1 1      a D that is kept from memorising
     python examples/deligan_mnist.py --quick
 
 Gurumurthy 2017 (arXiv:1706.02071), section 5.3: 50 images of each class are all that the nets see.
@@ -54,13 +55,14 @@ def run(name: str, options, few: Dataset, scorer: Scorer) -> dict[str, Any]:
     """Trains a model, or goes on with it, and returns its row of the table."""
     tinygan.manual_seed(options.seed)
     out = options.out / name.replace(" ", "_")
-    model = mnist_500_model(mixture=name != "without mixture")
+    model = mnist_500_model(mixture=name != "without mixture", alone=options.r1 > 0)
     pull = None
     if isinstance(model, DeLiGAN) and name != "without regulariser":
         pull = partial(model.sigma_regulariser, options.sigma_weight)
     settings = Settings(
         options.batch_size, options.lr, decay=(options.epochs / 4, options.epochs),
-        augment=("translation",) if options.augment else (), seed=options.seed,
+        augment=("translation",) if options.augment else (), r1=options.r1, r2=options.r1,
+        loss="relativistic" if options.r1 else "non-saturating", seed=options.seed,
     )  # fmt: skip
     with command_line.checking():
         trainer = Trainer(
@@ -83,6 +85,9 @@ def main() -> None:
     add = parser.add_argument
     add("--only", choices=MODELS, help="one row of the table")
     add("--augment", action="store_true", help="D sees all images moved at random")
+    add("--r1", type=command_line.number(0), default=0.0,
+        help="of the penalties at real and made images, with a relativistic loss and a D that judges "
+        "each image alone (0)")  # fmt: skip
     add("--sigma-weight", type=command_line.number(0), default=1 / 3,
         help="of the mean of (sigma - 1)^2 (1/3)")  # fmt: skip
     options = command_line.parse(parser)

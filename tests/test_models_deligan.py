@@ -250,3 +250,12 @@ def test_the_nets_for_500_digits():
     assert 0.124 < np.abs(state["1.weight"]).max() <= 0.125
     first, second = model.latent(6, tinygan.Generator(1)), plain.latent(6, tinygan.Generator(1))
     assert first.shape == (6, 80) and first.tolist() == second.tolist()
+
+
+def test_a_discriminator_for_500_digits_can_judge_alone():
+    images = tinygan.randn(6, 1, 28, 28)
+    for alone in (True, False):
+        d = mnist_500_model(alone=alone).discriminator
+        together, by_itself = d(images)[:1], d(images[:1])
+        same = np.allclose(together.tolist(), by_itself.tolist(), rtol=1e-5)
+        assert together.shape == (1, 1) and same == alone

@@ -25,32 +25,43 @@ def mnist_generator(latent_size: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-def mnist_discriminator() -> nn.Sequential:
+def mnist_discriminator(alone: bool = False) -> nn.Sequential:
     """1 x 28 x 28 -> 16 x 14 x 14 -> 32 x 7 x 7 -> 64 x 4 x 4 -> the maximum of each channel,
-    64 -> with 64 measures of closeness to the rest of the batch, 128 -> a logit."""
+    64 -> with 64 measures of closeness to the rest of the batch, 128 -> a logit.
+
+    `alone`: each image is judged alone, without batch norm and without these measures, as penalties
+    on D's slope need it.
+    """
+    def norm(channels: int) -> list[nn.Module]:
+        return [] if alone else [nn.BatchNorm2d(channels)]
+
     convolutions = nn.Sequential(
         nn.Conv2d(1, 16, 5, 2, "same"), nn.LeakyReLU(0.2),
-        nn.Conv2d(16, 32, 5, 2, "same", bias=False), nn.BatchNorm2d(32), nn.LeakyReLU(0.2),
-        nn.Conv2d(32, 64, 3, 2, "same", bias=False), nn.BatchNorm2d(64), nn.LeakyReLU(0.2),
+        nn.Conv2d(16, 32, 5, 2, "same", bias=alone), *norm(32), nn.LeakyReLU(0.2),
+        nn.Conv2d(32, 64, 3, 2, "same", bias=alone), *norm(64), nn.LeakyReLU(0.2),
         nn.MaxPool2d(4), nn.Flatten(),
     )  # fmt: skip
-    logit = nn.Linear(64 + 64, 1)
+    logit = nn.Linear(64 if alone else 64 + 64, 1)
     nn.init.dcgan_(convolutions)
     nn.init.dcgan_(logit)
+    if alone:
+        return nn.Sequential(convolutions, logit)
     # Its own start is kept: with weights of 0.02 all distances are 0 and all images alike.
     return nn.Sequential(convolutions, nn.MinibatchDiscrimination(64, 64, 5), logit)
 
 
 def mnist_500_model(
-    mixture: bool = True, components: int = 50, latent_size: int = 30, sigma: float = 0.2
+    mixture: bool = True, components: int = 50, latent_size: int = 30, sigma: float = 0.2,
+    alone: bool = False,
 ) -> ComponentGAN:
     """DeLiGAN, or, without the mixture, the same GAN with z = eps.
 
-    Both take the same latent rows, so that one loop and one stream of noise serve both.
+    Both take the same latent rows, so that one loop and one stream of noise serve both. With
+    `alone`, D judges each image by itself: see `mnist_discriminator`.
     """
     check_positive("mnist_500_model", components=components, latent_size=latent_size)
     net = nn.init.dcgan_(mnist_generator(latent_size))
-    discriminator = mnist_discriminator()
+    discriminator = mnist_discriminator(alone)
     if mixture:
         return DeLiGAN(net, discriminator, components, latent_size, sigma)
     generator = nn.Sequential(Noise(components), net)
