@@ -61,8 +61,9 @@ def run(name: str, options, few: Dataset, scorer: Scorer) -> dict[str, Any]:
         pull = partial(model.sigma_regulariser, options.sigma_weight)
     settings = Settings(
         options.batch_size, options.lr, decay=(options.epochs / 4, options.epochs),
-        augment=("translation",) if options.augment else (), r1=options.r1, r2=options.r1, penalty_every=4,
-        loss="relativistic" if options.r1 else "non-saturating", seed=options.seed,
+        augment=("translation",) if options.augment else (), seed=options.seed,
+        r1=options.r1, r2=options.r1, penalty_every=4,
+        loss="relativistic" if options.r1 else "non-saturating",
     )  # fmt: skip
     with command_line.checking():
         trainer = Trainer(
@@ -86,8 +87,8 @@ def main() -> None:
     add("--only", choices=MODELS, help="one row of the table")
     add("--augment", action="store_true", help="D sees all images moved at random")
     add("--r1", type=command_line.number(0), default=0.0,
-        help="of penalties at real and made images, with a relativistic loss and a D that judges each "
-        "image alone (0)")  # fmt: skip
+        help="of penalties at real and made images, with a relativistic loss and a D that "
+        "judges each image alone (0)")  # fmt: skip
     add("--sigma-weight", type=command_line.number(0), default=1 / 3,
         help="of the mean of (sigma - 1)^2 (1/3)")  # fmt: skip
     options = command_line.parse(parser)
