@@ -32,9 +32,8 @@ def main() -> None:
     add = parser.add_argument
     add("--label", choices=("hidden", "input"), default="hidden", help="%(default)s")
     add("--variant", choices=VARIANTS, default="modern", help="%(default)s")
+    parser.quick(epochs=1)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs = 1
     with command_line.checking():
         train, test = common.load_digits(options)
         classes = common.classes_of(train, test)

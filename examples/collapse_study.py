@@ -83,12 +83,11 @@ def main() -> None:
     parser = command_line.training_parser(__doc__, "runs/collapse_study", batch_size=256, lr=1e-4)
     parser.add_argument("--steps", type=command_line.positive, default=20_000, help="of each run")
     parser.add_argument("--only", choices=VARIANTS, help="one row of the table")
+    parser.quick(steps=6, batch_size=100)
     options = command_line.parse(parser)
-    if options.quick:
-        options.steps, options.batch_size = 6, 100
-    results = options.out / "results.json"
     with command_line.checking():
-        rows = common.read_json(results)
+        results = common.Results(options, ["data", "seed", "batch_size", "lr", "quick"])
+        rows = results.found.get("rows", {})
         train, test = common.load_digits(options)
         common.check_counts(train, options.batch_size, options, (train, test), CHEAP)
     scorer = common.scorer_for(train, test, options, count=2000)
@@ -96,7 +95,7 @@ def main() -> None:
         done = rows.get(name, {"steps": 0, "broke": None})
         if done["broke"] is None and done["steps"] < 0.99 * options.steps:  # whole epochs
             rows[name] = run(name, options, train, scorer)
-            common.write_json(results, rows)
+            results.write(rows=rows)
     print_table(rows)
     curves = {name: row["entropies"] for name, row in rows.items() if "entropies" in row}
     plot_curves(curves, options.out / "entropy.png", "epoch", "class entropy (nats)")

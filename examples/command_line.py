@@ -9,7 +9,9 @@ type (`whole`, `number`, `data_source`), `parse` at packages, device and folders
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
+import errno
 import math
 import os
 import sys
@@ -51,6 +53,11 @@ class Parser(argparse.ArgumentParser):
             _program(), description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         self.packages = packages
+        self._small: dict[str, Any] = {}
+
+    def quick(self, **defaults: Any) -> None:
+        """What --quick puts in the place of the defaults; an option that is given wins."""
+        self._small = defaults
 
     def error(self, message: str) -> NoReturn:
         stop(f"{message} (--help lists what is possible)")
@@ -58,6 +65,9 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, *arguments: Any) -> Any:  # type: ignore[override]
         """The options, where the packages are installed."""
         options = super().parse_args(*arguments)
+        if self._small and options.quick:
+            self.set_defaults(**self._small)
+            options = super().parse_args(*arguments)
         with checking():
             require("it", *self.packages)
         return options
@@ -121,6 +131,13 @@ def folder(text: str) -> str:
     raise argparse.ArgumentTypeError(f"must be the path of a folder of pictures; '{text}' {there}")
 
 
+def results_folder(text: str) -> Path:
+    """A path; an empty one would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be the path of a folder, got nothing")
+    return Path(text)
+
+
 def data_source(text: str) -> str:
     """What `tinygan.data.load_dataset` knows: a name, or the path of a folder that is there."""
     if text in NAMED or (text and Path(text).is_dir()):
@@ -139,7 +156,7 @@ def parser(doc: str | None, out: str | None, packages: tuple[str, ...] = PICTURE
     options = Parser(doc, packages)
     add = options.add_argument
     add("--seed", type=whole(0), default=0, help="of everything random (%(default)s)")
-    add("--out", type=Path, default=out and Path(out), help="results (%(default)s)")
+    add("--out", type=results_folder, default=out and Path(out), help="results (%(default)s)")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--threads", type=cores, help="CPU threads (all cores)")
     add("--quick", action="store_true", help="a tiny run, in less than a minute")
@@ -225,12 +242,21 @@ def check_folder(arguments: argparse.Namespace) -> None:
 
 
 def check_writable(option: str, folder: Path) -> None:
-    """Makes a folder, and a file in it for a moment: nothing else tells whether that works."""
+    """Makes a folder, and a file in it for a moment: nothing else tells whether that works. A
+    folder that stays empty is removed again."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    atexit.register(_remove_empty, made)
     try:
         make_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as problem:
         stop(f"{option} {folder}: cannot be written to ({problem.strerror}); choose another folder")
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def check_file(option: str, file: Path) -> None:
@@ -257,14 +283,35 @@ def checking(option: str = "") -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError, ImportError, MemoryError, RuntimeError) as problem:
-        stop(f"{option}{problem}")
+        stop(f"{option}{said(problem)}")
+
+
+def said(problem: BaseException) -> str:
+    """An error as a sentence."""
+    if isinstance(problem, OSError) and problem.strerror and problem.filename:
+        return f"{problem.filename}: {problem.strerror}"
+    return str(problem)
+
+
+# What a machine may run out of, or take away, at any moment: no fault of the program.
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def start(main: Callable[[], object]) -> None:
-    """Runs an example; Ctrl-C ends it with a sentence and a shell's status for that, 130."""
+    """Runs an example; Ctrl-C ends it with a sentence and a shell's status for that, 130, and a
+    full disk with one and 1. Where its output is read no longer, it ends silently, as programs do.
+    """
     escape_unprintable()
     try:
         main()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python writes once more at its end
+        raise SystemExit(141) from None
+    except OSError as problem:
+        if problem.errno not in _OF_THE_MACHINE:
+            raise
+        print(f"{_program()}: {said(problem)}", file=sys.stderr)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted before the end", file=sys.stderr)
         raise SystemExit(130) from None

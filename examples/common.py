@@ -6,8 +6,9 @@ import argparse
 import contextlib
 import json
 import shlex
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,7 @@ def draw_samples(arguments: argparse.Namespace, label: int | None = None) -> Non
     `label` where the run is class-conditional."""
     out, count = arguments.out, arguments.sample
     with checking(f"--out {out}: "):
-        options = read_json(out / "run.json").get("settings", {}).get("model")
-        if not isinstance(options, dict):
-            stop(f"--sample: --out {out} holds a run of other nets than a DCGAN's")
-        model = DCGAN(**options)
+        model = model_of(out, DCGAN)
         load_generator(out / "checkpoint.npz", model.generator)
     if (model.classes is None) != (label is None):
         program, kind = ("dcgan_mnist.py", "no") if label is not None else (
@@ -110,6 +108,52 @@ def draw_samples(arguments: argparse.Namespace, label: int | None = None) -> Non
     path = out / f"sample_{count}_seed_{arguments.seed}.png"
     save_png(grid(sample(model.generator, latent, labels)), path, zoom=2)
     print(f"wrote {path}")
+
+
+def model_of(folder: Path, kind: Callable[..., Any]) -> Any:
+    """The model of a run, with new weights.
+
+    Raises:
+        ValueError: it is none of this kind.
+    """
+    settings = read_json(folder / "run.json").get("settings")
+    options = settings.get("model") if isinstance(settings, dict) else None
+    with contextlib.suppress(TypeError):  # options of other nets
+        if isinstance(options, dict):
+            return kind(**options)
+    raise ValueError(f"{folder} holds a run of other nets than a {kind.__name__}'s")
+
+
+APART = {"out", "device", "threads", "resume", "only", "seeds"}  # options that change no result
+
+
+class Results:
+    """results.json in --out, which belongs to one program with one set of options.
+
+    Attributes:
+        found: what an earlier run has left there; it ends the program if that was another one.
+
+    Args:
+        of: the options that count; all by default, but those that say where and how, and which of
+            several parts.
+    """
+
+    def __init__(self, options: argparse.Namespace, of: Sequence[str] | None = None):
+        self.path = options.out / "results.json"
+        names = [name for name in vars(options) if name not in APART] if of is None else of
+        settings = {"program": Path(sys.argv[0]).name,
+                    **{name: getattr(options, name) for name in names}}  # fmt: skip
+        self.settings = json.loads(json.dumps(settings, default=str))
+        self.found = read_json(self.path)
+        before = self.found.get("settings")
+        if self.found and before != self.settings:
+            if isinstance(before, dict):
+                before = {k: v for k, v in before.items() if self.settings.get(k) != v}
+            stop(f"--out {options.out} holds other results ({before}); choose another folder")
+
+    def write(self, **content: Any) -> None:
+        """Whole or not at all."""
+        write_json(self.path, {"settings": self.settings, **content})
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -161,9 +205,16 @@ def make_trainer(
     samples will be compared with, the training set and the test set."""
     check_counts(data, settings.batch_size, arguments, scored, list(SCORES))
     options.setdefault("samples", COUNT if scored is None else min(COUNT, len(scored[1])))
-    try:
+    with resuming(arguments):
         return Trainer(model, data, arguments.out, settings, device=arguments.device,
                        resume=arguments.resume, **options)  # fmt: skip
+
+
+@contextlib.contextmanager
+def resuming(arguments: argparse.Namespace) -> Iterator[None]:
+    """What keeps a run from going on is told with the command that began it."""
+    try:
+        yield
     except ValueError as problem:
         command: list[str] = []
         with contextlib.suppress(ValueError, OSError):
@@ -194,7 +245,8 @@ def train(trainer: GameTrainer, arguments: argparse.Namespace) -> float:
     except TrainingDiverged as problem:
         raise SystemExit(str(problem)) from None
     if not finished:
-        raise SystemExit(f"stopped and saved; go on with: --resume --out {arguments.out}")
+        again = [*sys.argv, *["--resume"] * (not arguments.resume)]
+        raise SystemExit(f"stopped and saved; go on with: python {shlex.join(again)}")
     minutes = (time.monotonic() - start) / 60
     print(f"{arguments.epochs} epochs; {minutes:.1f} minutes; pictures and log in {arguments.out}")
     return minutes

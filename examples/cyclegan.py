@@ -80,9 +80,10 @@ def main() -> None:
     add("--identity", type=command_line.number(0), default=5.0, help="weight (%(default)s)")
     add("--blocks", type=command_line.positive, default=3, help="residual ones (%(default)s)")
     parts.add_options(parser, width=16, epochs=24, batch_size=4, lr=5e-4)
+    parser.quick(epochs=2, width=4, blocks=1)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs, options.width, options.blocks = 2, 4, 1
+    if options.source == options.target:
+        parser.error(f"--target: must be another one than --source, got {options.target} twice")
     with command_line.checking():
         styles = [options.source, options.target]
         (a, b), test = parts.letters(styles, options.size, options.quick)
@@ -97,9 +98,10 @@ def main() -> None:
             device=options.device, cycle=options.cycle, identity=options.identity,
             jitter=options.jitter,
         )  # fmt: skip
-        trainer = GameTrainer(
-            game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
-        )  # fmt: skip
+        with common.resuming(options):
+            trainer = GameTrainer(
+                game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
+            )  # fmt: skip
     minutes = common.train(trainer, options)
     read = parts.nearest_letter(parts.all_images(test[1]), parts.all_images(b))
     parts.finish(scores_of(game, read), minutes, options)

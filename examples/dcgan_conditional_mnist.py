@@ -32,11 +32,10 @@ def main() -> None:
     add = parser.add_argument
     add("--samples", type=command_line.positive, default=50_000, help="for the 1-NN test")
     add("--digit", type=command_line.whole(0), help="the class that --sample draws (0)")
+    parser.quick(epochs=1, width=4, samples=500)
     options = command_line.parse(parser)
     if options.digit is not None and not options.sample:
         parser.error("--digit goes with --sample")
-    if options.quick:
-        options.epochs, options.width, options.samples = 1, 4, 500
     if options.sample:
         common.draw_samples(options, options.digit or 0)
         return

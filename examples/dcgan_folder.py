@@ -51,11 +51,10 @@ def main() -> None:
     add("--size", type=command_line.whole(8), default=64, help="pixels (%(default)s)")
     add("--channels", type=int, choices=(1, 3), default=3, help="grey or colour")
     add("--kernel-size", type=int, choices=(4, 5), default=4, help="%(default)s")
+    parser.quick(epochs=1, width=4, batch_size=20, size=16)
     options = command_line.parse(parser)
     if options.data is None and not (options.quick or options.sample):
         parser.error("--data: name the folder that holds the pictures")
-    if options.quick:
-        options.epochs, options.width, options.batch_size, options.size = 1, 4, 20, 16
     if options.sample:
         common.draw_samples(options)
         return

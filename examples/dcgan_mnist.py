@@ -26,9 +26,8 @@ def main() -> None:
         __doc__, "runs/dcgan_mnist", epochs=8, batch_size=64, lr=5e-4
     )
     command_line.dcgan_options(parser, width=48, recipe="r1")
+    parser.quick(epochs=20, width=16, lr=2e-3)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs, options.width, options.lr = 20, 16, 2e-3
     if options.sample:
         common.draw_samples(options)
         return

@@ -91,12 +91,11 @@ def main() -> None:
         "judges each image alone (0)")  # fmt: skip
     add("--sigma-weight", type=command_line.number(0), default=1 / 3,
         help="of the mean of (sigma - 1)^2 (1/3)")  # fmt: skip
+    parser.quick(epochs=2)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs = 2
-    results = options.out / "results.json"
     with command_line.checking():
-        rows = common.read_json(results)
+        results = common.Results(options)
+        rows = results.found.get("rows", {})
         train, test = common.load_digits(options)
         few = few_per_class(train)
         common.check_counts(few, options.batch_size, options, (train, test), CHEAP)
@@ -105,7 +104,7 @@ def main() -> None:
     for name in [options.only] if options.only else MODELS:
         if name not in rows:
             rows[name] = run(name, options, few, scorer)
-            common.write_json(results, rows)
+            results.write(rows=rows)
     columns = ("m-IS", "FID", "neighbour", "mean |sigma|")
     print(f"{'':22}" + "".join(f"{column:>14}" for column in columns))
     for name, row in rows.items():

@@ -91,13 +91,12 @@ def main() -> None:
     add("--steps", type=whole, default=16000, help="of G or of D (%(default)s)")
     add("--lr", type=command_line.rate, default=3e-4, help="Adam's rate (%(default)s)")
     add("--only", choices=(*TOY_MODELS, FREE), help="one model alone")
+    parser.quick(seeds=1, steps=120, lr=0.02)
     options = command_line.parse(parser)
-    if options.quick:
-        options.seeds, options.steps, options.lr = 1, 120, 0.02
     names = [options.only] if options.only else [*TOY_MODELS, FREE]
-    results = options.out / "results.json"
     with command_line.checking():
-        cells = common.read_json(results)
+        results = common.Results(options, [])  # the cells' names have the rest
+        cells = results.found.get("cells", {})
     print(f"{'':30}" + "".join(f"{column:>19}" for column in COLUMNS))
     first_runs: dict[tuple[str, str], np.ndarray] = {}
     for data in DATA:
@@ -110,7 +109,7 @@ def main() -> None:
                 key = f"{name}/{data}/{seed}/{options.steps}/{options.lr}"
                 if key not in cells:
                     cells[key] = cell(name, data, seed, options)
-                    common.write_json(results, cells)
+                    results.write(cells=cells)
                 of_name.append(cells[key])
             print(row(f"{data}: {name}", of_name), flush=True)
             first_runs[data, name] = np.array(of_name[0]["points"])

@@ -26,9 +26,8 @@ def main() -> None:
     )
     command_line.run_options(parser)
     parser.add_argument("--variant", choices=VARIANTS, default="modern", help="%(default)s")
+    parser.quick(epochs=1)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs = 1
     with command_line.checking():
         model = GAN(variant=options.variant)
         train, test = common.load_digits(options)

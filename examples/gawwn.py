@@ -112,7 +112,7 @@ def draw_asked(options: argparse.Namespace) -> None:
         command_line.stop("--sample needs --box, as --box 4,20,16,34")
     with command_line.checking():
         tokens = encode([options.sample] * 8)
-        model = GAWWN(**common.read_json(options.out / "run.json")["settings"]["model"])
+        model = common.model_of(options.out, GAWWN)
         load_generator(options.out / "checkpoint.npz", model.generator)
     boxes = np.array([options.box] * 8, np.float32) / SIZE
     images = draw(model.generator, model.latent(8, Generator(options.seed)), tokens, boxes)
@@ -153,12 +153,13 @@ def main() -> None:
     add("--sample", type=sentence, metavar="SENTENCE",
         help="only draw this, in --box, by the run in --out")  # fmt: skip
     add("--box", type=box, metavar="LEFT,TOP,RIGHT,BOTTOM", help="in pixels, as 4,20,16,34")
+    parser.quick(images=256, epochs=2, width=4)
     options = command_line.parse(parser)
+    if options.box is not None and options.sample is None:
+        parser.error("--box goes with --sample")
     if options.sample is not None:
         return draw_asked(options)
-    scored, known = 1000, 20000
-    if options.quick:
-        options.images, options.epochs, options.width, scored, known = 256, 2, 4, 60, 600
+    scored, known = (60, 600) if options.quick else (1000, 20000)
     with command_line.checking():
         train = captioned_digits(options.images, 0, SIZE)
         new_words = captioned_digits(scored, 1, SIZE, "held-out")
@@ -171,9 +172,10 @@ def main() -> None:
             average_decay=0.995, decay=(options.epochs * 0.6, options.epochs), seed=options.seed,
         )  # fmt: skip
         game = CaptionGame(model, train, settings, new_words, device=options.device)
-        trainer = GameTrainer(
-            game, options.out, report_every=max(options.epochs // 5, 1), resume=options.resume
-        )
+        with common.resuming(options):
+            trainer = GameTrainer(
+                game, options.out, report_every=max(options.epochs // 5, 1), resume=options.resume
+            )
     reader = reader_for(known, options.device)
     trainer.evaluate = lambda images: scores_of(images, new_words, reader)
     minutes = common.train(trainer, options)

@@ -37,7 +37,8 @@ def data_of(options: argparse.Namespace, run: uses_run.Trained) -> tuple[Dataset
     if (options.data is None) != (options.test is None):
         command_line.stop("--data and --test go together: the run's pictures, and others to fill")
     if options.data is None:
-        if run.data not in command_line.NAMED and not options.quick:
+        fits = (run.model.options["image_size"], run.model.options["channels"]) == (28, 1)
+        if run.data not in command_line.NAMED and not (options.quick and fits):
             command_line.stop(f"--run {options.run}: it was trained on the folder {run.data}; name "
                               "that by --data, and other pictures by --test")  # fmt: skip
         return uses_run.digits(options, run.data)
@@ -90,12 +91,13 @@ def main() -> None:
     add("--prior", type=command_line.number(0), default=0.003, help="its weight (%(default)s)")
     add("--window", type=positive, default=27, help="of the context's weights (%(default)s)")
     add("--epochs", type=positive, default=3, help="of the context encoder (%(default)s)")
+    parser.quick(count=40, pool=500, steps=10, epochs=1)
     options = command_line.parse(parser)
     if options.window % 2 == 0 or options.starts > options.pool:
         command_line.stop("--window must be odd and --starts at most --pool, got "
                           f"{options.window}, {options.starts} and {options.pool}")  # fmt: skip
-    if options.quick:
-        options.count, options.pool, options.steps, options.epochs = 40, 500, 10, 1
+    with command_line.checking():
+        kept = common.Results(options)
     if options.run is None:  # before a training
         make_holes(options, 1, 28, 28)
     run = uses_run.trained(options)
@@ -131,7 +133,7 @@ def main() -> None:
         shown = [images, np.where(hole[:, None], 0, images), *list(filled.values())[1:]]
         picture = np.concatenate([x[:SHOWN] for x in shown])
         save_png(grid(picture, len(images[:SHOWN])), options.out / f"{kind}.png", zoom=2)
-        common.write_json(options.out / "results.json", results)
+        kept.write(holes=results)
 
 
 if __name__ == "__main__":

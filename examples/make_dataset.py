@@ -76,12 +76,15 @@ def measure(
     return {"GAN-train": taught.accuracy(test), "GAN-test": reader.accuracy(data)}
 
 
-def write(data: Dataset, folder: Path, kind: str) -> Dataset:
-    """Writes the set, and reads it again: what is measured is what others will find."""
+def write(data: Dataset, folder: Path, kind: str) -> None:
+    """Writes the set, whole or not at all."""
+    (write_mnist_files if kind == "idx" else write_image_folder)(data, folder)
+
+
+def load(folder: Path, kind: str, data: Dataset) -> Dataset:
+    """Reads the set again, which was written of `data`: what is measured is what others find."""
     if kind == "idx":
-        write_mnist_files(data, folder)
         return mnist("train", folder, download=False)
-    write_image_folder(data, folder)
     return load_dataset(folder, size=data.images.shape[2], channels=data.images.shape[1])
 
 
@@ -92,11 +95,13 @@ def main() -> None:
     add("--count", type=command_line.whole(10), default=60_000, help="images (%(default)s)")
     add("--format", choices=("png", "idx"), default="png", help="of the files (%(default)s)")
     add("--filter", action="store_true", help="only images that the real classifier reads right")
+    parser.quick(count=1000)
     options = command_line.parse(parser)
     folder = options.out / "dataset"
-    if options.quick:
-        options.count = min(options.count, 1000)
-    if folder.exists():
+    with command_line.checking():
+        results = common.Results(options)
+    written_before = folder.exists() and bool(results.found) and "scores" not in results.found
+    if folder.exists() and not written_before:
         command_line.stop(f"--out {options.out} holds a data set already; choose another folder, "
                           f"or delete {folder}")  # fmt: skip
     run = uses_run.trained(options)
@@ -113,13 +118,16 @@ def main() -> None:
         made, drawn = draw(run.model, options.count, options.seed, reader)
         print(f"--filter: {options.count} of {drawn} drawn images are kept: those that a "
               "classifier of real images reads as they were meant")  # fmt: skip
-    written = write(made, folder, options.format)
+    if not written_before:  # else an earlier run was stopped while it measured
+        write(made, folder, options.format)
+        results.write()
+    written = load(folder, options.format, made)
     print(f"wrote {written.describe()}\n  to {folder}")
     found["filtered" if options.filter else "as drawn"] = measure(written, reader, test, options)
     found["real images"] = {"GAN-train": reader.accuracy(test), "GAN-test": reader.accuracy(test)}
     for name, numbers in found.items():
         print(f"{name:14}" + "".join(f"{key:>11}{100 * x:7.2f} %" for key, x in numbers.items()))
-    common.write_json(options.out / "results.json", found)
+    results.write(scores=found)
     first = np.arange(10 * classes).reshape(10, classes).T.ravel().clip(max=len(made) - 1)
     save_png(grid(made.batch(first), 10), options.out / "digits.png", zoom=2)
 

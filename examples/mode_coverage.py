@@ -71,11 +71,13 @@ def train_points(options: argparse.Namespace, seed: int) -> dict:
 def points(options: argparse.Namespace) -> None:
     """All runs, with a table, a picture and results.json."""
     mixture, runs = parts.MIXTURES[options.data], []
+    with command_line.checking():
+        results = common.Results(options)
     real = parts.point_scores(mixture.sample(2_500, np.random.default_rng(options.seed)), mixture)
     for seed in range(options.seed, options.seed + options.seeds):
         runs.append(train_points(options, seed))
         kept = [{k: v for k, v in run.items() if k != "samples"} for run in runs]
-        common.write_json(options.out / "results.json", {"real": real, "runs": kept})
+        results.write(real=real, runs=kept)
         parts.plot_points(runs, mixture, options.out / "samples.png")
     print(parts.table(runs, real, parts.PUBLISHED.get((options.data, options.pack), {})))
 
@@ -83,6 +85,7 @@ def points(options: argparse.Namespace) -> None:
 def stacked(options: argparse.Namespace) -> None:
     """Digits go through the Trainer, which can be resumed."""
     with command_line.checking():
+        results = common.Results(options, ["data", "recipe", "pack", "width", "seed", "quick"])
         digits, _ = common.load_digits(argparse.Namespace(data="mnist", quick=options.quick))
         data = stacked_digits(digits, 640 if options.quick else 128_000)
         width, count = (4, 200) if options.quick else (options.width, 26_000)
@@ -97,8 +100,7 @@ def stacked(options: argparse.Namespace) -> None:
     minutes = common.train(trainer, options)
     scores, real = evaluate(trainer.evaluation_samples()), evaluate(data.batch(np.arange(count)))
     print(f"of {count} images: generated {scores}, real {real}")
-    results = {"generated": scores, "real": real, "minutes": minutes}
-    common.write_json(options.out / "results.json", results)
+    results.write(generated=scores, real=real, minutes=minutes)
 
 
 def main() -> None:

@@ -67,9 +67,10 @@ def main() -> None:
         help="layers with dropout (%(default)s)")  # fmt: skip
     add("--no-skips", action="store_true", help="no connections from the encoder to the decoder")
     parts.add_options(parser, width=32, epochs=30, batch_size=16, lr=5e-4)
+    parser.quick(epochs=12, width=8)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs, options.width = 12, 8
+    if options.source == options.target:
+        parser.error(f"--target: must be another one than --source, got {options.target} twice")
     with command_line.checking():
         task = load(options)
         l1, adversarial = LOSSES[options.loss]
@@ -86,9 +87,10 @@ def main() -> None:
             model, task.train, settings, task.held_out, device=options.device, l1=l1,
             adversarial=adversarial, jitter=options.jitter,
         )  # fmt: skip
-        trainer = GameTrainer(
-            game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
-        )  # fmt: skip
+        with common.resuming(options):
+            trainer = GameTrainer(
+                game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
+            )  # fmt: skip
     minutes = common.train(trainer, options)
     samples = game.samples()
     parts.finish(scores_of(samples, task.reader and task.reader()), minutes, options)

@@ -73,11 +73,10 @@ def main() -> None:
     add("--blocks", type=command_line.positive, default=2, help="residual ones (%(default)s)")
     add("--d-steps", type=command_line.positive, default=2, help="for one of G (%(default)s)")
     parts.add_options(parser, width=16, epochs=12, batch_size=16, lr=5e-4)
+    parser.quick(epochs=1, width=4, blocks=1, styles=STYLES[:2])
     options = command_line.parse(parser)
-    if len(options.styles) < 2:
-        parser.error(f"--styles: name two or more, got {options.styles[0]}")
-    if options.quick:
-        options.epochs, options.width, options.blocks, options.styles = 1, 4, 1, options.styles[:2]
+    if len(set(options.styles)) < max(2, len(options.styles)):
+        parser.error(f"--styles: name two or more, each once, got {' '.join(options.styles)}")
     with command_line.checking():
         train, test = parts.letters(options.styles, options.size, options.quick)
         model = StarGAN(
@@ -91,9 +90,10 @@ def main() -> None:
             model, labelled(train), settings, labelled(test), device=options.device,
             d_steps=options.d_steps, jitter=options.jitter,
         )  # fmt: skip
-        trainer = GameTrainer(
-            game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
-        )  # fmt: skip
+        with common.resuming(options):
+            trainer = GameTrainer(
+                game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
+            )  # fmt: skip
     minutes = common.train(trainer, options)
     parts.finish(scores_of(game.samples(), train, test, options.device), minutes, options)
     x = parts.all_images(test[0])[:16]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from tinygan.metrics import Scorer, classifier_for
 from tinygan.models import DCGAN
 from tinygan.training import LatentGame, Settings
 
+PASSED = ("epochs", "width", "batch_size", "lr", "recipe", "checks")  # options, to each run
 GOALS = (5, 3)  # multiples of the floor
 
 
@@ -101,7 +103,7 @@ def worker(options: argparse.Namespace) -> None:
 def lines_of(library: str, seed: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """What a run says, as it says it."""
     command = [sys.executable, __file__, "--worker", library, "--seed", str(seed)]
-    for name in ("epochs", "width", "batch_size", "lr", "recipe", "checks", "threads"):
+    for name in (*PASSED, "threads"):
         value = getattr(options, name)
         if value is not None:
             command += ["--" + name.replace("_", "-"), str(value)]
@@ -111,8 +113,12 @@ def lines_of(library: str, seed: int, options: argparse.Namespace) -> Iterator[d
         environment = environment | dict.fromkeys(THREAD_VARIABLES, str(options.threads))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            yield json.loads(line)
+        try:
+            for line in process.stdout:
+                yield json.loads(line)
+        except BaseException:  # Ctrl-C, or this process is to end
+            process.terminate()
+            raise
     if process.returncode:
         raise SystemExit(f"the run of {library} with seed {seed} ended with {process.returncode}")
 
@@ -148,6 +154,9 @@ def score(options: argparse.Namespace) -> None:
     """The FID of images in a file, in floors."""
     with command_line.checking(f"--score {options.score}: "):
         images = np.load(options.score, allow_pickle=False)
+        if not isinstance(images, np.ndarray) or images.dtype != np.float32:
+            kind = getattr(images, "dtype", "an archive of several arrays")
+            raise ValueError(f"must be one array of float32, got {kind}")
         train, test = data_of(options)
         classifier = classifier_for(train, progress=print)
         scorer = Scorer(classifier, train, test, scores=("fid", "classes"))
@@ -168,40 +177,35 @@ def main() -> None:
         help="only score images, float32 (n, 1, 28, 28) in [-1, 1], of a .npy file")  # fmt: skip
     add("--worker", choices=("tinygan", "torch"), help=argparse.SUPPRESS)
     common.digits_options(parser)
+    parser.quick(epochs=2, width=8, seeds=1, checks=1)
     options = command_line.parse(parser)
-    if options.quick:
-        options.epochs, options.width, options.seeds, options.checks = 2, 8, 1, 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a run in progress ends with this
     if options.worker:
         worker(options)
         return
     if options.score is not None:
         score(options)
         return
-    kept = {name: getattr(options, name)
-            for name in ("epochs", "width", "batch_size", "lr", "recipe", "checks", "threads",
-                         "constant_rate", "quick")}  # fmt: skip
     with command_line.checking():
         if "torch" in options.libraries:
             tinygan.packages.require("it", "torch")
-        file = options.out / "results.json"
-        results = common.read_json(file) or {"settings": kept, "runs": []}
-        if results["settings"] != kept:
-            command_line.stop(f"--out {options.out} holds runs with other settings: "
-                              f"{results['settings']}; choose another folder")  # fmt: skip
+        results = common.Results(options, [*PASSED, "threads", "constant_rate", "quick"])
+        runs = results.found.setdefault("runs", [])
         train, _ = data_of(options)
         if len(train) < options.batch_size:
             parser.error(f"--batch-size: must be at most {len(train)}, got {options.batch_size}")
         classifier_for(train, progress=print)  # is kept: no run has to wait for it
-    done = {(run["library"], run["seed"]) for run in results["runs"]}
+    done = {(run["library"], run["seed"]) for run in runs}
     for seed in range(options.seed, options.seed + options.seeds):
         for library in options.libraries:
             if (library, seed) in done:
                 continue
+            done.add((library, seed))
             first, *scores = _shown(library, seed, options)
-            results["floor"] = first["floor"]
-            results["runs"].append({"library": library, "seed": seed, "scores": scores})
-            common.write_json(file, results)
-    print(table(results))
+            results.found["floor"] = first["floor"]
+            runs.append({"library": library, "seed": seed, "scores": scores})
+            results.write(floor=first["floor"], runs=runs)
+    print(table(results.found))
 
 
 def _shown(library: str, seed: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from tinygan.metrics import classifier_for
 from tinygan.training.translation import pairs
 
 STYLES = tuple(FILES)
+SIZES = (8, 16, 32, 64, 128, 256)
 Read = Callable[[np.ndarray], float]
 """Images made of all held-out ones, in their order -> the share that is read right."""
 
@@ -145,13 +146,20 @@ def sketch_task(options: argparse.Namespace, count: int = 5000) -> Task:
                 sketch(take(test, np.arange(len(test))[: count // 5])), (1, 1), reader)  # fmt: skip
 
 
+def picture_size(text: str) -> int:
+    """A power of two, as convolutions halve and double it."""
+    if text in map(str, SIZES):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be one of {', '.join(map(str, SIZES))}, got {text}")
+
+
 def add_options(
     parser: command_line.Parser, *, width: int, epochs: int, batch_size: int, lr: float
 ) -> None:
     """The options of the three examples, with the defaults of one of them."""
     command_line.run_options(parser)
     add = parser.add_argument
-    add("--size", type=command_line.positive, default=32, help="pixels of letters (%(default)s)")
+    add("--size", type=picture_size, default=32, help="pixels of letters (%(default)s)")
     add("--width", type=command_line.positive, default=width, help="channels (%(default)s)")
     add("--epochs", type=command_line.positive, default=epochs, help="in all (%(default)s)")
     add("--batch-size", type=command_line.positive, default=batch_size,
@@ -166,7 +174,7 @@ def style_options(
     """Two typefaces or styles of these names, with their defaults."""
     for option, default in (("source", source), ("target", target)):
         parser.add_argument(f"--{option}", choices=names, default=default, metavar="STYLE",
-                            help=f"as '{default}', the default")  # fmt: skip
+                            help=f"one of {', '.join(names)} ({default})")  # fmt: skip
 
 
 def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace) -> None:

@@ -51,10 +51,10 @@ def trained(options: argparse.Namespace) -> Trained:
         folder = train_now(options)
     with command_line.checking(f"--run {folder}: "):
         settings = common.read_json(folder / "run.json").get("settings", {})
-        kind, name = settings.get("model"), str(settings.get("data"))
-        if not isinstance(kind, dict) or settings.get("pack", 1) != 1:
-            command_line.stop(f"--run {folder}: a run of other nets than a DCGAN's")
-        model, checkpoint = DCGAN(**kind), folder / "checkpoint.npz"
+        model, name = common.model_of(folder, DCGAN), str(settings.get("data"))
+        if settings.get("pack", 1) != 1:
+            command_line.stop(f"--run {folder}: its D judges several images together")
+        checkpoint = folder / "checkpoint.npz"
         load_generator(checkpoint, model.generator)
         parts: dict[str, Any] = {"discriminator": model.discriminator}
         load_checkpoint(checkpoint, parts, {})

@@ -217,11 +217,11 @@ def test_conditional_dcgan_is_judged_by_its_nearest_neighbours(run, tmp_path):
 @pytest.mark.exhaustive
 def test_deligan_keeps_its_rows(run, tmp_path):
     text = run("deligan_mnist.py", "--quick", "--only", "DeLiGAN")
-    rows = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())
+    rows = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())["rows"]
     assert set(rows) == {"real", "DeLiGAN"} and "without" not in text
     assert rows["real"]["FID"] < rows["DeLiGAN"]["FID"]
     text = run("deligan_mnist.py", "--quick")
-    after = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())
+    after = json.loads((tmp_path / "runs" / "deligan_mnist" / "results.json").read_text())["rows"]
     assert after["DeLiGAN"] == rows["DeLiGAN"]
     assert after["without regulariser"]["mean |sigma|"] < after["DeLiGAN"]["mean |sigma|"]
     assert "mean |sigma|" not in after["without mixture"]
@@ -230,7 +230,7 @@ def test_deligan_keeps_its_rows(run, tmp_path):
 @pytest.mark.exhaustive
 def test_collapse_study_makes_its_table(run, tmp_path):
     text = run("collapse_study.py", "--quick")
-    rows = json.loads((tmp_path / "runs" / "collapse_study" / "results.json").read_text())
+    rows = json.loads((tmp_path / "runs" / "collapse_study" / "results.json").read_text())["rows"]
     assert len(rows) == 9 and all(name in text for name in rows)
     assert rows["fixed"]["steps"] == 10 and rows["fixed"]["broke"] is None
     assert 0 <= rows["faithful"]["entropy"] <= np.log(10)

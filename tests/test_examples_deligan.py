@@ -59,13 +59,14 @@ def test_finished_cells_are_kept_and_seeds_differ(run, tmp_path):
     only = ("--only", "DeLiGAN", "--lr", 0.02)
     first = run(*only, "--steps", 80, "--seeds", 1)
     path = tmp_path / "runs" / "deligan_toy" / "results.json"
-    cells = json.loads(path.read_text())
+    content = json.loads(path.read_text())
+    cells = content["cells"]
     assert set(cells) == {f"DeLiGAN/{data}/0/80/0.02" for data in ("unimodal", "bimodal")}
     cells["DeLiGAN/bimodal/0/80/0.02"]["deviation"] = 7.0  # a finished cell is not computed again
-    path.write_text(json.dumps(cells))
+    path.write_text(json.dumps(content))
     again = run(*only, "--steps", 80, "--seeds", 2)
     assert numbers(again.splitlines()[-1])[2] > 3.5 > numbers(first.splitlines()[-1])[2]
-    kept = json.loads(path.read_text())
+    kept = json.loads(path.read_text())["cells"]
     assert len(kept) == 4
     one, other = (kept[f"DeLiGAN/unimodal/{seed}/80/0.02"]["points"] for seed in (0, 1))
     assert len(one) == 400 and one != other

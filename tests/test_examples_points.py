@@ -99,9 +99,9 @@ def test_points_are_trained_counted_and_drawn(run, tmp_path, recipe, pack):
 def test_the_penalty_of_points_can_be_changed(run, tmp_path):
     found = {}
     for weight in ((), ("--r1", 5), ("--r1", 0)):  # 5 is the recipe's
-        run("mode_coverage.py", "--data", "grid", "--quick", *weight)
-        out = tmp_path / "runs" / "mode_coverage" / "grid_best_pack1" / "results.json"
-        (row,) = json.loads(out.read_text())["runs"]
+        out = f"weight {weight[-1:]}"
+        run("mode_coverage.py", "--data", "grid", "--quick", *weight, "--out", out)
+        (row,) = json.loads((tmp_path / out / "results.json").read_text())["runs"]
         found[weight] = row["KL"]
     assert found[()] == found["--r1", 5] != found["--r1", 0]
 

@@ -3,6 +3,8 @@ what to type, status 2, and no work before it."""
 
 from __future__ import annotations
 
+import argparse
+import errno
 import importlib
 import json
 import os
@@ -343,3 +345,95 @@ def test_a_real_program_prints_names_that_its_streams_lack(tmp_path):
     done = program(tmp_path, "draw_charts.py", "--results", "kü中", "--out", "charts")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.startswith(r"k\xfc\u4e2d")
+
+
+# Results of another program or with other options
+
+
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("inpaint.py", []), ("make_dataset.py", []), ("mode_coverage.py", ["--data", "grid"]),
+    ("time_to_quality.py", []), ("deligan_toy.py", []), ("deligan_mnist.py", []),
+    ("collapse_study.py", []), ("mode_coverage.py", ["--data", "stacked"]),
+])  # fmt: skip
+def test_results_of_something_else_are_kept(name, arguments, refused, tmp_path):
+    for content in ({"settings": {"program": "another.py"}, "rows": {}}, {"real": 3, "runs": []}):
+        (tmp_path / "results.json").write_text(json.dumps(content))
+        line = refused(name, "--out", ".", "--quick", *arguments)
+        assert "--out . holds other results (" in line and "choose another folder" in line
+        assert json.loads((tmp_path / "results.json").read_text()) == content
+
+
+def test_results_with_other_options_are_kept(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["deligan_mnist.py"])
+    common = importlib.import_module("common")
+    options = argparse.Namespace(out=tmp_path, seed=0, epochs=2, only=None, device="cpu")
+    common.Results(options).write(rows={"a": 1})
+    options.only = "b"  # which part of the table
+    assert common.Results(options).found["rows"] == {"a": 1}
+    options.epochs = 3
+    with pytest.raises(SystemExit):
+        common.Results(options)
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), [
+    ("pix2pix.py", ["--target", "Sans"], "--target: must be another one than --source"),
+    ("stargan.py", ["--styles", "Sans", "Sans"], "--styles: name two or more, each once"),
+    ("cyclegan.py", ["--size", "31"], "--size: must be one of 8, 16, 32, 64, 128, 256, got 31"),
+    ("gawwn.py", ["--box", "1,1,9,9"], "--box goes with --sample"),
+    ("dcgan_mnist.py", ["--out="], "--out: must be the path of a folder, got nothing"),
+])  # fmt: skip
+def test_options_that_do_not_go_together(name, arguments, message, refused):
+    assert message in refused(name, *arguments)
+
+
+@pytest.mark.parametrize("name", ["gawwn.py", "inpaint.py", "make_dataset.py", "dcgan_mnist.py"])
+def test_a_run_of_other_nets_is_told_by_its_name(name, kept_run, refused, tmp_path):
+    kept_run("dcgan_mnist.py", "--data", "synthetic", "--width", 4, "--batch-size", 20)
+    run = tmp_path / "run" / "run.json"
+    content = json.loads(run.read_text())
+    of = ["--run", "run"] if name in ("inpaint.py", "make_dataset.py") else ["--out", "run"]
+    if name == "gawwn.py":
+        of += ["--sample", "a thin two", "--box", "1,1,9,9"]
+    elif name == "dcgan_mnist.py":
+        of += ["--sample", "3"]
+    for settings in ({"model": {"petals": 5}}, {}, None):
+        run.write_text(json.dumps({**content, "settings": settings}))
+        assert "holds a run of other nets than a " in refused(name, *of)
+
+
+def test_the_folder_of_a_refused_run_is_gone(tmp_path):
+    options = ("--size", "16", "--depth", "9", "--quick", "--out", "a/b")
+    done = program(tmp_path, "pix2pix.py", *options)
+    assert done.returncode == 2 and not (tmp_path / "a").exists()
+
+
+def test_an_option_beside_quick_wins(refused, monkeypatch):
+    command_line = importlib.import_module("command_line")
+    parser = command_line.Parser("")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--width", type=int, default=48)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.quick(width=4, epochs=1)
+    for line, expected in (("", (48, 8)), ("--quick", (4, 1)), ("--width 48 --quick", (48, 1))):
+        monkeypatch.setattr(sys, "argv", ["example.py", *line.split()])
+        options = parser.parse_args()
+        assert (options.width, options.epochs) == expected
+        parser.set_defaults(width=48, epochs=8)
+
+
+def test_what_the_machine_takes_away_is_a_sentence(refused, capsys):
+    command_line = importlib.import_module("command_line")
+
+    def fails():
+        raise OSError(errno.ENOSPC, "No space left on device", "run/results.json")
+
+    with pytest.raises(SystemExit) as stop:
+        command_line.start(fails)
+    assert stop.value.code == 1
+    assert "run/results.json: No space left on device\n" in capsys.readouterr().err
+
+    def wrong():
+        raise OSError("of a library")
+
+    with pytest.raises(OSError, match="of a library"):
+        command_line.start(wrong)

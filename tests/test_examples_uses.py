@@ -59,7 +59,7 @@ def test_a_set_is_made_and_measured(trained):
     data = load_dataset(trained / "dataset")
     assert data.images.shape == (200, 1, 28, 28)
     assert np.bincount(data.labels).tolist() == [20] * 10
-    found = json.loads((trained / "results.json").read_text())
+    found = json.loads((trained / "results.json").read_text())["scores"]
     assert list(found) == ["as drawn", "real images"]
     assert 0 <= found["as drawn"]["GAN-train"] < 0.9 < found["real images"]["GAN-train"]
     with Image.open(trained / "digits.png") as picture:
@@ -75,7 +75,12 @@ def test_a_run_makes_the_same_set_again_in_either_format(trained, run, refused):
     run("make_dataset.py", *again, "--seed", 1, "--out", "other")
     other = load_dataset("other/dataset")
     assert not np.array_equal(other.images, first.images)
-    line = refused("make_dataset.py", *again, "--out", "other")
+    content = json.loads(Path("other/results.json").read_text())
+    scores = content.pop("scores")  # as if it had been stopped while it measured
+    Path("other/results.json").write_text(json.dumps(content))
+    run("make_dataset.py", *again, "--seed", 1, "--out", "other")
+    assert json.loads(Path("other/results.json").read_text())["scores"] == scores
+    line = refused("make_dataset.py", *again, "--seed", 1, "--out", "other")
     assert "--out other holds a data set already; choose another folder, or delete other" in line
 
 
@@ -117,7 +122,7 @@ def test_a_filter_keeps_what_reads_as_it_was_meant(run, monkeypatch, capsys):
 
 def test_holes_are_filled_and_scored(trained, run, tmp_path):
     text = run("inpaint.py", "--run", trained / "run", "--quick", "--holes", "centre", "pixels")
-    results = json.loads((tmp_path / "runs" / "inpaint" / "results.json").read_text())
+    results = json.loads((tmp_path / "runs" / "inpaint" / "results.json").read_text())["holes"]
     assert list(results) == ["centre", "pixels"] and "centre: 40 images" in text
     for rows in results.values():
         assert list(rows) == ["unharmed", "mean fill", "context encoder", "search, pasted",
@@ -140,11 +145,14 @@ def test_a_run_on_a_folder_in_colour(run, refused, tmp_path, rng):
     of = ("--run", "run", "--pool", 20, "--steps", 2, "--epochs", 1, "--holes", "half")
     text = run("inpaint.py", *of, "--data", "seen", "--test", "others")
     assert "half: 6 images" in text and "search, blended" in text and "%" not in text
+    of += ("--out", "other")
     line = refused("inpaint.py", *of)
     assert "it was trained on the folder seen; name that by --data, and other pictures" in line
     assert "--data and --test go together" in refused("inpaint.py", *of, "--test", "others")
     line = refused("inpaint.py", *of, "--data", "seen", "--test", "others", "--side", 16)
     assert "--side: holes: side: expected less than the image's 16x16 pixels, got 16" in line
+    line = refused("inpaint.py", *of, "--quick")  # its digits are of another shape
+    assert "it was trained on the folder seen" in line
     line = refused("make_dataset.py", "--run", "run")
     assert "--run run: its nets have no classes, so its images have no labels" in line
 
@@ -167,6 +175,6 @@ def test_runs_of_other_nets(refused, trained, tmp_path):
     for name in ("make_dataset.py", "inpaint.py"):
         (tmp_path / "checkpoint.npz").write_bytes(b"PK no archive")
         (tmp_path / "run.json").write_text(json.dumps({"settings": {"model": None}}))
-        assert "--run .: a run of other nets than a DCGAN's" in refused(name, "--run", ".")
+        assert "--run .: . holds a run of other nets than a DCGAN's" in refused(name, "--run", ".")
         (tmp_path / "run.json").write_bytes((trained / "run" / "run.json").read_bytes())
         assert "--run .: " in refused(name, "--run", ".")

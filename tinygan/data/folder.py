@@ -70,7 +70,7 @@ def image_folder(
         except (DataFormatError, OSError) as error:
             if not skip_unreadable:
                 raise
-            skipped.append(str(error))
+            skipped.append(_one_line(file, error))
             continue
         images[len(kept)] = square.transpose(2, 0, 1)
         kept.append(file)
@@ -93,6 +93,13 @@ def _classes(
         return None, None
     numbers = {name: number for number, name in enumerate(names)}
     return tuple(names), np.array([numbers[place[0]] for place in places], np.int64)
+
+
+def _one_line(file: Path, error: Exception) -> str:
+    """Which file, and what is wrong with it; a name may have line breaks."""
+    system = isinstance(error, OSError) and error.strerror
+    text = f"{file}: {system}" if system else str(error)
+    return text.replace("\n", "\\n")
 
 
 def _with_progress(files: list[Path], folder: Path) -> Iterator[Path]:

@@ -62,10 +62,10 @@ def load_checkpoint(
     with _explaining(path):
         content = _read(path)
         extra, states = content["extra"], content["parts"]
-        saved = extra.get("settings", {})
+        saved, now = (_flat(values) for values in (extra.get("settings", {}), settings))
         different = [
             f"{name}: {saved.get(name)!r} in the checkpoint, {value!r} now"
-            for name, value in settings.items()
+            for name, value in now.items()
             # What an older version did not know yet was off.
             if (saved[name] != value if name in saved else value)
         ]
@@ -85,6 +85,17 @@ def load_checkpoint(
                 part.load_state_dict(before[name])
             raise
     return extra
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with those of the model one by one, as "model.width"."""
+    result = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            result.update({f"{name}.{inner}": x for inner, x in value.items()})
+        else:
+            result[name] = value
+    return result
 
 
 def _read(path: str | os.PathLike) -> dict[str, Any]:
