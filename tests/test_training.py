@@ -80,9 +80,9 @@ def test_a_run_leaves_its_records(whole_run):
     run = json.loads((whole_run / "run.json").read_text())
     assert run["settings"] == {
         "batch_size": 16, "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "lr_d": None, "decay": None,
-        "loss": "non-saturating", "real_label": 1.0, "r1": 0.0, "gradient_penalty": 0.0,
-        "penalty_every": 1, "augment": [], "noise": None, "pack": 1, "average_decay": 0.9,
-        "seed": 3, "data": "synthetic", "model": DCGAN(width=4).options,
+        "loss": "non-saturating", "real_label": 1.0, "r1": 0.0, "r2": 0.0,
+        "gradient_penalty": 0.0, "penalty_every": 1, "augment": [], "noise": None, "pack": 1,
+        "average_decay": 0.9, "seed": 3, "data": "synthetic", "model": DCGAN(width=4).options,
     }  # fmt: skip
     assert run["data"] == {"name": "synthetic", "images": 96, "shape": [1, 28, 28]}
     assert run["versions"]["numpy"] == np.__version__
