@@ -82,8 +82,7 @@ def main() -> None:
     parts.add_options(parser, width=16, epochs=24, batch_size=4, lr=5e-4)
     parser.quick(epochs=2, width=4, blocks=1)
     options = command_line.parse(parser)
-    if options.source == options.target:
-        parser.error(f"--target: must be another one than --source, got {options.target} twice")
+    parts.styles_of(parser, options, "Sans", "Serif Bold Italic")
     with command_line.checking():
         styles = [options.source, options.target]
         (a, b), test = parts.letters(styles, options.size, options.quick)

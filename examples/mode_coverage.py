@@ -112,13 +112,16 @@ def main() -> None:
     add("--r1", type=command_line.number(0), help="of points, the penalty's weight (the recipe's)")
     add("--epochs", type=whole, help="of 100,000 packs of points or 128,000 images of digits")
     add("--seeds", type=whole, default=1, help="runs, of points, from --seed on (%(default)s)")
-    add("--width", type=whole, default=48, help="of the digits' nets (%(default)s)")
+    add("--width", type=whole, help="of the digits' nets (48)")
     add("--resume", action="store_true", help="go on with the run of digits in --out")
     options = command_line.parse(parser)
     if options.data == "stacked" and (options.r1 is not None or options.seeds > 1):
         parser.error("--r1 and --seeds go with points: --data ring or grid")
     if options.data != "stacked" and options.resume:
         parser.error("--resume goes with --data stacked; runs of points take minutes")
+    if options.data != "stacked" and options.width is not None:
+        parser.error("--width goes with --data stacked")
+    options.width = options.width or 48
     name = f"{options.data}_{options.recipe}_pack{options.pack}"
     options.out = options.out or Path("runs/mode_coverage") / name
     command_line.check_folder(options)

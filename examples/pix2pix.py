@@ -69,8 +69,7 @@ def main() -> None:
     parts.add_options(parser, width=32, epochs=30, batch_size=16, lr=5e-4)
     parser.quick(epochs=12, width=8)
     options = command_line.parse(parser)
-    if options.source == options.target:
-        parser.error(f"--target: must be another one than --source, got {options.target} twice")
+    parts.styles_of(parser, options, "Sans", "Serif")
     with command_line.checking():
         task = load(options)
         l1, adversarial = LOSSES[options.loss]

@@ -171,10 +171,19 @@ def add_options(
 def style_options(
     parser: command_line.Parser, names: Sequence[str], source: str, target: str
 ) -> None:
-    """Two typefaces or styles of these names, with their defaults."""
+    """Two typefaces or styles of these names, with their defaults, which `styles_of` puts in."""
     for option, default in (("source", source), ("target", target)):
-        parser.add_argument(f"--{option}", choices=names, default=default, metavar="STYLE",
+        parser.add_argument(f"--{option}", choices=names, metavar="STYLE",
                             help=f"one of {', '.join(names)} ({default})")  # fmt: skip
+
+
+def styles_of(parser: command_line.Parser, options: argparse.Namespace, *defaults: str) -> None:
+    """Puts the defaults in, and looks whether both are different and have a meaning."""
+    if getattr(options, "data", "glyphs") != "glyphs" and (options.source or options.target):
+        parser.error(f"--source and --target go with --data glyphs, got --data {options.data}")
+    options.source, options.target = options.source or defaults[0], options.target or defaults[1]
+    if options.source == options.target:
+        parser.error(f"--target: must be another one than --source, got {options.target} twice")
 
 
 def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace) -> None:

@@ -380,6 +380,8 @@ def test_results_with_other_options_are_kept(refused, tmp_path, monkeypatch):
     ("stargan.py", ["--styles", "Sans", "Sans"], "--styles: name two or more, each once"),
     ("cyclegan.py", ["--size", "31"], "--size: must be one of 8, 16, 32, 64, 128, 256, got 31"),
     ("gawwn.py", ["--box", "1,1,9,9"], "--box goes with --sample"),
+    ("pix2pix.py", ["--data", "emoji", "--source", "Sans"], "--source and --target go with --data"),
+    ("mode_coverage.py", ["--width", "9"], "--width goes with --data stacked"),
     ("dcgan_mnist.py", ["--out="], "--out: must be the path of a folder, got nothing"),
 ])  # fmt: skip
 def test_options_that_do_not_go_together(name, arguments, message, refused):

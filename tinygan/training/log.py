@@ -69,7 +69,10 @@ class JsonLines:
                 length = file.seek(0, os.SEEK_END)
                 self.problem = ""
                 if length < self._end:
-                    self.problem = f"{self.path} was shortened by something else: lines are missing"
+                    self.problem = (
+                        f"{self.path} is shorter than this run has written it: something else has "
+                        "changed it, and lines are lost; new ones follow"
+                    )
                     self._end = length
                 file.truncate(self._end)  # what a failed write left
                 # The end may lie within a line, if something else changed the file.
@@ -79,7 +82,7 @@ class JsonLines:
             self._end += len(lead + self._pending)
             self._pending = b""
         except OSError as error:
-            self.problem = str(error)
+            self.problem = f"{error} (lines are kept for later)"
 
     def state(self) -> tuple[int, str]:
         """The length in bytes of what is safely on disk, and the lines that are not."""

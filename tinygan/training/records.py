@@ -101,7 +101,7 @@ class Records:
 
     def _tell_of_log(self) -> None:
         if self.log.problem:
-            self._warn("log.jsonl", f"{self.log.problem} (lines are kept for later)")
+            self._warn("log.jsonl", self.log.problem)
         else:
             self._said.discard("log.jsonl")
 
