@@ -23,7 +23,6 @@ import translation_parts as parts
 
 from tinygan.images import grid, save_png
 from tinygan.models import CycleGAN
-from tinygan.training import GameTrainer, Settings
 from tinygan.training.cycle import CycleGame
 from tinygan.training.translation import rows
 
@@ -88,19 +87,13 @@ def main() -> None:
         (a, b), test = parts.letters(styles, options.size, options.quick)
         first, second = np.arange(len(a))[::2], np.arange(len(a))[1::2]  # no letter is in both
         model = CycleGAN(1, 1, options.width, options.width, options.blocks, strided=1)
-        settings = Settings(
-            options.batch_size, options.lr, seed=options.seed,
-            decay=(options.epochs / 2, options.epochs),
-        )  # fmt: skip
+        settings = parts.settings_of(options)
         game = CycleGame(
             model, parts.take(a, first), parts.take(b, second), settings, parts.pairs(*test),
             device=options.device, cycle=options.cycle, identity=options.identity,
             jitter=options.jitter,
         )  # fmt: skip
-        with common.resuming(options):
-            trainer = GameTrainer(
-                game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
-            )  # fmt: skip
+        trainer = parts.trainer_of(game, options)
     minutes = common.train(trainer, options)
     read = parts.nearest_letter(parts.all_images(test[1]), parts.all_images(b))
     parts.finish(scores_of(game, read), minutes, options)

@@ -27,7 +27,6 @@ import translation_parts as parts
 from tinygan.images import grid, save_png
 from tinygan.metrics import RandomFeatures, kernel_distance
 from tinygan.models import Pix2Pix
-from tinygan.training import GameTrainer, Settings
 from tinygan.training.translation import PairGame, rows
 
 LOSSES = {"both": (100.0, True), "l1": (100.0, False), "cgan": (0.0, True)}  # L1's weight, and D
@@ -78,18 +77,12 @@ def main() -> None:
             skips=not options.no_skips, strided=2 if options.data == "emoji" else 1,
             depth=options.depth, dropped=options.dropped,
         )  # fmt: skip
-        settings = Settings(
-            options.batch_size, options.lr, average_decay=0.99, seed=options.seed,
-            decay=(options.epochs / 2, options.epochs),
-        )  # fmt: skip
+        settings = parts.settings_of(options, average_decay=0.99)
         game = PairGame(
             model, task.train, settings, task.held_out, device=options.device, l1=l1,
             adversarial=adversarial, jitter=options.jitter,
         )  # fmt: skip
-        with common.resuming(options):
-            trainer = GameTrainer(
-                game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
-            )  # fmt: skip
+        trainer = parts.trainer_of(game, options)
     minutes = common.train(trainer, options)
     samples = game.samples()
     parts.finish(scores_of(samples, task.reader and task.reader()), minutes, options)

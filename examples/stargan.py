@@ -23,7 +23,6 @@ from tinygan.data import Dataset
 from tinygan.images import grid, save_png
 from tinygan.metrics import classifier_for
 from tinygan.models import StarGAN
-from tinygan.training import GameTrainer, Settings
 from tinygan.training.domain import DomainGame
 from tinygan.training.translation import rows
 
@@ -82,18 +81,12 @@ def main() -> None:
         model = StarGAN(
             options.size, 1, len(train), options.width, options.width, options.blocks
         )  # fmt: skip
-        settings = Settings(
-            options.batch_size, options.lr, average_decay=0.99, seed=options.seed,
-            decay=(options.epochs / 2, options.epochs),
-        )  # fmt: skip
+        settings = parts.settings_of(options, average_decay=0.99)
         game = DomainGame(
             model, labelled(train), settings, labelled(test), device=options.device,
             d_steps=options.d_steps, jitter=options.jitter,
         )  # fmt: skip
-        with common.resuming(options):
-            trainer = GameTrainer(
-                game, options.out, report_every=max(options.epochs // 10, 1), resume=options.resume,
-            )  # fmt: skip
+        trainer = parts.trainer_of(game, options)
     minutes = common.train(trainer, options)
     parts.finish(scores_of(game.samples(), train, test, options.device), minutes, options)
     x = parts.all_images(test[0])[:16]

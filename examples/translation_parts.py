@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import command_line
 import common
@@ -13,6 +14,7 @@ import numpy as np
 from tinygan.data import Dataset, emoji_pairs, glyphs, load_dataset, synthetic_digits
 from tinygan.data.glyphs import ALIKE, FILES
 from tinygan.metrics import classifier_for
+from tinygan.training import Game, GameTrainer, Settings
 from tinygan.training.translation import pairs
 
 STYLES = tuple(FILES)
@@ -184,6 +186,19 @@ def styles_of(parser: command_line.Parser, options: argparse.Namespace, *default
     options.source, options.target = options.source or defaults[0], options.target or defaults[1]
     if options.source == options.target:
         parser.error(f"--target: must be another one than --source, got {options.target} twice")
+
+
+def trainer_of(game: Game, options: argparse.Namespace) -> GameTrainer:
+    """The trainer of a run in --out, with ten reports."""
+    with common.resuming(options):
+        return GameTrainer(game, options.out, report_every=max(options.epochs // 10, 1),
+                           resume=options.resume)  # fmt: skip
+
+
+def settings_of(options: argparse.Namespace, **more: Any) -> Settings:
+    """Those of the papers: the rates fall to zero in the second half."""
+    return Settings(options.batch_size, options.lr, seed=options.seed,
+                    decay=(options.epochs / 2, options.epochs), **more)  # fmt: skip
 
 
 def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace) -> None:

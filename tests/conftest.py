@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import runpy
+import sys
 import zlib
+from pathlib import Path
 
 import needs
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 import tinygan
 from tinygan.kernels.emulator import fake_cupy
 
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 CUDA = "cuda" if needs.HAS_GPU else "cuda-emulated"
 
 
@@ -51,6 +55,22 @@ def rung_device(rung):
 def shared_cache(tmp_path_factory):
     """A folder for TINYGAN_CACHE, where classifiers that examples score with are trained once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run_example(monkeypatch, tmp_path, capsys, shared_cache):
+    """Runs an example in a folder of its own, as `python examples/NAME` does; returns what it
+    printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,8 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys, shared_cache):
-    """Runs the example in a folder of its own; returns what it printed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gawwn.py", *map(str, arguments)])
-        runpy.run_path(str(EXAMPLES / "gawwn.py"), run_name="__main__")
-        return capsys.readouterr().out
-
-    return run
+def run(run_example):
+    return partial(run_example, "gawwn.py")
 
 
 def test_a_quick_run_is_scored_and_drawn_and_asked(run, tmp_path, capsys):

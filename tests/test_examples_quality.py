@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,8 @@ PROGRAM = EXAMPLES / "time_to_quality.py"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys, shared_cache):
-    """Runs the example in a folder of its own; returns what it printed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [PROGRAM.name, *map(str, arguments)])
-        runpy.run_path(str(PROGRAM), run_name="__main__")
-        return capsys.readouterr().out
-
-    return run
+def run(run_example):
+    return partial(run_example, PROGRAM.name)
 
 
 def test_runs_are_kept_and_not_made_again(run, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,11 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys, shared_cache):
-    """Runs an example in a folder of its own; returns its scores."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setenv("TINYGAN_CACHE", str(shared_cache))
+def run(run_example, tmp_path):
+    """Runs an example; returns its scores."""
 
     def run(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments), "--out", "run"])
-        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        run_example(name, *arguments, "--out", "run")
         scores = json.loads((tmp_path / "run" / "scores.json").read_text())
         assert all(np.isfinite(value) for value in scores.values())
         return scores
