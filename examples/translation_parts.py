@@ -66,23 +66,26 @@ def all_images(data: Dataset) -> np.ndarray:
     return data.batch(np.arange(len(data)))
 
 
-def nearest_letter(held_out: np.ndarray, others: np.ndarray) -> Read:
-    """A reader who knows every letter of a typeface, the held-out ones and the `others`: an image
-    is read as the one that is nearest (by squared distance). Letters that look the same count as
-    one, as the A of Latin, Greek and Cyrillic: those that `glyphs` keeps on one side of its split.
+def letters_read(made: np.ndarray, own: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Whether a reader takes image i of `made` for letter own[i]: he knows the letters in one style
+    or several, `known` (styles, letters, c, h, w), and an image is read as the letter that it is
+    nearest to in any of them (by squared distance). Letters that look the same count as one, as the
+    A of Latin, Greek and Cyrillic: those that `glyphs` keeps on one side of its split.
     """
-    known = np.concatenate([held_out, others]).reshape(len(held_out) + len(others), -1)
-    known = (known.astype(np.float64) + 1) / 2  # 0 where there is no ink
-    sizes = (known**2).sum(1)
+    styles, letters = known.shape[:2]
+    ink = (known.reshape(styles, letters, -1) + 1) / 2  # 0 where there is none
+    sizes = (ink**2).sum(-1)
+    flat = (made.reshape(len(made), -1) + 1) / 2
+    away = sizes.reshape(-1) - 2 * flat @ ink.reshape(styles * letters, -1).T
+    style, nearest = np.divmod(away.argmin(1), letters)
+    apart = ((ink[style, nearest] - ink[style, own]) ** 2).sum(-1)
+    return apart <= ALIKE * np.minimum(sizes[style, nearest], sizes[style, own])
 
-    def read(made: np.ndarray) -> float:
-        flat = (made.reshape(len(made), -1).astype(np.float64) + 1) / 2
-        own = np.arange(len(flat))
-        nearest = (sizes - 2 * flat @ known.T).argmin(1)
-        apart = ((known[nearest] - known[own]) ** 2).sum(1)
-        return float((apart <= ALIKE * np.minimum(sizes[nearest], sizes[own])).mean())
 
-    return read
+def nearest_letter(held_out: np.ndarray, others: np.ndarray) -> Read:
+    """The reader of one typeface, who knows the held-out letters and the `others`."""
+    known = np.concatenate([held_out, others])[None]
+    return lambda made: float(letters_read(made, np.arange(len(made)), known).mean())
 
 
 CUTS = {family: [family, f"{family} Bold", f"{family} {slanted}", f"{family} Bold {slanted}"]

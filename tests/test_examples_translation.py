@@ -57,7 +57,8 @@ def test_cyclegan_knows_its_true_error(run, tmp_path):
 
 def test_stargan_is_read_in_every_style(run, tmp_path):
     scores = run("stargan.py", "--quick")
-    assert scores["style_copied"] == 0.0 and scores["letter_real"] == 1.0
+    assert scores["style_copied"] == 0.0 and scores["both_real"] == 1.0
+    assert scores["letter_copied"] == scores["letter_real"] == 1.0
     assert (tmp_path / "run" / "styles.png").exists()
 
 
@@ -70,6 +71,14 @@ def test_the_nearest_letter_is_read(parts, rng):
     assert read(noisy[[1, 0, 2]]) == pytest.approx(1 / 3)
     twins = parts.nearest_letter(known[[0, 0]], others)  # two that look the same
     assert twins(noisy[[0, 0]]) == 1.0
+
+
+def test_a_letter_is_read_in_any_style(parts, rng):
+    known = rng.uniform(-1, 1, (2, 5, 1, 4, 4)).astype(np.float32)  # two styles of five letters
+    made, own = known[[1, 0, 1], [3, 3, 2]], np.array([3, 3, 4])
+    assert parts.letters_read(made, own, known).tolist() == [True, True, False]
+    unknown = parts.letters_read(made, own, known[:1])  # by one who knows the first style only
+    assert unknown[1] and not unknown.all()
 
 
 def test_a_sketch_is_the_edge_of_the_digit(parts):
