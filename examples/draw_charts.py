@@ -1,9 +1,10 @@
-"""Draws the README's two charts from the results that are kept beside them.
+"""Draws the charts of the README and of the docs from the results that are kept beside them.
 
     python examples/draw_charts.py                     docs/results/*.json to docs/images/*.png
 
 `steps.json` is what `python examples/benchmark_step.py --json docs/results/steps.json` leaves,
-`fid.json` the scores of a training run; it says itself where they come from.
+`time_to_quality.json` the results.json of examples/time_to_quality.py; `fid.json` the scores of a
+training run, which says itself where they come from.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import command_line
 import common
+from time_to_quality import GOALS
 
 from tinygan.images import figure
 
@@ -60,7 +62,31 @@ def fid_chart(results: dict[str, Any], path: Path) -> None:
         axes.grid(which="both", alpha=0.3)
 
 
-CHARTS = {"steps": steps_chart, "fid": fid_chart}
+def quality_chart(results: dict[str, Any], path: Path) -> None:
+    """FID, in multiples of the floor, against minutes of training: a line for each run, and both
+    goals."""
+    floor, named = results["floor"], set[str]()
+    with figure(path, (8, 3.5)) as charts:
+        axes = charts[0, 0]
+        for run in results["runs"]:
+            library = run["library"]
+            axes.plot(
+                [score["minutes"] for score in run["scores"]],
+                [score["fid"] / floor for score in run["scores"]], ".-",
+                color=OURS if library == "tinygan" else THEIRS,
+                label=None if library in named else NAMES[library],
+            )  # fmt: skip
+            named.add(library)
+        for goal in GOALS:
+            axes.axhline(goal, color="black", linewidth=0.8, linestyle="--")
+            axes.annotate(f"{goal} floors", (0, goal), xytext=(2, 2), textcoords="offset points")
+        axes.set(xlabel="minutes of training", ylabel="FID / floor (log scale)", yscale="log")
+        axes.legend()
+        axes.grid(which="both", alpha=0.3)
+
+
+NAMES = {"tinygan": "tinygan", "torch": "PyTorch"}
+CHARTS = {"steps": steps_chart, "fid": fid_chart, "time_to_quality": quality_chart}
 
 
 def main() -> None:

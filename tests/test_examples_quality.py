@@ -21,7 +21,7 @@ def run(run_example):
     return partial(run_example, PROGRAM.name)
 
 
-def test_runs_are_kept_and_not_made_again(run, tmp_path):
+def test_runs_are_kept_and_drawn_and_not_made_again(run, run_example, tmp_path):
     text = run("--quick")
     assert "tinygan, seed 0, epoch 2: " in text
     file = tmp_path / "runs" / "time_to_quality" / "results.json"
@@ -39,6 +39,11 @@ def test_runs_are_kept_and_not_made_again(run, tmp_path):
     assert row.split()[2:4] == [f"{minutes[1]:.2f}", "never"]
     with pytest.raises(SystemExit):
         run("--quick", "--lr", 0.001)
+
+    (tmp_path / "docs").mkdir()
+    file.rename(tmp_path / "docs" / "time_to_quality.json")
+    run_example("draw_charts.py", "--results", "docs", "--out", "charts")
+    assert [chart.name for chart in (tmp_path / "charts").iterdir()] == ["time_to_quality.png"]
 
 
 def test_the_median_is_of_runs_that_all_arrive(monkeypatch):
