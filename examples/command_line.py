@@ -26,6 +26,7 @@ from tinygan.files import make_folder
 from tinygan.kernels.bench.documents import Markers, check_markers
 from tinygan.packages import require
 from tinygan.printing import escape_unprintable
+from tinygan.training.callbacks import LOGS, Callback
 
 PICTURES = ("PIL.Image", "matplotlib.figure")
 
@@ -186,7 +187,14 @@ def training_parser(
 
 def run_options(options: Parser) -> None:
     """The options of the examples whose --out is the folder of one run."""
-    options.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    add = options.add_argument
+    add("--resume", action="store_true", help="go on with the run in --out")
+    add("--log", nargs="+", choices=tuple(LOGS), default=[], help="further logs than log.jsonl")
+
+
+def callbacks_of(options: argparse.Namespace) -> list[Callback]:
+    """What --log asks for."""
+    return [LOGS[name]() for name in dict.fromkeys(getattr(options, "log", ()))]
 
 
 RECIPES: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command_line import NAMED, RECIPES, Parser, checking, positive, rate, stop
+from command_line import NAMED, RECIPES, Parser, callbacks_of, checking, positive, rate, stop
 
 from tinygan.creation import tensor
 from tinygan.data import Dataset, DataUnavailableError, load_dataset, synthetic_digits
@@ -32,6 +32,7 @@ from tinygan.training import (
     TrainingDiverged,
     load_generator,
     sample,
+    write_report,
 )
 
 COUNT = 10_000  # samples that are scored, if there are as many real images
@@ -204,6 +205,7 @@ def make_trainer(
     scorer, which takes minutes, as it finds out whether all fits. `scored` are the real images that
     samples will be compared with, the training set and the test set."""
     check_counts(data, settings.batch_size, arguments, scored, list(SCORES))
+    options.setdefault("callbacks", callbacks_of(arguments))
     options.setdefault("samples", COUNT if scored is None else min(COUNT, len(scored[1])))
     with resuming(arguments):
         return Trainer(model, data, arguments.out, settings, device=arguments.device,
@@ -270,7 +272,13 @@ def report(
         "real": {**scorer.floor, **{name: real for name, (_, real) in more.items()}},
         "minutes": minutes,
     }
-    write_json(arguments.out / "scores.json", content)
+    keep_scores(arguments.out, content)
+
+
+def keep_scores(out: Path, scores: dict[str, Any]) -> None:
+    """Writes scores.json, and the page of the run once more, with them."""
+    write_json(out / "scores.json", scores)
+    print(f"all of it on one page: {write_report(out)}")
 
 
 def label_accuracy(scorer: Scorer, images: np.ndarray, labels: np.ndarray) -> float:

@@ -174,8 +174,9 @@ def main() -> None:
         game = CaptionGame(model, train, settings, new_words, device=options.device)
         with common.resuming(options):
             trainer = GameTrainer(
-                game, options.out, report_every=max(options.epochs // 5, 1), resume=options.resume
-            )
+                game, options.out, report_every=max(options.epochs // 5, 1),
+                resume=options.resume, callbacks=command_line.callbacks_of(options),
+            )  # fmt: skip
     reader = reader_for(known, options.device)
     trainer.evaluate = lambda images: scores_of(images, new_words, reader)
     minutes = common.train(trainer, options)
@@ -189,7 +190,7 @@ def main() -> None:
         print(f"{name:12}{'made':>8}{'real':>8}")
         for score, value in scores[name]["made"].items():
             print(f"{score:12}{value:8.3f}{scores[name]['real'][score]:8.3f}")
-    common.write_json(options.out / "scores.json", {**scores, "minutes": minutes})
+    common.keep_scores(options.out, {**scores, "minutes": minutes})
     sentences, boxes = requests()
     sentences += new_words.sentences[:4]
     boxes = np.concatenate([boxes, new_words.boxes[:4]])

@@ -195,7 +195,8 @@ def trainer_of(game: Game, options: argparse.Namespace) -> GameTrainer:
     """The trainer of a run in --out, with ten reports."""
     with common.resuming(options):
         return GameTrainer(game, options.out, report_every=max(options.epochs // 10, 1),
-                           resume=options.resume)  # fmt: skip
+                           resume=options.resume,
+                           callbacks=command_line.callbacks_of(options))  # fmt: skip
 
 
 def settings_of(options: argparse.Namespace, **more: Any) -> Settings:
@@ -208,4 +209,4 @@ def finish(scores: dict[str, float], minutes: float, options: argparse.Namespace
     """Prints the scores and keeps them in scores.json."""
     for name, value in scores.items():
         print(f"{name:16}{value:10.4f}")
-    common.write_json(options.out / "scores.json", {**scores, "minutes": minutes})
+    common.keep_scores(options.out, {**scores, "minutes": minutes})

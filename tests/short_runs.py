@@ -24,7 +24,8 @@ from tinygan.models import DCGAN
 from tinygan.training import Settings, Trainer, trainer
 
 HERE = Path(__file__).resolve().parent
-LEFT = {"checkpoint.npz", "log.jsonl", "losses.png", "run.json", "samples", "samples.gif"}
+LEFT = {"checkpoint.npz", "log.jsonl", "losses.png", "report.html", "run.json", "samples",
+        "samples.gif"}  # fmt: skip
 SECONDS = 120  # no run takes that long: one that hangs is ended by SIGALRM, which is reported
 
 

@@ -38,13 +38,15 @@ SMALL = ("--width", 4, "--batch-size", 64)
 
 
 def test_dcgan_trains_scores_resumes_and_samples(run, tmp_path):
-    text = run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, *SMALL)
+    text = run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, "--log", "csv", *SMALL)
     out = tmp_path / "runs" / "dcgan_mnist"
     assert "real (floor)" in text
     assert "right on the test set" in text
     scores = json.loads((out / "scores.json").read_text())
     assert scores["generated"]["count"] == scores["real"]["count"] == 200
     assert scores["generated"]["fid"] > scores["real"]["fid"] >= 0
+    assert "real (floor)" in (out / "report.html").read_text(encoding="utf-8")
+    assert (out / "scores.csv").read_text().startswith("step,epoch,")
 
     text = run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 2, "--resume", *SMALL)
     assert "2 epochs" in text

@@ -36,11 +36,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = Settings(batch_size=16, average_decay=0.9, seed=3)
 
 
-def make_trainer(out, resume=False, evaluate=None, settings=SETTINGS, data=None):
+def make_trainer(out, resume=False, evaluate=None, settings=SETTINGS, data=None, callbacks=()):
     tinygan.manual_seed(settings.seed)
     data = synthetic_digits(96, seed=1) if data is None else data
     model = DCGAN(width=4, pack=settings.pack)
-    return Trainer(model, data, out, settings, evaluate=evaluate, resume=resume)
+    return Trainer(model, data, out, settings, evaluate=evaluate, resume=resume,
+                   callbacks=callbacks)  # fmt: skip
 
 
 def records(out):

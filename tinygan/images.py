@@ -124,8 +124,8 @@ def figure(
 
 
 def plot_curves(
-    curves: Mapping[str, Sequence[float]], path: str | os.PathLike, xlabel: str = "step",
-    ylabel: str = "loss",
+    curves: Mapping[str, Sequence[float]], path: str | os.PathLike | BinaryIO,
+    xlabel: str = "step", ylabel: str = "loss",
 ) -> None:  # fmt: skip
     """Draws named curves over a common x = 0, 1, ... into a PNG; long ones also smoothed."""
     with figure(path, (8, 4)) as axes:

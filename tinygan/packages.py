@@ -8,6 +8,7 @@ PACKAGES = {
     "PIL.Image": "pillow",
     "matplotlib.figure": "matplotlib",
     "sklearn": "scikit-learn",
+    "tensorboardX": "tensorboardX",
     "torch": "torch",
 }
 """What to import, and the name under which pip installs it."""

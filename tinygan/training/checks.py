@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygan.creation import tensor
 from tinygan.devices import Generator, temporary_seed
+from tinygan.training.callbacks import Callback
 from tinygan.training.sampling import sample
 from tinygan.training.stabilisers import AUGMENTATIONS, pack
 
@@ -101,11 +102,21 @@ def check_data(data: Any, settings: Any) -> None:
         )
 
 
-def check_callbacks(**callbacks: Any) -> None:
+def check_callables(**callables: Any) -> None:
     """Raises a TypeError unless each is a function or None."""
-    for name, function in callbacks.items():
+    for name, function in callables.items():
         if function is not None and not callable(function):
             raise TypeError(f"Trainer: {name} must be a function or None, got {function!r}")
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Raises a TypeError unless it is a list of callbacks; their class is often forgotten to be
+    called."""
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"Trainer: callbacks must be a list of Callback, got {callbacks!r}")
+    for one in callbacks:
+        if not isinstance(one, Callback):
+            raise TypeError(f"Trainer: callbacks must hold instances of Callback, got {one!r}")
 
 
 def check_labels(model: Model, data: Dataset, settings: Settings) -> None:

@@ -16,7 +16,9 @@ import numpy as np
 from tinygan.files import remove_strays
 from tinygan.images import grid, plot_curves, save_gif, save_png
 from tinygan.training.log import JsonLines, keep_old_log, read_json_lines, write_run_file
+from tinygan.training.report import write_report
 
+FILES = r"run\.json|samples\.gif|losses\.png|report\.html|steps\.csv|scores\.csv"
 KEPT = 20  # pictures that could not be written; of more, the first ones are given up
 
 
@@ -45,7 +47,7 @@ class Records:
 
     def remove_strays(self, checkpoint: str) -> None:
         """Clears what a killed write of this run's files left."""
-        remove_strays(self.out, rf"{checkpoint}|run\.json|samples\.gif|losses\.png")
+        remove_strays(self.out, rf"{checkpoint}|{FILES}")
         remove_strays(self.out / "samples", r"epoch_\d+\.png")
 
     def begin(self, first_checkpoint: int) -> None:
@@ -144,7 +146,7 @@ class Records:
             describe()
 
     def draw(self) -> None:
-        """The end of a run: the GIF of all grids, the curves, and what failed before."""
+        """The end of a run: the GIF of all grids, the curves, the page, and what failed before."""
         if self._describe is not None:
             with self.may_fail("writing run.json"):
                 self._describe()
@@ -161,6 +163,8 @@ class Records:
             if losses:
                 d, g = zip(*losses, strict=True)
                 plot_curves({"D": d, "G": g}, self.out / "losses.png")
+        with self.may_fail("report.html"):
+            write_report(self.out)
 
     # Saying
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tinygan.devices import Generator, check_device, generator
 from tinygan.packages import require
 from tinygan.tensor import Tensor
 from tinygan.training import alarms, checks
+from tinygan.training.callbacks import Callback
 from tinygan.training.checkpoint import load_checkpoint, save_checkpoint
 from tinygan.training.claim import Claim
 from tinygan.training.game import Game, LatentGame, Model
@@ -31,7 +32,7 @@ class GameTrainer:
 
     ``checkpoint.npz`` has everything to go on from; ``log.jsonl`` the losses and scores;
     ``run.json`` the settings; ``samples/`` a grid of pictures after each report, ``samples.gif``
-    all of them, ``losses.png`` the curves.
+    all of them, ``losses.png`` the curves, ``report.html`` all of it on one page.
 
     A run that was stopped at any moment, and is resumed, ends with the same bits as one that was
     not: the checkpoint holds all parts of the game, the random stream, the place in the data, a
@@ -52,6 +53,7 @@ class GameTrainer:
             of numbers or strings. NaN is null there.
         report_every: epochs from one report (picture, scores, alarms) to the next.
         resume: go on from the checkpoint in `out`.
+        callbacks: are told what happens; see `Callback`.
 
     Raises:
         ValueError: `out` holds a run and `resume` is False, or holds none and it is True; the
@@ -64,14 +66,16 @@ class GameTrainer:
 
     def __init__(
         self, game: Game, out: str | Path, *, evaluate: Callable[..., dict[str, Any]] | None = None,
-        report_every: int = 1, resume: bool = False,
+        report_every: int = 1, resume: bool = False, callbacks: Sequence[Callback] = (),
     ):  # fmt: skip
         checks.check_data(game.data, game.settings)
-        checks.check_callbacks(evaluate=evaluate)
+        checks.check_callables(evaluate=evaluate)
+        checks.check_callbacks(callbacks)
         checks.check_whole("Trainer", "report_every", report_every, 1)
         require("Trainer", "PIL.Image", "matplotlib.figure")  # for its pictures
         self.game, self.data, self.settings = game, game.data, game.settings
         self.evaluate, self.report_every, self.out = evaluate, report_every, Path(out)
+        self.callbacks = tuple(callbacks)
         self.sampler = BatchSampler(len(self.data), self.settings.batch_size, self.settings.seed)
         self.schedules = [self.settings.schedule(optimizer, len(self.sampler))
                           for optimizer in game.optimizers.values()]  # fmt: skip
@@ -202,8 +206,10 @@ class GameTrainer:
         self.stopping = False
         with stop_signals(self), self._progress(epochs) as progress:
             self.records.show = progress.print
+            self._tell("on_start")
             try:
                 self._train(epochs, progress)
+                self._tell("on_end")
             finally:
                 self.records.show = print_line
         return not self.stopping
@@ -227,6 +233,12 @@ class GameTrainer:
             self.save()
         self.records.draw()
 
+    def _tell(self, event: str, *arguments: Any) -> None:
+        """Calls a method of all callbacks; none of them can end the run by an error."""
+        for callback in self.callbacks:
+            with self.records.may_fail(f"{type(callback).__name__}.{event}"):
+                getattr(callback, event)(self, *arguments)
+
     def _report_is_due(self, epochs: int) -> bool:
         epoch = self.sampler.epoch
         wanted = epoch % self.report_every == 0 or epoch == epochs
@@ -243,6 +255,7 @@ class GameTrainer:
         self.records.write(step=self.step, **rounded)
         self._check(numbers["loss_d"], numbers["loss_g"])
         self._within_step = False
+        self._tell("on_step", rounded)
         with self.records.may_fail("showing the progress"):
             progress.update(len(indices), numbers["loss_d"], numbers["loss_g"])
 
@@ -250,6 +263,7 @@ class GameTrainer:
         problem = alarms.divergence(loss_d, loss_g)
         if problem:
             self.records.write(step=self.step, alarm=problem)
+            self._tell("on_alarm", problem)
             raise alarms.TrainingDiverged(
                 f"step {self.step}: {problem}. The last checkpoint, {self.checkpoint_path}, is "
                 "from before"
@@ -260,11 +274,12 @@ class GameTrainer:
         if problem:
             self.records.write(step=self.step, alarm=problem)
             self.records.say(f"ALARM at step {self.step}: {problem}")
+            self._tell("on_alarm", problem)
 
     def _report(self) -> None:
         """Pictures and scores of the epoch that `sampler.epoch` has counted, whose checkpoint is
         written; then another checkpoint, unless something failed that can be done again."""
-        epoch, records, failed = self.sampler.epoch, self.records, {}
+        epoch, records, failed, pictures = self.sampler.epoch, self.records, {}, None
         records.forget_unsaved()  # what an earlier attempt wrote
         with records.may_fail(f"the picture of epoch {epoch}") as picture:
             pictures = self.game.pictures()
@@ -288,6 +303,7 @@ class GameTrainer:
             if isinstance(scores.get(name), (int, float))
         )  # fmt: skip
         records.say(f"epoch {epoch} done" + (f": {numbers}" if numbers else ""))
+        self._tell("on_report", epoch, pictures, scores)
         if not (picture.problem or evaluation.problem):
             self._reported = epoch
             self.save()
@@ -317,15 +333,16 @@ class Trainer(GameTrainer):
         self, model: Model, data: Dataset, out: str | Path, settings: Settings, *,
         device: str = "cpu", evaluate: Callable[[np.ndarray], dict[str, Any]] | None = None,
         samples: int = 10_000, regulariser: Callable[[], Tensor] | None = None,
-        report_every: int = 1, resume: bool = False,
+        report_every: int = 1, resume: bool = False, callbacks: Sequence[Callback] = (),
     ):  # fmt: skip
         checks.check_model(model)
         checks.check_data(data, settings)
-        checks.check_callbacks(evaluate=evaluate, regulariser=regulariser)
+        checks.check_callables(evaluate=evaluate, regulariser=regulariser)
         checks.check_whole("Trainer", "samples", samples, 1)
         checks.check_whole("Trainer", "report_every", report_every, 1)
         game = LatentGame(model, data, settings, check_device(device), samples, regulariser)
-        super().__init__(game, out, evaluate=evaluate, report_every=report_every, resume=resume)
+        super().__init__(game, out, evaluate=evaluate, report_every=report_every, resume=resume,
+                         callbacks=callbacks)  # fmt: skip
         self.model = model
 
     def generate(self, latent: Tensor, labels: Tensor | None = None) -> np.ndarray:
