@@ -21,7 +21,7 @@ KERNELS = Path(tinygan.kernels.__path__[0])
 # memory, and memory handed over becomes one.
 FLOORS = [
     ["kernels", "files", "packages", "printing", "reading", "absent", "tensor_text"],
-    ["devices", "data"],
+    ["devices", "data", "command_line"],
     ["cuda", "images"],
     ["precision"],
     ["grad_mode", "dtypes"],
