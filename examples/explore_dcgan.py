@@ -16,7 +16,7 @@ from explore_run import Found, Subject, subject
 
 from tinygan import explore
 from tinygan.explore import outputs, rate
-from tinygan.images import grid, save_png
+from tinygan.images import grid, save_animation, save_png
 
 
 def walks(s: Subject) -> Found:
@@ -34,7 +34,7 @@ def walks(s: Subject) -> Found:
         found[f"{path.__name__}: mean step"] = {"ours": means, "unrelated images": unrelated}
         s.save(f"walk_{path.__name__}.png", np.concatenate(legs[:10])[::2], 10)
     tours = [outputs(s.generator, explore.walk(s.z[[i, i + 1, i + 2, i]], 10)) for i in range(9)]
-    explore.save_walk([grid(np.stack(x)) for x in zip(*tours, strict=True)], s.out / "walk.gif")
+    save_animation([grid(np.stack(x)) for x in zip(*tours, strict=True)], s.out / "walk.gif")
     return found
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import tinygan
 from tinygan import explore, nn
@@ -59,13 +58,6 @@ def test_smoothness_is_the_largest_step_over_the_mean_step():
     # Distances are Euclidean over all of an image: 3-4-5.
     images = np.cumsum(np.tile(np.array([3.0, 4.0]).reshape(1, 1, 1, 2), (4, 1, 1, 1)), axis=0)
     assert smoothness(images) == (1.0, 5.0, 5.0)
-
-
-def test_a_walk_becomes_a_gif(tmp_path, rng):
-    frames = [rng.integers(0, 256, (4, 5, 3)).astype(np.uint8) for _ in range(3)]
-    explore.save_walk(frames, tmp_path / "walk.gif", zoom=2)
-    with Image.open(tmp_path / "walk.gif") as picture:
-        assert (picture.n_frames, picture.size) == (3, (10, 8))
 
 
 @pytest.mark.parametrize(

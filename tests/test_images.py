@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinygan.images import grid, plot_curves, save_gif, save_png, to_uint8
+from tinygan.images import (
+    grid,
+    plot_curves,
+    save_animation,
+    save_gif,
+    save_png,
+    to_uint8,
+)
 
 
 def test_values_become_bytes():
@@ -55,3 +62,24 @@ def test_curves_are_drawn(tmp_path, rng):
     with Image.open(tmp_path / "curves.png") as image:
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
     assert len(np.unique(pixels, axis=0)) > 10  # something other than white
+
+
+@pytest.mark.parametrize(("ending", "alike"), [("gif", 40), ("webp", 0)])
+def test_pictures_become_an_animation(tmp_path, rng, ending, alike):
+    """A GIF has 256 colours."""
+    frames = [rng.integers(0, 256, (4, 5, 3)).astype(np.uint8) for _ in range(3)]
+    save_animation(frames, tmp_path / f"walk.{ending}", zoom=2)
+    with Image.open(tmp_path / f"walk.{ending}") as picture:
+        assert (picture.n_frames, picture.size) == (3, (10, 8))
+        picture.seek(1)
+        shown = np.asarray(picture.convert("RGB"))[::2, ::2].astype(int)
+    assert np.abs(shown - frames[1]).max() <= alike
+
+
+@pytest.mark.parametrize(
+    ("frames", "name"), [([], "x.gif"), ([np.zeros((2, 2, 3), np.uint8)], "x.mp4")]
+)
+def test_what_is_no_animation_is_refused(tmp_path, frames, name):
+    with pytest.raises(ValueError, match=r"save_animation: (no pictures|.*x.mp4 must end in)"):
+        save_animation(frames, tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -92,6 +92,8 @@ def programs(text: str) -> list[list[str]]:
         for place, word in enumerate(words):
             if re.fullmatch(r"(\.venv/bin/)?python3?", word):
                 found.append(words[place + 1 :])
+            elif re.fullmatch(r"(\.venv/bin/)?tinygan", word):
+                found.append(["-m", "tinygan", *words[place + 1 :]])
     return found
 
 
@@ -99,7 +101,9 @@ def check_programs(text: str) -> int:
     """Asserts that scripts, modules and options exist; returns how many programs there are."""
     checked = 0
     for words in programs(text):
-        if words[:1] == ["-m"] and words[1].startswith("tinygan."):
+        if words[:2] == ["-m", "tinygan"]:
+            name = tuple(words[:3])
+        elif words[:1] == ["-m"] and words[1].startswith("tinygan."):
             name = ("-m", words[1])
         elif words and words[0].startswith("examples/"):
             assert (ROOT / words[0]).exists(), f"{words[0]} does not exist"
@@ -202,9 +206,11 @@ def test_the_checks_of_this_file_can_fail():
         check_programs("python examples/draw_charts.py --nothing")
     with pytest.raises(AssertionError, match="does not exist"):
         check_programs("TINYGAN_NUM_THREADS=1 python examples/nothing.py  # --help")
+    with pytest.raises(AssertionError, match="tinygan sample: no --clas"):
+        check_programs("tinygan sample --clas 7")
     assert check_programs(
-        "python -m tinygan.kernels.bench --list\npython examples/draw_charts.py"
-    ) == 2
+        "python -m tinygan.kernels.bench --list\npython examples/draw_charts.py\ntinygan doctor"
+    ) == 3
 
 
 @pytest.mark.parametrize("page", PAGES)

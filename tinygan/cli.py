@@ -1,53 +1,55 @@
-"""The command ``tinygan``, which is ``python -m tinygan`` too."""
+"""The command ``tinygan``, which is ``python -m tinygan`` too.
+
+Exit status: 0 it is done; 1 it failed, or found something wrong; 2 what was typed cannot be;
+130 Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import traceback
-from pathlib import Path
 
 import tinygan
-from tinygan.printing import escape_unprintable
+from tinygan.command_line import Parser, start
+from tinygan.commands import COMMANDS, command
+
+EPILOG = """examples:
+  tinygan sample --class 7 -n 64
+  tinygan train dcgan --out runs/dcgan
+  tinygan COMMAND --help
+"""
+
+
+def overview() -> argparse.ArgumentParser:
+    """The parser that knows the commands' names alone."""
+    lines = [f"  {name:11} {about}" for name, about in COMMANDS.items()]
+    parser = Parser(
+        f"{tinygan.__doc__}\n\ncommands:\n" + "\n".join(lines), program="tinygan", epilog=EPILOG
+    )
+    parser.usage = "tinygan COMMAND ..."
+    parser.add_argument("--version", action="version", version=f"tinygan {tinygan.__version__}")
+    parser.add_argument("command", metavar="COMMAND", choices=tuple(COMMANDS),
+                        help=argparse.SUPPRESS)  # fmt: skip
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="tinygan", description=tinygan.__doc__)
-    parser.add_argument("--version", action="version", version=f"tinygan {tinygan.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a program that was written for PyTorch")
-    run.add_argument("script", help="its file")
-    run.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
-    commands.add_parser("doctor", help="try tinygan on the GPU and write a report", add_help=False)
     given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["doctor"]:
-        from tinygan.doctor.run import main as doctor
+    if not given:
+        overview().print_help()
+        return 2
+    status = 0
 
-        escape_unprintable()
-        return doctor(given[1:])
-    options = parser.parse_args(given)
-    from tinygan.absent import sentence
-    from tinygan.compat import MissingName, of_import
-    from tinygan.compat import run as run_script
-
-    if not Path(options.script).is_file():
-        run.error(f"there is no file {options.script}")
-    try:
-        run_script(options.script, options.arguments)
-    except (AttributeError, ImportError) as error:
-        if isinstance(error, ImportError) and str(error.name).startswith("torch"):
-            why = of_import(error)
-        elif isinstance(error, MissingName):
-            why = str(error)
-        # Not by a __getattr__ of tensors, with which all their attributes would be found later.
-        elif isinstance(getattr(error, "obj", None), tinygan.Tensor):
-            why = sentence(f"torch.Tensor.{error.name}")
+    def run() -> None:
+        nonlocal status
+        module = command(overview().parse_args(given[:1]).command)
+        if hasattr(module, "main"):  # it reads its words itself
+            status = module.main(given[1:])
         else:
-            raise
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == options.script]
-        place = f" in line {lines[-1]}" if lines else ""
-        name = Path(options.script).name
-        print(f"tinygan: {name} ended{place}: {why}", file=sys.stderr)
-        return 1
-    return 0
+            status = module.run(module.parser().parse_args(given[1:])) or 0
+
+    if given[0] == "run":  # the program answers for itself
+        run()
+    else:
+        start(run)
+    return status

@@ -42,13 +42,17 @@ class Parser(argparse.ArgumentParser):
     Args:
         packages: that it needs beside tinygan's own, see `tinygan.packages`.
         program: its name, where that is not the file's.
+        epilog: what the help ends with.
     """
 
-    def __init__(self, doc: str | None, packages: tuple[str, ...] = (), program: str = ""):
+    def __init__(
+        self, doc: str | None, packages: tuple[str, ...] = (), program: str = "",
+        epilog: str | None = None,
+    ):  # fmt: skip
         super().__init__(
-            program or _program(), description=doc,
+            program or _program(), description=doc, epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+        )
         self.packages = packages
         self._small: dict[str, Any] = {}
 
@@ -117,6 +121,14 @@ def cores(text: str) -> int:
     raise argparse.ArgumentTypeError(f"must be an integer from 1 to {most}, the cores, got {text}")
 
 
+def port(text: str) -> int:
+    """A TCP port; 0 is any that is free."""
+    with contextlib.suppress(ValueError):
+        if 0 <= int(text) < 1 << 16:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"must be an integer from 0 to 65535, got {text}")
+
+
 NAMED = ("mnist", "fashion", "synthetic")
 
 
@@ -136,6 +148,14 @@ def folder(text: str) -> str:
         return text
     there = "is a file" if Path(text).is_file() else "is not there"
     raise argparse.ArgumentTypeError(f"must be the path of a folder of pictures; '{text}' {there}")
+
+
+def run_folder(text: str) -> str:
+    """The path of a folder that holds a run."""
+    if text and ((Path(text) / "run.json").is_file() or (Path(text) / "log.jsonl").is_file()):
+        return text
+    there = "has neither run.json nor log.jsonl" if Path(text).is_dir() else "is not there"
+    raise argparse.ArgumentTypeError(f"must be the folder of a run; '{text}' {there}")
 
 
 def results_folder(text: str) -> Path:

@@ -80,6 +80,28 @@ def save_gif(
         )
 
 
+def save_animation(
+    pictures: Sequence[np.ndarray], path: str | os.PathLike, seconds: float = 0.1, zoom: int = 1
+) -> None:
+    """Writes pictures (h, w, 3) as frames that go round, each shown for `seconds`: a GIF, or a WebP
+    without loss, as the path ends.
+
+    Raises:
+        ValueError: no pictures, or another ending.
+    """
+    from PIL import Image
+
+    kind = {".gif": "GIF", ".webp": "WEBP"}.get(Path(path).suffix.lower())
+    if kind is None or not len(pictures):
+        problem = "no pictures" if kind else f"{path} must end in .gif or .webp"
+        raise ValueError(f"save_animation: {problem}")
+    frames = [Image.fromarray(picture.repeat(zoom, 0).repeat(zoom, 1)) for picture in pictures]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    with atomic_write(path) as file:
+        frames[0].save(file, format=kind, save_all=True, append_images=frames[1:],
+                       duration=round(1000 * seconds), loop=0, **options)  # fmt: skip
+
+
 # Every plot of this project: opaque white, so that it can be read on dark pages too.
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,

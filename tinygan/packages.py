@@ -7,6 +7,7 @@ import importlib
 PACKAGES = {
     "PIL.Image": "pillow",
     "matplotlib.figure": "matplotlib",
+    "shtab": "shtab",
     "sklearn": "scikit-learn",
     "tensorboardX": "tensorboardX",
     "torch": "torch",

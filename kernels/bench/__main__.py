@@ -36,10 +36,11 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tinygan.kernels.bench",
         description="Checks and times the rungs of the kernels' ladders.",
+        epilog="example: tinygan bench conv2d --quick, or python -m tinygan.kernels.bench ...",
     )
     add = parser.add_argument
     add("ladders", nargs="*", metavar="LADDER", help="all ladders when none is named")
@@ -156,7 +157,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns 0, or 1 when a rung or the baseline was refused."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(argv)
     if options.list:
         _print_list()

@@ -24,9 +24,21 @@ def fault() -> str | None:
     return "NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else None
 
 
+_not_wanted = False
+
+
+def compile_nothing() -> None:
+    """From now on kernels run in NumPy, for programs that are done before a compiler has begun."""
+    global _not_wanted
+    _not_wanted = True
+    compiles.cache_clear()
+
+
 @functools.cache
 def compiles() -> bool:
-    """Whether kernels can be compiled. The first time, a line says so if not."""
+    """Whether kernels are compiled. The first time, a line says so if they cannot be."""
+    if _not_wanted:
+        return False
     if fault() is None:
         return True
     keep_freed_memory()  # which else compiled kernels ask for

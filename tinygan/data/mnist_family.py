@@ -141,6 +141,15 @@ def cached(collection: Collection) -> Path:
     return cache_dir() / collection.folders[0]
 
 
+def whereabouts(collection: Collection, split: str = "train") -> Path:
+    """The folder that holds the files of a split; nothing is read or downloaded.
+
+    Raises DataUnavailableError when they are nowhere.
+    """
+    names = [f"{SPLITS[split]}-images-idx3-ubyte.gz", f"{SPLITS[split]}-labels-idx1-ubyte.gz"]
+    return _locate(collection, names, [], None)[0].parent
+
+
 def _locate(
     collection: Collection, names: list[str], folders: list[Path], target: Path | None
 ) -> list[Path]:

@@ -37,7 +37,6 @@ from tinygan.explore.project import (
 from tinygan.explore.walks import (
     Smoothness,
     lerp,
-    save_walk,
     slerp,
     smoothness,
     walk,
@@ -50,7 +49,7 @@ __all__ = [
     "evaluating", "explained_variance", "feature_maps", "guided_forward", "has_bar", "hole_psnr",
     "holes", "ink", "inside_boxes", "layers_of", "lerp", "neighbour_agreement", "object_maps",
     "object_weights", "outputs", "paste", "patches", "place_images", "poisson_blend",
-    "pool_to_grid", "project", "rate", "save_walk", "search_latent", "slant", "slerp", "smoothness",
+    "pool_to_grid", "project", "rate", "search_latent", "slant", "slerp", "smoothness",
     "sorted_grid", "strongest", "svm_accuracy", "thickness", "train_context_encoder",
     "transfer_rates", "untrained", "walk", "without_maps",
 ]  # fmt: skip

@@ -6,17 +6,13 @@ are made of changes them little by little (Radford 2015, arXiv:1511.06434, secti
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from tinygan.explore.nets import positive, values
-from tinygan.images import save_gif, save_png
 from tinygan.tensor import Tensor
 
 # Below this sine two vectors count as parallel: (1 - t) and t differ from their sines by less.
@@ -106,14 +102,3 @@ def smoothness(images) -> Smoothness:
     if steps.max() == 0:
         raise ValueError("smoothness: images: all are equal, so there are no steps to compare")
     return Smoothness(float(steps.max() / steps.mean()), float(steps.mean()), float(steps.max()))
-
-
-def save_walk(
-    frames: Sequence[np.ndarray], path: str | os.PathLike, zoom: int = 1, seconds: float = 0.1
-) -> None:
-    """A GIF of pictures uint8 (h, w, 3), as `tinygan.images.grid` makes them; needs Pillow."""
-    with tempfile.TemporaryDirectory() as folder:
-        names = [Path(folder) / f"{index:05d}.png" for index in range(len(frames))]
-        for frame, name in zip(frames, names, strict=True):
-            save_png(frame, name, zoom)
-        save_gif(names, path, seconds)

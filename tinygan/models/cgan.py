@@ -61,6 +61,7 @@ class CGAN:
         self, classes: int = 10, label: str = "hidden", variant: str = "paper",
         image_size: int = 28, channels: int = 1, latent_size: int = 100,
     ):  # fmt: skip
+        self.options = {name: value for name, value in locals().items() if name != "self"}
         check_positive(
             "CGAN", classes=classes, image_size=image_size, channels=channels,
             latent_size=latent_size,

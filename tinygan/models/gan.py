@@ -73,6 +73,7 @@ class GAN:
         self, image_size: int = 28, channels: int = 1, latent_size: int = 100,
         variant: str = "paper",
     ):  # fmt: skip
+        self.options = {name: value for name, value in locals().items() if name != "self"}
         check_positive("GAN", image_size=image_size, channels=channels, latent_size=latent_size)
         check_choice("GAN", "variant", variant, VARIANTS)
         self.latent_size = latent_size
