@@ -115,8 +115,9 @@ class _Named:
 
 def entry(name: str, thing: Any) -> str:
     text = f"- `{name}{signature(thing)}`: {first_sentence(thing)}"
+    text = re.sub(r" (?=([-+*]|\d+[.)]) )", "\0", text)  # at the start of a line they make a list
     return textwrap.fill(text, 100, subsequent_indent="  ", break_long_words=False,
-                         break_on_hyphens=False)  # fmt: skip
+                         break_on_hyphens=False).replace("\0", " ")  # fmt: skip
 
 
 def module_section(where: str) -> Iterator[str]:
