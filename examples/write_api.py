@@ -79,7 +79,9 @@ def first_sentence(thing: Any) -> str:
         return f"`{thing}`"
     if isinstance(thing, (tuple, dict)):
         return ", ".join(f"`{name}`" for name in thing)
-    paragraph = (thing.__doc__ or "").strip().split("\n\n")[0]
+    paragraph, _, more = (thing.__doc__ or "").strip().partition("\n\n")
+    if more and paragraph.startswith(f"{getattr(thing, '__name__', '')}("):  # NumPy: its signature
+        paragraph = more.strip().partition("\n\n")[0]
     text = re.sub(r"\s+", " ", paragraph)
     return re.split(r"(?<=\.)\s(?=[A-Z`(])", text)[0].rstrip(":;")
 

@@ -46,7 +46,7 @@ def test_a_docstring_as_sphinx_reads_it(module):
         Raises:
             ValueError: no `scale`.
 
-        The end.
+        The end: docs/gan.md.
         """
     known = {"tinygan.relu": "tinygan.relu"}
     written = module("docstrings").to_rest(inspect.cleandoc(text), known.get)
@@ -80,7 +80,7 @@ def test_a_docstring_as_sphinx_reads_it(module):
 
            * **ValueError**: no \ ``scale``\ .
 
-        The end.
+        The end: \ :doc:`docs/gan.md </docs/gan>`\ .
         """).lstrip()  # noqa: E501
 
 

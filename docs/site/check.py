@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+MOST = 100  # faults that are printed
 LINK = re.compile(r'\s(?:href|src)="([^"]*)"')
 PLACE = re.compile(r'\s(?:id|name)="([^"]*)"')
 LOADED = re.compile(
@@ -73,7 +74,7 @@ def main() -> None:
     pages = len(list(site.rglob("*.html")))
     names = reference.public_names()
     found = [*broken_links(site), *loads(site), *missing_names(site, names.items())]
-    print("\n".join([*found, f"{pages} pages, {len(names)} names, {len(found)} faults"]))
+    print("\n".join([*found[:MOST], f"{pages} pages, {len(names)} names, {len(found)} faults"]))
     raise SystemExit(bool(found) or not pages)
 
 

@@ -18,6 +18,7 @@ SECTIONS = {"Args": "Arguments", "Attributes": "Attributes", "Returns": "Returns
 CODE = re.compile(r"``(.+?)``|`([^`]+)`", re.DOTALL)
 ITEM = re.compile(r"([*\w][\w.*, ]*):(?: (.*))?$")
 PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
+PAGE = re.compile(r"(docs/[\w-]+)\.md")
 # What opens something other than a paragraph: "1. ", "(a) ", "-x", "..."
 OPENS = re.compile(r"\(?\w{1,5}[.)]\s|[^\w(`\\]")
 
@@ -119,7 +120,8 @@ def _inline(text: str, find: Callable[[str], str | None]) -> str:
 
 
 def _plain(text: str) -> str:
-    return PAPER.sub(r"`arXiv:\1 <https://arxiv.org/abs/\1>`__\\ ", _escaped(text))
+    text = PAGE.sub(r"\\ :doc:`\1.md </\1>`\\ ", _escaped(text))
+    return PAPER.sub(r"`arXiv:\1 <https://arxiv.org/abs/\1>`__\\ ", text)
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,7 @@ signatures and docstrings; `docstrings.to_rest` makes the latter what Sphinx rea
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import inspect
 import re
@@ -132,6 +133,8 @@ def parameters(thing: Any) -> set[str]:
 
 def process(app, what: str, name: str, thing: Any, options, lines: list[str]) -> None:
     """autodoc's hook: the lines are changed in place."""
+    if lines[:1] and lines[0].startswith("Alias for field number"):  # what namedtuple says
+        lines.clear()
     try:
         lines[:] = docstrings.to_rest(
             "\n".join(lines), lambda code: find(code, name, thing, app.names)
@@ -173,9 +176,22 @@ class LinkNames(SphinxTransform):
                     code.replace_self(link)
 
 
+class UnlinkBuiltins(SphinxTransform):
+    """A parameter of the type int is no `tinygan.int`."""
+
+    default_priority = 5
+
+    def apply(self, **options: Any) -> None:
+        for signature in self.document.findall(addnodes.desc_signature):
+            for link in list(signature.findall(addnodes.pending_xref)):
+                if hasattr(builtins, link["reftarget"]):
+                    link.replace_self(nodes.Text(link["reftarget"]))
+
+
 def setup(app) -> dict[str, bool]:
     app.names = public_names()
     app.add_transform(LinkNames)
+    app.add_transform(UnlinkBuiltins)
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", process)
     return {"parallel_read_safe": True}
