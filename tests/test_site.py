@@ -51,7 +51,7 @@ def test_a_docstring_as_sphinx_reads_it(module):
     known = {"tinygan.relu": "tinygan.relu"}
     written = module("docstrings").to_rest(inspect.cleandoc(text), known.get)
     assert re.sub(r"\n\n+", "\n\n", written) == textwrap.dedent(r"""
-        \ \|x\_i\| \* \ ``scale``\ , as \ :py:obj:`tinygan.relu <tinygan.relu>`\  and \ ``F.relu(x)``\ s. (He 2015, `arXiv:1502.01852 <https://arxiv.org/abs/1502.01852>`__\ .)
+        \ \|x\_i\| \* \ ``scale``\ , as \ :py:obj:`tinygan.relu <tinygan.relu>`\  and \ ``F.relu(x)``\ s. (He 2015, arXiv:1502.01852.)
 
         .. code-block:: text
 
@@ -80,7 +80,7 @@ def test_a_docstring_as_sphinx_reads_it(module):
 
            * **ValueError**: no \ ``scale``\ .
 
-        The end: \ :doc:`docs/gan.md </docs/gan>`\ .
+        The end: docs/gan.md.
         """).lstrip()  # noqa: E501
 
 

@@ -17,8 +17,6 @@ SECTIONS = {"Args": "Arguments", "Attributes": "Attributes", "Returns": "Returns
             "Raises": "Raises"}  # fmt: skip
 CODE = re.compile(r"``(.+?)``|`([^`]+)`", re.DOTALL)
 ITEM = re.compile(r"([*\w][\w.*, ]*):(?: (.*))?$")
-PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
-PAGE = re.compile(r"(docs/[\w-]+)\.md")
 # What opens something other than a paragraph: "1. ", "(a) ", "-x", "..."
 OPENS = re.compile(r"\(?\w{1,5}[.)]\s|[^\w(`\\]")
 
@@ -65,7 +63,7 @@ def _items(lines: list[str], section: str, find: Callable[[str], str | None]) ->
             raise ValueError(f"{section}: {line!r} has no name before a colon")
     for name, (first, *rest) in entries:
         text = [first, *textwrap.dedent("\n".join(rest)).splitlines()]
-        names = ", ".join(f"**{_escaped(part)}**" for part in name.split(", "))
+        names = ", ".join(f"**{_plain(part)}**" for part in name.split(", "))
         body = list(_indented(_blocks(text, find), 2))
         while body and not body[0]:
             body.pop(0)
@@ -106,7 +104,7 @@ def _verbatim(text: str) -> Iterator[str]:
 
 
 def _inline(text: str, find: Callable[[str], str | None]) -> str:
-    """A paragraph or a list: code, papers, and everything else as it stands."""
+    """A paragraph or a list: code, and everything else as it stands."""
     if not text.startswith("- ") and OPENS.match(text):
         text = "\\ " + text
         start = 2
@@ -120,11 +118,6 @@ def _inline(text: str, find: Callable[[str], str | None]) -> str:
 
 
 def _plain(text: str) -> str:
-    text = PAGE.sub(r"\\ :doc:`\1.md </\1>`\\ ", _escaped(text))
-    return PAPER.sub(r"`arXiv:\1 <https://arxiv.org/abs/\1>`__\\ ", text)
-
-
-def _escaped(text: str) -> str:
     return re.sub(r"([\\*|_`])", r"\\\1", text)
 
 

@@ -2,7 +2,8 @@
 
 On a code host the documents' links lead to files and folders of the repository; here they lead to
 pages of this site, with the same paths below source/. So does code that names a file, such as
-`tinygan/autograd.py`, and each name of the reference.
+`tinygan/autograd.py`, and each name of the reference. Text that names a paper or a page becomes a
+link to it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import functools
 import html
 import inspect
 import posixpath
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
@@ -28,6 +31,7 @@ from sphinx.transforms import SphinxTransform
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("tinygan", "kernels", "examples")
 SUFFIXES = {".py", ".cu", ".cuh", ".h", ".c", ".cpp", ".json"}
+NAMED = re.compile(r"arXiv:(?P<paper>\d{4}\.\d{4,5})|(?P<page>docs/[\w-]+)\.md")
 PAGE = Template((ROOT / "docs/site/templates/source.html").read_text(encoding="utf-8"))
 FORMAT = HtmlFormatter(linenos="inline", lineanchors="line", wrapcode=True)
 
@@ -110,7 +114,7 @@ def place_of_value(owner: Any, name: str) -> tuple[str, int] | None:
 
 
 class LinkSources(SphinxTransform):
-    """Links to files that are no documents, and code that names a file."""
+    """Links to files that are no documents, code that names a file, papers and pages in text."""
 
     default_priority = 5
 
@@ -119,11 +123,29 @@ class LinkSources(SphinxTransform):
             self.replace(link, link["reftarget"])
         for link in list(self.document.findall(addnodes.pending_xref)):
             self.replace(link, link["reftarget"])  # a folder
+        for text in list(self.document.findall(nodes.Text)):
+            if isinstance(text.parent, (nodes.paragraph, nodes.emphasis)):
+                text.parent.replace(text, list(self.linked(text.astext())))
         for code in list(self.document.findall(nodes.literal)):
             path = code.astext().rstrip("/")
             linked = isinstance(code.parent, (nodes.reference, addnodes.pending_xref))
             if "/" in path and not linked:
                 self.replace(code, path if path in shown() else "", keep=True)
+
+    def linked(self, text: str) -> Iterator[nodes.Node]:
+        """The text, with links where it names a paper or a page."""
+        start = 0
+        here = posixpath.dirname(self.env.docname)
+        for match in NAMED.finditer(text):
+            if match["page"]:
+                address = posixpath.relpath(f"{match['page']}.html", here)
+            else:
+                address = f"https://arxiv.org/abs/{match['paper']}"
+            if match["paper"] or match["page"] in self.env.found_docs:
+                yield nodes.Text(text[start : match.start()])
+                yield nodes.reference("", match[0], refuri=address)
+                start = match.end()
+        yield nodes.Text(text[start:])
 
     def replace(self, node: nodes.Element, path: str, keep: bool = False) -> None:
         """Puts a link to the source page of `path`, if there is one, in the place of `node`."""
