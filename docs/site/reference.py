@@ -10,7 +10,6 @@ import builtins
 import importlib
 import inspect
 import re
-import shutil
 from types import ModuleType
 from typing import Any
 
@@ -98,13 +97,17 @@ def page(where: str, names: dict[str, Any]) -> str:
 
 
 def write_pages(app) -> None:
-    names = public_names()
-    pages = {where: page(where, names) for where in write_api.MODULES}
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
-    (FOLDER / "index.md").write_text(INDEX.format(pages="\n".join(pages)), encoding="utf-8")
-    for where, text in pages.items():
-        (FOLDER / f"{where}.rst").write_text(text, encoding="utf-8")
+    """Writes what has changed, so that the next build reads no more than it must."""
+    texts = {f"{where}.rst": page(where, app.names) for where in write_api.MODULES}
+    texts["index.md"] = INDEX.format(pages="\n".join(write_api.MODULES))
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.iterdir():
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def find(code: str, full_name: str, thing: Any, names: dict[str, Any]) -> str | None:
