@@ -79,7 +79,9 @@ def first_sentence(thing: Any) -> str:
         return f"`{thing}`"
     if isinstance(thing, (tuple, dict)):
         return ", ".join(f"`{name}`" for name in thing)
-    paragraph = (thing.__doc__ or "").strip().split("\n\n")[0]
+    paragraph, _, more = (thing.__doc__ or "").strip().partition("\n\n")
+    if more and paragraph.startswith(f"{getattr(thing, '__name__', '')}("):  # NumPy: its signature
+        paragraph = more.strip().partition("\n\n")[0]
     text = re.sub(r"\s+", " ", paragraph)
     return re.split(r"(?<=\.)\s(?=[A-Z`(])", text)[0].rstrip(":;")
 
@@ -115,8 +117,9 @@ class _Named:
 
 def entry(name: str, thing: Any) -> str:
     text = f"- `{name}{signature(thing)}`: {first_sentence(thing)}"
+    text = re.sub(r" (?=([-+*]|\d+[.)]) )", "\0", text)  # at the start of a line they make a list
     return textwrap.fill(text, 100, subsequent_indent="  ", break_long_words=False,
-                         break_on_hyphens=False)  # fmt: skip
+                         break_on_hyphens=False).replace("\0", " ")  # fmt: skip
 
 
 def module_section(where: str) -> Iterator[str]:

@@ -34,3 +34,21 @@ def test_what_an_entry_shows(write_api):
 
     assert write_api.entry("scale", scale) == "- `scale(x, by=2.0, *, source=source)`: by x."
     assert write_api.first_sentence(lambda: 0) == ""
+
+
+def test_no_line_of_an_entry_looks_like_a_list(write_api):
+    def scale(x):
+        pass
+
+    scale.__doc__ = f"{'b' * 84} c + 1."
+    assert write_api.entry("scale", scale) == f"- `scale(x)`: {'b' * 84}\n  c + 1."
+
+
+def test_a_signature_is_no_sentence(write_api):
+    def finfo(dtype):
+        """finfo(dtype)
+
+        Machine limits.
+        """
+
+    assert write_api.first_sentence(finfo) == "Machine limits."
