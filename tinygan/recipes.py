@@ -32,6 +32,8 @@ from tinygan.models import CGAN, DCGAN, GAN
 from tinygan.printing import say
 from tinygan.training import Callback, Settings, Trainer, write_report
 
+__all__ = ["RECIPES", "Plan", "Recipe", "Training", "parse_changes"]
+
 COUNT = 10_000  # samples that are scored, if there are as many real images
 ALONE = {"beta1": 0.0, "beta2": 0.99, "r1": 1.0, "penalty_every": 4}
 """Settings for a D without batch norm, which a penalty on its slope keeps in check."""

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 MOST = 100  # faults that are printed
-LINK = re.compile(r'\s(?:href|src)="([^"]*)"')
+LINK = re.compile(r'<[a-z][^<>]*\s(?:href|src)="([^"]*)"')  # of a tag, not of code that is shown
 PLACE = re.compile(r'\s(?:id|name)="([^"]*)"')
 LOADED = re.compile(
     r"""<(?:script|img|iframe|source|video|link)\b[^>]*?\s(?:src|href)=["']?((?:https?:)?//[^"'\s>]*)"""

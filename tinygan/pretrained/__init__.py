@@ -24,6 +24,8 @@ from tinygan.serialization import load, save
 from tinygan.tensor import Tensor
 from tinygan.training import load_generator, read_run, sample
 
+__all__ = ["Trained", "keep", "load_trained", "model_of", "trained_names"]
+
 HERE = Path(__file__).resolve().parent
 MODELS = {"DCGAN": DCGAN, "GAN": GAN, "CGAN": CGAN}  # the last one takes all that the second does
 
