@@ -66,12 +66,13 @@ def search(
         model.generator, model.discriminator, images, hole, pool, labels, starts=options.starts,
         steps=options.steps, lr=options.lr, prior=options.prior, window=options.window,
         fixed=model.categories,
-    ).images  # fmt: skip
-    return {
-        "search, pasted": explore.paste(images, found[0], hole),
-        "search, blended": explore.poisson_blend(images, found[0], hole),
-        "mean of the searches": explore.poisson_blend(images, found.mean(0), hole),
-    }
+    )  # fmt: skip
+    ways = {"search, blended": found.images[0]}
+    if labels is not None:
+        ways["search, by vote"] = found.likeliest()
+    ways["mean of the searches"] = found.mean()
+    return {"search, pasted": explore.paste(images, found.images[0], hole),
+            **{name: explore.poisson_blend(images, made, hole) for name, made in ways.items()}}
 
 
 def main() -> None:
@@ -85,7 +86,7 @@ def main() -> None:
     add("--side", type=positive, help="of square holes (half of the picture's)")
     add("--count", type=positive, default=300, help="images (%(default)s)")
     add("--pool", type=positive, default=20_000, help="z to choose starts from (%(default)s)")
-    add("--starts", type=positive, default=8, help="searches for each image (%(default)s)")
+    add("--starts", type=positive, default=16, help="searches for each image (%(default)s)")
     add("--steps", type=positive, default=60, help="of Adam in a search (%(default)s)")
     add("--lr", type=command_line.rate, default=0.05, help="Adam's rate (%(default)s)")
     add("--prior", type=command_line.number(0), default=0.003, help="its weight (%(default)s)")

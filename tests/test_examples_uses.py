@@ -126,12 +126,13 @@ def test_holes_are_filled_and_scored(trained, run, tmp_path):
     assert list(results) == ["centre", "pixels"] and "centre: 40 images" in text
     for rows in results.values():
         assert list(rows) == ["unharmed", "mean fill", "context encoder", "search, pasted",
-                              "search, blended", "mean of the searches"]  # fmt: skip
+                              "search, blended", "search, by vote",
+                              "mean of the searches"]  # fmt: skip
         assert rows["unharmed"]["read right"] > 0.9 and "PSNR" not in rows["unharmed"]
         for name in list(rows)[1:]:
             assert 4 < rows[name]["PSNR"] < 25 and 0 <= rows[name]["read right"] <= 1
     with Image.open(tmp_path / "runs" / "inpaint" / "pixels.png") as picture:
-        assert picture.size == (2 * (12 * 30 - 2), 2 * (7 * 30 - 2))
+        assert picture.size == (2 * (12 * 30 - 2), 2 * (8 * 30 - 2))
 
 
 def test_a_run_on_a_folder_in_colour(run, refused, tmp_path, rng):

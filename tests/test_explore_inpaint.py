@@ -6,7 +6,14 @@ import pytest
 import tinygan
 from tinygan import explore, nn
 from tinygan.data import synthetic_digits
-from tinygan.explore import context_weights, hole_psnr, holes, poisson_blend, search_latent
+from tinygan.explore import (
+    Fill,
+    context_weights,
+    hole_psnr,
+    holes,
+    poisson_blend,
+    search_latent,
+)
 from tinygan.models import DCGAN
 
 # Holes
@@ -171,6 +178,26 @@ def test_classes_come_with_their_start(rng):
                           lr=0.02)  # fmt: skip
     assert found.labels.tolist() == [[1] * 5]
     np.testing.assert_allclose(found.latent[0], z, rtol=0, atol=0.01)
+
+
+def test_searches_vote_by_their_context_loss():
+    """Two of class 3 together outweigh the best one, of class 5; far ones weigh nothing."""
+    context = np.array([[1.0, 2.0], [1.1, 2.1], [1.1, 400.0], [9.0, 400.0]])
+    labels = np.array([[5, 1], [3, 0], [3, 0], [5, 0]])
+    images = np.arange(8, dtype=np.float32).reshape(4, 2, 1, 1, 1)
+    fill = Fill(images, np.zeros((4, 2, 1)), labels, context)
+    expected = np.exp(-(context - context[0]) / (0.5 * context[0]))
+    expected /= expected.sum(0)
+    weights = fill.weights(0.5)
+    np.testing.assert_allclose(weights, expected, rtol=1e-12)
+    np.testing.assert_allclose(weights.sum(0), 1)
+    assert fill.likeliest(0.5).ravel().tolist() == [2.0, 1.0]
+    np.testing.assert_allclose(
+        fill.mean(0.5).ravel(), (expected * images[:, :, 0, 0, 0]).sum(0), rtol=1e-6
+    )
+    assert fill._replace(labels=None).likeliest().ravel().tolist() == [0.0, 1.0]
+    exact = fill._replace(context=np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [2.0, 1.0]]))
+    assert exact.weights().tolist() == [[1.0, 0.5], [0.0, 0.5], [0.0, 0.0], [0.0, 0.0]]
 
 
 def test_the_prior_pulls_to_what_d_believes(rng):

@@ -41,6 +41,31 @@ class Fill(NamedTuple):
     labels: np.ndarray | None
     context: np.ndarray
 
+    def weights(self, temperature: float = 0.4) -> np.ndarray:
+        """How likely each search is right, w_k = exp(-(E_k - E_1) / (T E_1)) / sum over k, as if
+        the context loss E were an energy and T times the least one the temperature: (starts, n).
+        """
+        least = np.maximum(self.context[:1], np.finfo(np.float64).tiny)
+        weights = np.exp((least - self.context) / (temperature * least))
+        return weights / weights.sum(0)
+
+    def mean(self, temperature: float = 0.4) -> np.ndarray:
+        """The weighted mean of the searches (n, c, h, w): what has the smallest squared error."""
+        return np.einsum("kn,knchw->nchw", self.weights(temperature), self.images).astype(
+            self.images.dtype
+        )
+
+    def likeliest(self, temperature: float = 0.4) -> np.ndarray:
+        """Of each image the best search (n, c, h, w) of that class for which the searches speak
+        together; without classes the best one."""
+        if self.labels is None:
+            return self.images[0]
+        weights, row = self.weights(temperature), np.arange(self.images.shape[1])
+        kinds = np.unique(self.labels)
+        votes = np.stack([(weights * (self.labels == kind)).sum(0) for kind in kinds])
+        first = (self.labels == kinds[votes.argmax(0)]).argmax(0)
+        return self.images[first, row]
+
 
 def context_weights(hole, window: int = 7) -> np.ndarray:
     """W of eq. 3 for masks (n, h, w), True where missing: float32 (n, h, w), 0 in the hole.
