@@ -38,6 +38,7 @@ def _():
 
     **Exercise 1.** Write the better quotient.
     """)
+    return
 
 
 @app.function
@@ -50,7 +51,7 @@ def central_difference(f, x, eps):
 def _():
     exercise_1 = check(1, "central_difference", central_difference)
     exercise_1
-    return (exercise_1,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -62,6 +63,7 @@ def _():
     that were left out. Move the point, and read off which $\varepsilon$ is best for each of the
     two quotients.
     """)
+    return
 
 
 @app.cell
@@ -81,7 +83,8 @@ def _(point):
     plot(
         {name: (_eps, np.abs(slope - np.cos(_x)) + 1e-17) for name, slope in _slopes.items()},
         xscale="log", yscale="log", ylim=(1e-14, 1), xlabel="eps", ylabel="error of the slope",
-    )  # fmt: skip
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -100,6 +103,7 @@ def _():
 
     **Exercise 2.** Write the rule for the product of two pairs.
     """)
+    return
 
 
 @app.function
@@ -112,7 +116,7 @@ def dual_product(a, b):
 def _():
     exercise_2 = check(2, "dual_product", dual_product)
     exercise_2
-    return (exercise_2,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -132,6 +136,7 @@ def _():
 
     A `Value` knows its number, and for each value that it was computed from the local slope.
     """)
+    return
 
 
 @app.class_definition
@@ -157,6 +162,7 @@ class Value:
 @app.cell(hide_code=True)
 def _():
     shown(Value)
+    return
 
 
 @app.cell(hide_code=True)
@@ -169,6 +175,7 @@ def _():
     local slope to each of its parents. Mind two things. A value may be used twice. And a node may
     hand on only when all of its own `grad` has arrived: which order guarantees that?
     """)
+    return
 
 
 @app.function
@@ -182,7 +189,7 @@ def walk_back(output):
 def _():
     exercise_3 = check(3, "walk_back", walk_back, Value=Value)
     exercise_3
-    return (exercise_3,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -198,6 +205,7 @@ def _():
     each row. So one number of `b` is used `n` times, and by section 3 what arrives is added: the
     gradient, of the shape `(n, k)`, is summed to the shape of `b`.
     """)
+    return
 
 
 @app.function
@@ -220,6 +228,7 @@ def _():
     shape $(n, k)$ arrives. Since $y_{ij} = \sum_l a_{il} b_{lj}$, the slope by $a_{il}$ is $\sum_j
     g_{ij} b_{lj}$. Write this and the other one as matrix products.
     """)
+    return
 
 
 @app.function
@@ -236,7 +245,7 @@ def _():
 
 
 @app.cell
-def _(exercise_3, exercise_4, exercise_5):
+def _(exercise_4, exercise_5):
     # Until yours are right, the solutions work here, so that you can read on.
     _sum_to = sum_to if exercise_4.right else solutions.sum_to
     _matmul = matmul_backward if exercise_5.right else solutions.matmul_backward
@@ -294,6 +303,7 @@ def _():
     steps of gradient descent. Beside it tinygan does the same, from the same weights. The two
     losses agree but for rounding.
     """)
+    return
 
 
 @app.cell
@@ -339,7 +349,8 @@ def _(ours, theirs):
              yscale="log", xlabel="step", ylabel="mean squared error"),
         mo.md(f"Loss {ours[0]:.4f} at first, {ours[-1]:.4f} in the end. Largest relative "
               f"difference between the two: {np.abs(ours / theirs - 1).max():.0e}."),
-    ])  # fmt: skip
+    ])
+    return
 
 
 @app.cell(hide_code=True)
@@ -367,6 +378,7 @@ def _():
     **Exercise 6.** The last exercise is an op of tinygan's. $y = \frac{x}{1 + |x|}$ has the slope
     $\frac{1}{(1 + |x|)^2}$. Both arguments are tensors; use `x.abs()`, `*`, `/` and `**`.
     """)
+    return
 
 
 @app.function
@@ -379,7 +391,7 @@ def softsign_backward(grad_output, x):
 def _():
     exercise_6 = check(6, "softsign_backward", softsign_backward)
     exercise_6
-    return (exercise_6,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -393,6 +405,7 @@ def _():
     - Sums that are used as `y + y` are why `add` in `_walk` makes a new array. Change it to `+=`
       in a copy, and find the test that fails.
     """)
+    return
 
 
 if __name__ == "__main__":

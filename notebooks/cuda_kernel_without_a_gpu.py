@@ -4,6 +4,8 @@ __generated_with = "0.25.2"
 app = marimo.App(width="medium", app_title="A CUDA kernel without a GPU")
 
 with app.setup:
+    from textwrap import dedent
+
     import marimo as mo
     import numpy as np
     from cuda_kernels import launch, missing_compiler, numbered, traffic_table
@@ -26,6 +28,7 @@ def _():
     Read beside it: `docs/cuda.md`. Edit the notebook with `marimo edit
     notebooks/cuda_kernel_without_a_gpu.py`; here an exercise is the text of a kernel.
     """)
+    return
 
 
 @app.cell(hide_code=True)
@@ -35,8 +38,8 @@ def _():
         mo.md(f"Nothing below can run: {no_compiler}. The text can be read all the same.")
         if no_compiler else mo.md("A C++ compiler is there: all of this runs on this machine."),
         kind="danger" if no_compiler else "info",
-    )  # fmt: skip
-    return (no_compiler,)
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -50,18 +53,20 @@ def _():
 
     The text can be edited here. Take the bound out. Then put it back, and launch too few blocks.
     """)
+    return
 
 
 @app.cell
 def _():
     editor = mo.ui.code_editor(
-        """__global__ void add(const float* x, float* y, int n) {
-  const int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < n) y[i] = x[i] + 1.0f;
-}
-""",
-        language="cpp", min_height=110,
-    )  # fmt: skip
+        dedent("""
+    __global__ void add(const float* x, float* y, int n) {
+      const int i = blockIdx.x * blockDim.x + threadIdx.x;
+      if (i < n) y[i] = x[i] + 1.0f;
+    }
+    """).strip(),
+        language="cpp", min_height=100,
+    )
     block = mo.ui.dropdown([32, 64, 128, 256], value=128, label="threads in a block")
     blocks = mo.ui.slider(1, 10, value=8, label="blocks", show_value=True)
     mo.vstack([editor, mo.hstack([blocks, block], justify="start", wrap=True)])
@@ -79,6 +84,7 @@ def _(block, blocks, editor):
         f"{np.isnan(_y).sum()} were never written."
     )
     mo.callout(mo.md(_told), kind="danger" if _run.fault else "neutral")
+    return
 
 
 @app.cell(hide_code=True)
@@ -94,25 +100,27 @@ def _():
     Break the kernel, and read what the emulator says. Does the order in which it lets the threads
     run matter?
     """)
+    return
 
 
 @app.cell(hide_code=True)
 def _():
-    smooth = """__global__ void smooth(float* x, int n, int rounds) {
-  __shared__ float tile[130];  // the block's numbers, and a zero on each side
-  const int t = threadIdx.x, i = blockIdx.x * 128 + t;
-  tile[t + 1] = i < n ? x[i] : 0.0f;
-  if (t == 0) tile[0] = tile[129] = 0.0f;
-  __syncthreads();
-  for (int round = 0; round < rounds; round++) {
-    const float mean = (tile[t] + tile[t + 1] + tile[t + 2]) / 3;
-    __syncthreads();  // all have read
-    tile[t + 1] = mean;
-    __syncthreads();  // all have written
-  }
-  if (i < n) x[i] = tile[t + 1];
-}
-"""
+    smooth = dedent("""
+    __global__ void smooth(float* x, int n, int rounds) {
+      __shared__ float tile[130];  // the block's numbers, and a zero on each side
+      const int t = threadIdx.x, i = blockIdx.x * 128 + t;
+      tile[t + 1] = i < n ? x[i] : 0.0f;
+      if (t == 0) tile[0] = tile[129] = 0.0f;
+      __syncthreads();
+      for (int round = 0; round < rounds; round++) {
+        const float mean = (tile[t] + tile[t + 1] + tile[t + 2]) / 3;
+        __syncthreads();  // all have read
+        tile[t + 1] = mean;
+        __syncthreads();  // all have written
+      }
+      if (i < n) x[i] = tile[t + 1];
+    }
+    """).strip()
     changes = {  # what is there, and what comes in its place
         "nothing": ("", ""),
         "take out the first barrier": ("  __syncthreads();\n  for", "  for"),
@@ -125,7 +133,7 @@ def _():
             "    __syncthreads();  // all have read\n",
             "    if (t < 64)\n      __syncthreads();\n    else\n      __syncthreads();\n",
         ),
-    }  # fmt: skip
+    }
     change = mo.ui.dropdown(list(changes), value="take out the second barrier", label="Change:")
     order = mo.ui.radio(
         ["forward", "backward", "random"], value="forward", label="Order:", inline=True
@@ -154,7 +162,8 @@ def _(change, changes, order, smooth):
         mo.md(numbered(_text, _run.line)),
         mo.callout(mo.md(quoted(_run.fault) if _run.fault else _told),
                    kind="danger" if _run.fault else "neutral"),
-    ])  # fmt: skip
+    ])
+    return
 
 
 @app.cell(hide_code=True)
@@ -173,19 +182,20 @@ def _():
     **Exercise 1.** Write the tree. Where must barriers stand, and how many numbers does the last
     block have?
     """)
+    return
 
 
 @app.cell
 def _():
     block_sum = """
-__global__ void block_sum(const float* x, float* sums, int n) {
-  __shared__ float part[256];  // a block has 256 threads
-  const int t = threadIdx.x, i = blockIdx.x * 256 + t;
-  part[t] = i < n ? x[i] : 0.0f;
-  // The tree is missing.
-  if (t == 0) sums[blockIdx.x] = part[0];
-}
-"""
+    __global__ void block_sum(const float* x, float* sums, int n) {
+      __shared__ float part[256];  // a block has 256 threads
+      const int t = threadIdx.x, i = blockIdx.x * 256 + t;
+      part[t] = i < n ? x[i] : 0.0f;
+      // The tree is missing.
+      if (t == 0) sums[blockIdx.x] = part[0];
+    }
+    """
     return (block_sum,)
 
 
@@ -193,7 +203,7 @@ __global__ void block_sum(const float* x, float* sums, int n) {
 def _(block_sum):
     exercise_1 = check(1, "block_sum", block_sum)
     exercise_1
-    return (exercise_1,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -210,16 +220,17 @@ def _():
     **Exercise 2.** Mend it. A second mistake is hidden: numbers that belong to no bin should be
     left out.
     """)
+    return
 
 
 @app.cell
 def _():
     histogram = """
-__global__ void histogram(const int* x, int* counts, int n, int bins) {
-  const int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < n) counts[x[i]] += 1;
-}
-"""
+    __global__ void histogram(const int* x, int* counts, int n, int bins) {
+      const int i = blockIdx.x * blockDim.x + threadIdx.x;
+      if (i < n) counts[x[i]] += 1;
+    }
+    """
     return (histogram,)
 
 
@@ -227,7 +238,7 @@ __global__ void histogram(const int* x, int* counts, int n, int bins) {
 def _(histogram):
     exercise_2 = check(2, "histogram", histogram)
     exercise_2
-    return (exercise_2,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -248,6 +259,7 @@ def _():
     The emulator counts sectors and passes by line, beside the fewest that could do. This is the
     kernel of the last exercise, as it is now, for 64 x 64 numbers:
     """)
+    return
 
 
 @app.cell
@@ -259,6 +271,7 @@ def _(transpose):
     )
     _told = quoted(_run.fault) if _run.fault else traffic_table(_run.traffic)
     mo.vstack([mo.md(numbered(transpose, _run.line)), mo.md(_told)])
+    return
 
 
 @app.cell(hide_code=True)
@@ -274,16 +287,17 @@ def _():
     **Exercise 3.** Write it so that no line needs more than the fewest. `n` need not be a multiple
     of 32. (On the way, look at the table above: it counts your text.)
     """)
+    return
 
 
 @app.cell
 def _():
     transpose = """
-__global__ void transpose(const float* x, float* y, int n) {
-  const int i = blockIdx.y * 32 + threadIdx.y, j = blockIdx.x * 32 + threadIdx.x;
-  if (i < n && j < n) y[j * n + i] = x[i * n + j];
-}
-"""
+    __global__ void transpose(const float* x, float* y, int n) {
+      const int i = blockIdx.y * 32 + threadIdx.y, j = blockIdx.x * 32 + threadIdx.x;
+      if (i < n && j < n) y[j * n + i] = x[i * n + j];
+    }
+    """
     return (transpose,)
 
 
@@ -291,7 +305,7 @@ __global__ void transpose(const float* x, float* y, int n) {
 def _(transpose):
     exercise_3 = check(3, "transpose", transpose)
     exercise_3
-    return (exercise_3,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -307,6 +321,7 @@ def _():
     - What the emulator cannot see is the last section of its README. Which of your mistakes would
       it miss?
     """)
+    return
 
 
 if __name__ == "__main__":

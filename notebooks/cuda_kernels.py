@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ def launch(
     but told in the result. Lines count from the first of the text that is not empty; arguments are
     those of `Module.launch`."""
     try:
-        module = Module(text.strip(), [kernel], name=FILE, checked=True)
+        module = Module(textwrap.dedent(text).strip(), [kernel], name=FILE, checked=True)
         module.launch(kernel, grid=grid, block=block, args=args, order=order, traffic=traffic)
     except KernelFault as fault:
         line = fault.place.rpartition(":")[2]
@@ -52,7 +53,7 @@ def numbered(text: str, marked: int = 0) -> str:
     """The text as a block of Markdown, with line numbers and an arrow at the line `marked`."""
     rows = [
         f"{'>' if number == marked else ' '}{number:3}  {line}"
-        for number, line in enumerate(text.strip().splitlines(), 1)
+        for number, line in enumerate(textwrap.dedent(text).strip().splitlines(), 1)
     ]
     return "```cpp\n" + "\n".join(rows) + "\n```"
 

@@ -8,6 +8,7 @@ returns a sentence for an answer that is right; `solutions.py` has the solution.
 from __future__ import annotations
 
 import inspect
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +43,12 @@ class Verdict:
         where `marimo run` hides the cells, what the student wrote."""
         word = "right" if self.right else "not yet"
         text = mo.md(f"**Exercise {self.number}: {word}.** {self.reason}")
-        return mo.vstack([
-            shown(self.student) or mo.md(""),
+        parts = [
+            shown(self.student),
             mo.callout(text, kind="success" if self.right else "warn"),
             mo.accordion({"A solution": mo.md(_code(self.answer))}),
-        ])  # fmt: skip
+        ]
+        return mo.vstack([part for part in parts if part is not None])
 
 
 def check(number: int, name: str, student: Any, **context: Any) -> Verdict:
@@ -93,5 +95,5 @@ def shown(definition: Any) -> Any:
 def _code(written: Any) -> str:
     """A function's source, or a kernel's text as it is, as a block of Markdown."""
     if isinstance(written, str):
-        return f"```cpp\n{written.strip()}\n```"
+        return f"```cpp\n{textwrap.dedent(written).strip()}\n```"
     return f"```python\n{inspect.getsource(written).strip()}\n```"

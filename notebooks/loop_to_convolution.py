@@ -40,6 +40,7 @@ def _():
     $n$ counts images, $(p, q)$ pixels of the result, $k$ its channels; $(r, s)$ counts the taps of
     the kernel, $c$ the channels of $x$. The stride is 1, and $x$ has its border of zeros already.
     """)
+    return
 
 
 @app.function
@@ -58,6 +59,7 @@ def seven_loops(x, taps, y):
 @app.cell(hide_code=True)
 def _():
     shown(seven_loops)
+    return
 
 
 @app.function
@@ -90,6 +92,7 @@ def _():
 
     **Exercise 1.** Count both, from the extents of the seven indices.
     """)
+    return
 
 
 @app.function
@@ -102,7 +105,7 @@ def flops_and_bytes(n, p, q, k, r, s, c):
 def _():
     exercise_1 = check(1, "flops_and_bytes", flops_and_bytes)
     exercise_1
-    return (exercise_1,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -111,6 +114,7 @@ def _():
     Choose a layer of 16 x 16 pixels. Python gets a much smaller one; what we compare is the number
     of FLOPs in a second.
     """)
+    return
 
 
 @app.cell
@@ -174,6 +178,7 @@ def _():
     **Exercise 2.** Write the loops in an order that is at least twice as fast. The arguments are
     the same; your function is compiled for you.
     """)
+    return
 
 
 @app.function
@@ -186,7 +191,7 @@ def faster_loops(x, taps, y):
 def _(compiled_loops):
     exercise_2 = check(2, "faster_loops", faster_loops, slow=compiled_loops)
     exercise_2
-    return (exercise_2,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -198,6 +203,7 @@ def _():
     each pixel into a row, and the convolution is one product, for which there are libraries that
     others have made fast for decades. The price: with 3x3 taps a number of $x$ is in 9 windows.
     """)
+    return
 
 
 @app.function
@@ -234,6 +240,7 @@ def _():
     and multiplies each with each. Choose a tile: which one that fits into 32 registers needs the
     fewest loads for each multiply-add?
     """)
+    return
 
 
 @app.cell
@@ -253,6 +260,7 @@ def _(rows, vectors):
         f"{_registers} registers, "
         + ("of 32." if _registers <= 32 else "**more than the 32** that there are.")
     )
+    return
 
 
 @app.cell(hide_code=True)
@@ -273,6 +281,7 @@ def _():
 
     **Exercise 3.** Find the other two products, and put the outputs together.
     """)
+    return
 
 
 @app.function
@@ -285,7 +294,7 @@ def two_outputs(d, g):
 def _():
     exercise_3 = check(3, "two_outputs", two_outputs)
     exercise_3
-    return (exercise_3,)
+    return
 
 
 @app.cell
@@ -303,6 +312,7 @@ def _(side):
         f"multiplications for each pair of channels, where the plain sum has {_plain:,}: "
         f"**{_points / _plain:.2f}** of them. Why is the share not the same for all sizes?"
     )
+    return
 
 
 @app.cell(hide_code=True)
@@ -316,6 +326,7 @@ def _():
     / bandwidth. Both limits are measured here: the peak by the register tile on numbers in the
     first cache, the bandwidth by adding large arrays.
     """)
+    return
 
 
 @app.cell
@@ -325,7 +336,17 @@ def _():
 
 
 @app.cell
-def _(flops, im2col_rate, numba_rate, options, python_rate, roofline, traffic, weight, x):
+def _(
+    flops,
+    im2col_rate,
+    numba_rate,
+    options,
+    python_rate,
+    roofline,
+    traffic,
+    weight,
+    x,
+):
     rates = {"loops in Python": python_rate, "loops by Numba": numba_rate, "im2col": im2col_rate}
     for _rung in conv2d.rungs[2:4]:
         if _rung.device == "cpu" and _rung.covers(x, weight, None, **options):
@@ -344,8 +365,8 @@ def _(flops, im2col_rate, numba_rate, options, python_rate, roofline, traffic, w
         f"limit. ({tg.get_num_threads()} thread(s); NumPy's product may use more. More than 100 % "
         "is possible: FLOPs are counted as in the plain sum, and Winograd multiplies less often; "
         "and other programs may have slowed down the measurement of the roof.)",
-    ]))  # fmt: skip
-    return rates, roof
+    ]))
+    return (rates,)
 
 
 @app.cell(hide_code=True)
@@ -356,6 +377,7 @@ def _(flops, rates, roofline, traffic):
     for _name, _rate in rates.items():
         _curves[f"{_name} (points)"] = [flops / traffic], [_rate / 1e9]
     plot(_curves, 3.6, xscale="log", yscale="log", xlabel="FLOPs for each byte", ylabel="GFLOP/s")
+    return
 
 
 @app.cell(hide_code=True)
@@ -380,6 +402,7 @@ def _():
     **Exercise 4.** Write the gradient by $x$, for the stride 2 and the padding 1. The layout is
     PyTorch's here: $x$ is $(n, c, h, w)$.
     """)
+    return
 
 
 @app.function
@@ -392,7 +415,7 @@ def input_gradient(grad_y, weight, size):
 def _():
     exercise_4 = check(4, "input_gradient", input_gradient)
     exercise_4
-    return (exercise_4,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -407,6 +430,7 @@ def _():
     - Add your loops of exercise 2 as a rung (`CONTRIBUTING.md`, "Add a rung"), and let the tests
       and the benchmark judge it.
     """)
+    return
 
 
 if __name__ == "__main__":

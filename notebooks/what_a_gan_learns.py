@@ -26,8 +26,8 @@ def _():
     # What a GAN learns
 
     A generator G turns noise into samples; a discriminator D says how probable it finds that a
-    sample is real. In two dimensions of pixels all one can do is look. On a line each claim of the
-    theory has a number, and you compute it here. Then you train one, and break it.
+    sample is real. Whether images are good one can mostly only see. On a line each claim of the
+    theory has a number, and you compute it here. Then you train a GAN, and break it.
 
     Read beside it: `docs/gan.md`, and Goodfellow et al. 2014, arXiv:1406.2661. Edit the notebook
     with `marimo edit notebooks/what_a_gan_learns.py`: an exercise is a function whose body is
@@ -45,6 +45,7 @@ def _():
 
     **Exercise 1.** Which $D(x)$ is best, if we know $p(x)$ and $q(x)$?
     """)
+    return
 
 
 @app.function
@@ -57,7 +58,7 @@ def best_discriminator(p, q):
 def _():
     exercise_1 = check(1, "best_discriminator", best_discriminator)
     exercise_1
-    return (exercise_1,)
+    return
 
 
 @app.cell
@@ -76,7 +77,7 @@ def _(mean, std):
     plot(
         {"p, the data (filled)": (X, p), "q, the samples (filled)": (X, q), "D*": (X, best)},
         xlim=(-7, 7), ylim=(0, 1.05), xlabel="x",
-    )  # fmt: skip
+    )
     return p, q
 
 
@@ -97,6 +98,7 @@ def _():
     \frac{q}{m}$, in nats. The integral is a sum times the width of a step. Where a density is 0,
     its term is 0, too.
     """)
+    return
 
 
 @app.function
@@ -109,7 +111,7 @@ def jensen_shannon(p, q, width):
 def _():
     exercise_2 = check(2, "jensen_shannon", jensen_shannon)
     exercise_2
-    return (exercise_2,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -123,7 +125,8 @@ def _(mean, p, q, std):
         mo.md(f"JSD {_here:.4f}, so V(D*) = {2 * _here - np.log(4):.4f}, and D's loss is "
               f"{np.log(4) - 2 * _here:.4f}. At most the JSD is log 2 = {np.log(2):.4f}: there the "
               "curve is flat. What does that mean for a G whose samples lie far from the data?"),
-    ])  # fmt: skip
+    ])
+    return
 
 
 @app.cell(hide_code=True)
@@ -131,13 +134,14 @@ def _():
     mo.md(r"""
     ## 3. Two losses for G
 
-    D returns a *logit* $y$, and $D = 1 / (1 + e^{-y})$. G can minimise what D maximises, $\log (1
-    - D)$: the *minimax* loss. Or it can minimise $-\log D$, the *non-saturating* loss. Both fall
-    where $D$ grows; what differs is how steep they are.
+    D returns a *logit* $y$, and $D = 1 / (1 + e^{-y})$. G can minimise what D maximises,
+    $\log(1{-}D)$: the *minimax* loss. Or it can minimise $-\log D$, the *non-saturating* loss.
+    Both fall where $D$ grows; what differs is how steep they are.
 
     **Exercise 3.** Find the derivatives of both by the logit, and write them as functions of $D$.
     (The derivative of $D$ by $y$ is $D (1 - D)$.)
     """)
+    return
 
 
 @app.function
@@ -150,7 +154,7 @@ def slopes_by_logit(d):
 def _():
     exercise_3 = check(3, "slopes_by_logit", slopes_by_logit)
     exercise_3
-    return (exercise_3,)
+    return
 
 
 @app.cell(hide_code=True)
@@ -164,7 +168,8 @@ def _():
     mo.vstack([
         plot(_slopes, 2.4, xlabel="D's logit for a sample", ylabel="slope of G's loss"),
         mo.md("Early on D is sure of each sample: that is the left end. Which loss still teaches?"),
-    ])  # fmt: skip
+    ])
+    return
 
 
 @app.cell(hide_code=True)
@@ -179,6 +184,7 @@ def _():
 
     **Exercise 4.** Write the step.
     """)
+    return
 
 
 @app.function
@@ -197,10 +203,11 @@ def _():
 @app.cell(hide_code=True)
 def _():
     mo.md(r"""
-    Is G's share of the modes that of the data?
+    Does G make both modes as often as they occur in the data? We count.
 
-    **Exercise 5.** Count the samples within three standard deviations of each mode.
+    **Exercise 5.** Find the share of the samples within three standard deviations of each mode.
     """)
+    return
 
 
 @app.function
@@ -224,6 +231,7 @@ def _():
     Each change below trains the GAN anew, in a second or two. Until your exercises are right, the
     solutions do their work here.
     """)
+    return
 
 
 @app.cell
@@ -291,7 +299,8 @@ def _(exercise_5, history, line, mode_std, modes):
             *(f"| {step} | {left:.0%} | {right:.0%} | {1 - left - right:.0%} |"
               for step, (left, right) in zip(_steps, _shares, strict=True)),
         ])),
-    ])  # fmt: skip
+    ])
+    return
 
 
 @app.cell(hide_code=True)
@@ -317,6 +326,7 @@ def _():
     - Add the R1 penalty to your step (`tinygan.training.r1_penalty`): which of the broken
       settings does it mend?
     """)
+    return
 
 
 if __name__ == "__main__":
