@@ -213,7 +213,7 @@ def _():
 
     This kernel counts how often each of the numbers 0 to `bins - 1` occurs. `counts[x[i]] += 1` is
     a read, an addition and a write; two threads that have the same number may both read before
-    either writes, and one count is lost. A barrier cannot help: the threads are in different
+    either writes, and one count is lost. A barrier cannot help: the threads may be in different
     blocks. *Atomic* operations can, as `atomicAdd(address, value)`: they do the three steps as
     one.
 

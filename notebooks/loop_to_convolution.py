@@ -383,8 +383,8 @@ def _(flops, rates, roofline, traffic):
 @app.cell(hide_code=True)
 def _():
     mo.md(r"""
-    Set the channels of $x$ to 1: now few FLOPs stand against each byte, and the roof sinks. Which
-    rung suffers most, and why?
+    Set the channels of $x$ to 1: a sum has 9 terms instead of 288, and some 4 FLOPs stand against
+    each byte, near the corner of the roof. Which rungs suffer, and why?
 
     ## 7. The gradient
 
