@@ -134,7 +134,8 @@ def _():
 
     ## 3. The graph, and the walk back
 
-    A `Value` knows its number, and for each value that it was computed from the local slope.
+    A `Value` knows its data and its number and, for each value that it was computed from, the
+    local slope.
     """)
     return
 

@@ -7,6 +7,7 @@ returns a sentence for an answer that is right; `solutions.py` has the solution.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import textwrap
 from dataclasses import dataclass
@@ -93,7 +94,20 @@ def shown(definition: Any) -> Any:
 
 
 def _code(written: Any) -> str:
-    """A function's source, or a kernel's text as it is, as a block of Markdown."""
+    """A function's or class's source, or a kernel's text as it is, as a block of Markdown."""
     if isinstance(written, str):
         return f"```cpp\n{textwrap.dedent(written).strip()}\n```"
-    return f"```python\n{inspect.getsource(written).strip()}\n```"
+    text = _class_source(written) if isinstance(written, type) else inspect.getsource(written)
+    return f"```python\n{textwrap.dedent(text).strip()}\n```"
+
+
+def _class_source(written: type) -> str:
+    """The source of a class that a cell defines. `inspect` would look for it in the file of the
+    class's module, which a cell is not; a method knows the text that it was compiled from."""
+    method = next(value for value in vars(written).values() if inspect.isfunction(value))
+    text = textwrap.dedent("".join(inspect.findsource(method)[0]))
+    found = next(
+        node for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and node.name == written.__name__
+    )
+    return "\n".join(text.splitlines()[found.lineno - 1 : found.end_lineno])

@@ -55,10 +55,18 @@ def run(name: str, answers: dict):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_exercise_is_right_before_it_is_done(name):
+def test_no_exercise_is_right_before_it_is_done(name, monkeypatch):
+    """Run as `marimo run` does, where the notebook shows the code that it hides in cells."""
+    import exercises
+
     if "cuda" in name:
         needs.cpp_compiler()
+    monkeypatch.setattr(exercises.mo, "app_meta", lambda: SimpleNamespace(mode="run"))
     verdicts = run(name, {})
+    for verdict in verdicts:
+        page = verdict._display_().text
+        assert "not yet" in page
+        assert "A solution" in page
     assert [verdict.right for verdict in verdicts] == [False] * len(verdicts)
     assert all(verdict.reason for verdict in verdicts)
 
