@@ -57,6 +57,16 @@ def test_png_and_gif_can_be_read_back(tmp_path, rng):
     assert not (tmp_path / "none.gif").exists()
 
 
+@pytest.mark.parametrize("picture", [
+    np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), np.zeros((2, 2, 4), np.uint8),
+    np.zeros((0, 2, 3), np.uint8),
+], ids=lambda picture: f"{picture.dtype} {picture.shape}")  # fmt: skip
+def test_what_is_no_picture_is_refused(picture, tmp_path):
+    with pytest.raises((TypeError, ValueError), match=r"save_png: expected uint8 \(h, w, 3\), got"):
+        save_png(picture, tmp_path / "x.png")
+    assert not list(tmp_path.iterdir())
+
+
 def test_curves_are_drawn(tmp_path, rng):
     plot_curves({"D": rng.random(300), "G": [1.0, 2.0]}, tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as image:

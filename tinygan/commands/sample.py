@@ -10,10 +10,12 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
+
 from tinygan.command_line import Parser, check_file, checking, positive, whole
+from tinygan.files import atomic_write
 from tinygan.images import grid, save_png
 from tinygan.kernels.cpu import compiler
-from tinygan.packages import require
 from tinygan.pretrained import Trained, load_trained, trained_names
 
 AT_ONCE = 1000
@@ -71,15 +73,9 @@ def run(options: argparse.Namespace) -> None:
     with checking():
         if options.out.suffix not in (".png", ".npy"):
             raise ValueError(f"--out: must end in .png or .npy, got {options.out}")
-        if not as_array:
-            require("a picture", "PIL.Image")
     check_file("--out", options.out)
     images = trained.draw(options.n, options.label, options.seed)
     if as_array:
-        import numpy as np
-
-        from tinygan.files import atomic_write
-
         with atomic_write(options.out) as file:
             np.save(file, images)
     else:

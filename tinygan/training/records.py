@@ -109,11 +109,6 @@ class Records:
 
     def add_picture(self, name: str, images: np.ndarray, columns: int | None = None) -> None:
         """Writes a grid of images as samples/`name`, now or later."""
-        try:
-            import PIL  # noqa: F401
-        except ImportError:
-            self._warn("Pillow", "no pictures: pip install 'tinygan[examples]'")
-            return
         self._pictures[name] = grid(images, columns)
         self.write_pictures()
 
