@@ -13,6 +13,7 @@ from tinygan.data import (
     DataUnavailableError,
     image_folder,
     load_dataset,
+    pair_folder,
     synthetic_digits,
 )
 
@@ -26,6 +27,30 @@ def save(path, pixels: np.ndarray) -> None:
 
 def random_pixels(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+# --- pair_folder -----------------------------------------------------------------------------
+
+
+def test_pairs_are_the_halves_of_pictures(tmp_path):
+    """Of 17 pixels the one in the middle belongs to no half."""
+    pixels = random_pixels(0, 8, 17, 3)
+    save(tmp_path / "pairs" / "a.png", pixels)
+    save(tmp_path / "pairs" / "b.png", np.full((8, 17, 3), 200, np.uint8))
+    both = pair_folder(tmp_path / "pairs", size=8)
+    assert both.images.shape == (2, 6, 8, 8) and both.labels is None and both.name == "pairs"
+    np.testing.assert_array_equal(both.images[0, :3], pixels[:, :8].transpose(2, 0, 1))
+    np.testing.assert_array_equal(both.images[0, 3:], pixels[:, 9:].transpose(2, 0, 1))
+    assert pair_folder(tmp_path / "pairs", 4, channels=1).images.shape == (2, 2, 4, 4)
+
+
+def test_a_picture_that_shows_one_thing_is_no_pair(tmp_path):
+    save(tmp_path / "a.png", random_pixels(0, 8, 16, 3))
+    save(tmp_path / "b.png", random_pixels(0, 8, 8, 3))
+    with pytest.raises(DataFormatError, match=r"b.png: .*8 x 8 pixels; expected two pictures side"):
+        pair_folder(tmp_path, 8)
+    kept = pair_folder(tmp_path, 8, skip_unreadable=True)
+    assert len(kept) == 1 and "b.png" in kept.skipped[0]
 
 
 # --- image_folder -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from tinygan.kernels.cache import cache_dir
 from .captions import CaptionedDigits, captioned_digits
 from .dataset import DataFormatError, Dataset, DataUnavailableError
 from .emoji import EmojiPairs, emoji_pairs
-from .folder import image_folder
+from .folder import image_folder, pair_folder
 from .glyphs import Glyphs, glyphs
 from .idx import read_idx, write_idx
 from .load import load_dataset
@@ -21,6 +21,6 @@ __all__ = [
     "BatchSampler", "CaptionedDigits", "DataFormatError", "DataUnavailableError", "Dataset",
     "EmojiPairs", "GaussianMixture", "Glyphs", "cache_dir", "captioned_digits", "deligan_bimodal",
     "deligan_unimodal", "emoji_pairs", "fashion_mnist", "glyphs", "image_folder", "load_dataset",
-    "mnist", "read_idx", "ring", "square_grid", "stacked_digits", "synthetic_digits", "write_idx",
-    "write_image_folder", "write_mnist_files",
+    "mnist", "pair_folder", "read_idx", "ring", "square_grid", "stacked_digits", "synthetic_digits",
+    "write_idx", "write_image_folder", "write_mnist_files",
 ]  # fmt: skip

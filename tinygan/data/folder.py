@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from .dataset import DataFormatError, Dataset, DataUnavailableError
-from .pictures import ENDINGS, MODES, read_square
+from .pictures import ENDINGS, MODES, read_halves, read_square
 from .walk import files_below
 
 PROGRESS_SECONDS = 5.0
@@ -51,6 +51,35 @@ def image_folder(
     picture that is damaged or too large, OSError naming one that cannot be opened, ImportError
     without Pillow.
     """
+    folder = _checked(path, size, channels)
+    images, kept, skipped = _read_all(
+        folder, (channels, size, size), lambda file: read_square(file, size, channels),
+        skip_unreadable,
+    )  # fmt: skip
+    classes, labels = _classes(folder, kept)
+    return Dataset(images, labels, folder.resolve().name, classes, skipped)
+
+
+def pair_folder(
+    path: str | Path, size: int, channels: int = 3, skip_unreadable: bool = False
+) -> Dataset:
+    """All pictures below a folder that show two things side by side, x on the left and y on the
+    right, as the data sets of pix2pix do.
+
+    Each half is brought to size x size as `image_folder` does with a picture. Returns a Dataset
+    with images uint8 (n, 2 channels, size, size), x's channels first, without labels.
+
+    Raises as `image_folder` does; DataFormatError also of a picture that is not wider than high.
+    """
+    folder = _checked(path, size, channels)
+    images, _, skipped = _read_all(
+        folder, (2 * channels, size, size), lambda file: read_halves(file, size, channels),
+        skip_unreadable,
+    )  # fmt: skip
+    return Dataset(images, None, folder.resolve().name, None, skipped)
+
+
+def _checked(path: str | Path, size: int, channels: int) -> Path:
     if size < 1:
         raise ValueError(f"size is {size}; expected 1 or more")
     if channels not in MODES:
@@ -58,28 +87,36 @@ def image_folder(
     folder = Path(path)
     if not folder.is_dir():
         raise NotADirectoryError(f"path is {str(path)!r}; expected an existing folder")
+    return folder
+
+
+def _read_all(
+    folder: Path, shape: tuple[int, int, int], read: Callable[[Path], np.ndarray],
+    skip_unreadable: bool,
+) -> tuple[np.ndarray, list[Path], tuple[str, ...]]:  # fmt: skip
+    """The pictures below a folder (n, *shape), each by `read` (h, w, c); their files; and what was
+    left out."""
     files = files_below(folder, ENDINGS)
     if not files:
         raise DataUnavailableError(f"{folder}: no file ends in {', '.join(ENDINGS)}")
-    images = np.empty((len(files), channels, size, size), np.uint8)
+    images = np.empty((len(files), *shape), np.uint8)
     kept: list[Path] = []
     skipped: list[str] = []
     for file in _with_progress(files, folder):
         try:
-            square = read_square(file, size, channels)
+            picture = read(file)
         except (DataFormatError, OSError) as error:
             if not skip_unreadable:
                 raise
             skipped.append(_one_line(file, error))
             continue
-        images[len(kept)] = square.transpose(2, 0, 1)
+        images[len(kept)] = picture.transpose(2, 0, 1)
         kept.append(file)
     if not kept:
         raise DataFormatError(
             f"{folder}: none of its {len(files)} pictures can be read; the first: {skipped[0]}"
         )
-    classes, labels = _classes(folder, kept)
-    return Dataset(images[: len(kept)], labels, folder.resolve().name, classes, tuple(skipped))
+    return images[: len(kept)], kept, tuple(skipped)
 
 
 def _classes(
