@@ -36,6 +36,7 @@ FLOORS = [
     ["models", "metrics"],
     ["training"],
     ["explore", "doctor", "compat"],
+    ["lab"],
     ["cli"],
     ["__main__"],
 ]

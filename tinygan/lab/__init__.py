@@ -1,0 +1,1 @@
+"""The lab: a page of this machine alone, on which GANs can be watched. (``tinygan lab``)"""
