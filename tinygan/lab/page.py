@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from bokeh.models import InlineStyleSheet, Spinner
+
 REAL, MADE = "#1f5fa8", "#c9560c"  # data, samples
 PALETTE_ENDS = ["#e8863c", "#f6f4f0", "#5b93cf"]  # D = 0, 1/2, 1
 
@@ -98,6 +100,19 @@ def arrange(
         groups=[(title, [add(model) for model in models]) for title, models in groups or []],
     )  # fmt: skip
     document.title = f"{dict(PAGES)[here]} - tinygan lab"
+
+
+def spinner(title: str, value: int, **options: Any) -> Any:
+    """A field for a whole number, which the arrow keys change. Its two small buttons have no names
+    for a screen reader, and would be two more stops of the Tab key: they are left out."""
+    hidden = InlineStyleSheet(css=".bk-spin-btn { display: none !important; }")
+    return Spinner(title=title, value=value, mode="int", step=1, stylesheets=[hidden],
+                   sizing_mode="stretch_width", **options)  # fmt: skip
+
+
+def named(made: Any, name: str) -> None:
+    """Gives a figure the name that a screen reader says where the Tab key comes to it."""
+    made.html_attributes = {"role": "group", "aria-label": name}
 
 
 def arguments_of(document: Any) -> dict[str, str]:

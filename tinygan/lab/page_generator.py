@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import ButtonClick
-from bokeh.models import Button, Div, Select, Slider, Spinner
+from bokeh.models import Button, Div, Select, Slider
 
 from tinygan.lab.generators import DIRECTIONS, OTHERS, SAMPLES, STEPS, RunGenerator, png
-from tinygan.lab.page import arguments_of, arrange, escape
+from tinygan.lab.page import arguments_of, arrange, escape, spinner
 from tinygan.lab.page_run import NO_RUNS, NONE, names_of
 
 
@@ -30,8 +30,9 @@ class GeneratorPage:
         first = asked if asked in self.named else next(iter(self.named), NONE)
         self.run = Select(title="Run", value=first, options=[*self.named] or [NONE], **wide)
         self.label = Select(title="Class", value="0", options=["0"], visible=False, **wide)
-        self.chosen = self._index("Sample", 1)
-        self.first, self.last = self._index("Walk from sample", 1), self._index("to sample", 2)
+        self.chosen = spinner("Sample", 1, low=1, high=SAMPLES)
+        self.first = spinner("Walk from sample", 1, low=1, high=SAMPLES)
+        self.last = spinner("to sample", 2, low=1, high=SAMPLES)
         self.sliders = [
             Slider(title=f"Direction {k + 1}", start=-4, end=4, step=0.1, value=0, **wide)
             for k in range(DIRECTIONS)
@@ -61,11 +62,6 @@ class GeneratorPage:
         ])  # fmt: skip
         problem = "" if asked in (None, *self.named) else f"There is no run {asked!r:.60}."
         self.load(problem)
-
-    @staticmethod
-    def _index(title: str, value: int) -> Spinner:
-        return Spinner(title=title, value=value, low=1, high=SAMPLES, step=1, mode="int",
-                       sizing_mode="stretch_width")  # fmt: skip
 
     def load(self, problem: str = "") -> None:
         """The newest weights of the chosen run."""

@@ -19,11 +19,10 @@ from bokeh.models import (
     FreehandDrawTool,
     NumericInput,
     Select,
-    Spinner,
     TextInput,
 )
 
-from tinygan.lab.page import arguments_of, arrange, escape
+from tinygan.lab.page import arguments_of, arrange, escape, spinner
 from tinygan.lab.plane import Plane
 from tinygan.lab.plane_figures import SIDES, Figures
 from tinygan.lab.plane_text import status_text, theory_text
@@ -100,7 +99,7 @@ class PlanePage:
         elif field.most is None:
             control = TextInput(value=value, **common)
         elif isinstance(value, int):
-            control = Spinner(value=value, mode="int", step=1, **common)
+            control = spinner(field.label, value, name=name)
         else:
             control = NumericInput(value=value, mode="float", **common)
         control.on_change("value", lambda attribute, old, new: self._on_control(name, new))

@@ -9,7 +9,7 @@ from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.palettes import interp_palette
 from bokeh.plotting import figure
 
-from tinygan.lab.page import MADE, PALETTE_ENDS, REAL
+from tinygan.lab.page import MADE, PALETTE_ENDS, REAL, named
 from tinygan.lab.plane import PROBABILITIES, Look, Plane
 from tinygan.lab.targets import EXTENT
 
@@ -30,6 +30,7 @@ def square(title: str) -> Any:
         aspect_ratio=1, sizing_mode="stretch_width", tools="", toolbar_location=None,
     )  # fmt: skip
     made.grid.visible = False
+    named(made, f"Picture: {title}")
     return made
 
 
@@ -39,6 +40,7 @@ def curves(title: str, label: str) -> Any:
         title=title, x_axis_label="step of G", y_axis_label=label, height=240,
         sizing_mode="stretch_width", tools="", toolbar_location=None,
     )  # fmt: skip
+    named(made, f"Curves: {title}")
     return made
 
 
@@ -70,7 +72,7 @@ class Figures:
         self.forget()
         self.history = ColumnDataSource({name: [] for name in COLUMNS})
         self._make_plane()
-        self.side = square(SIDES[0])
+        self.side = square("the map that was chosen for here")
         heat(self.side, self.other)
         self._make_curves()
 
