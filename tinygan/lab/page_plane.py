@@ -29,7 +29,7 @@ from tinygan.lab.plane_text import status_text, theory_text
 from tinygan.lab.setup import FIELDS, Field, Setup, changed, from_json, from_query, from_values
 from tinygan.lab.targets import MOST_STROKES, parse_strokes, strokes_text
 
-MILLISECONDS = 40  # from one picture to the next
+MILLISECONDS = 33  # from one picture to the next
 BUDGET = 0.1  # seconds after which a picture is due, with fewer steps than asked for
 WAITING = 3  # pictures that the browser may be behind; a page that nobody sees trains nothing
 TEXTS = 5  # pictures for one of the curves and sentences
@@ -64,7 +64,7 @@ class PlanePage:
         self.plane, self.running, self.problem = Plane(setup), True, problem
         self._setting = False  # whether the controls follow the setup just now, not it them
         self._drawn: float | None = None  # when the mouse last drew
-        self._ready, self._sent, self._times = False, 0, [time.monotonic()]
+        self._ready, self._sent, self._times = False, 0, [(0.0, 0)]
         self.figures = Figures()
         self.text = ColumnDataSource({"json": [setup.json()], "query": [setup.query()]})
         self.frame = ColumnDataSource({"count": [0]})
@@ -178,6 +178,7 @@ class PlanePage:
         self.running = not self.running
         self.run.label = "Pause" if self.running else "Run"
         self._sent = self.seen.data["count"][0]
+        self._times = [(time.monotonic(), self._sent)]
 
     def _by_hand(self, steps: int) -> None:
         if self.running:
@@ -241,7 +242,7 @@ class PlanePage:
         """The browser has the page, and answers from now on."""
         self._ready = True
         self._sent = self.seen.data["count"][0]
-        self._times = [time.monotonic()]
+        self._times = [(time.monotonic(), self._sent)]
         self.show()
 
     def tick(self) -> None:
@@ -277,13 +278,14 @@ class PlanePage:
             self.document.unhold()
 
     def _on_seen(self, attribute: str, old: Any, new: Any) -> None:
-        self._times = [*self._times[-20:], time.monotonic()]
+        self._times = [*self._times[-20:], (time.monotonic(), new["count"][0])]
 
     def _rate(self) -> float:
         """Pictures a second that the browser has drawn lately; 0 while it pauses."""
         if not self.running:
             return 0.0
-        return (len(self._times) - 1) / max(time.monotonic() - self._times[0], 1e-3)
+        (start, first), (end, last) = self._times[0], self._times[-1]
+        return (last - first) / (end - start) if end > start else 0.0
 
     def _say(self, text: str) -> None:
         """A sentence about what was asked for and cannot be; screen readers read it at once."""

@@ -68,8 +68,12 @@ class Side:
             return False
         self._follow_pictures(self.run)
         self.scores.text = scores_html(self.run)
-        self.facts.text = facts_html(self.run)
         return True
+
+    def show_facts(self, other: Run | None) -> None:
+        """Where the run stands and its settings, beside those of another one."""
+        if self.run is not None:
+            self.facts.text = facts_html(self.run, other)
 
     def _follow_pictures(self, run: Run) -> None:
         epochs = list(run.pictures)
@@ -185,6 +189,9 @@ class RunPage:
                 self._draw(name, which, log.losses if log else {}, "step", key)
             self._draw("score", which, log.scores if log else {}, "epoch", self.score.value)
         self.by_epoch.title.text = self.score.value
+        one, two = self.sides
+        one.show_facts(two.run)
+        two.show_facts(one.run)
 
     def _draw(
         self, name: str, which: int, table: dict[str, list[float]], x: str, y: str
@@ -212,14 +219,19 @@ def scores_html(run: Run) -> str:
     return "".join(parts)
 
 
-def facts_html(run: Run) -> str:
-    """Where the run stands, what could not be read, and its settings."""
+def facts_html(run: Run, other: Run | None) -> str:
+    """Where the run stands, what could not be read, and its settings; those that `other` has
+    otherwise are marked."""
     steps = run.log.losses["step"]
     lines = [f"<p><b>{escape(run.name)}</b>: {len(steps):,} steps in the log"
              + (f", the last one {steps[-1]:,.0f}" if steps else "") + ".</p>"]  # fmt: skip
     lines += [f"<p>{escape(problem)}.</p>" for problem in run.problems]
-    if run.settings():
-        lines.append(table_html("Settings", ("", ""), run.settings()))
+    rows, others = run.settings(), None if other is None else dict(other.settings())
+    if rows:
+        marked = [(name, value, "≠" if others is not None and others.get(name) != value else "")
+                  for name, value in rows]  # fmt: skip
+        title = "Settings" if others is None else "Settings (≠: other than beside it)"
+        lines.append(table_html(title, ("", "", ""), marked))
     return "".join(lines)
 
 

@@ -37,7 +37,7 @@ def square(title: str) -> Any:
 def curves(title: str, label: str) -> Any:
     """A figure of curves over the steps."""
     made = figure(
-        title=title, x_axis_label="step of G", y_axis_label=label, height=240,
+        title=title, x_axis_label="step of G", y_axis_label=label, height=270,
         sizing_mode="stretch_width", tools="", toolbar_location=None,
     )  # fmt: skip
     named(made, f"Curves: {title}")
@@ -97,7 +97,7 @@ class Figures:
         self.losses = curves("Losses", "loss")
         self.losses.line("step", "d", source=self.history, color=REAL, legend_label="D")
         self.losses.line("step", "g", source=self.history, color=MADE, legend_label="G")
-        self.distance = curves("Distances", "nats; mean |D − D*|")
+        self.distance = curves("Distances: JSD in nats, mean |D − D*|", "")
         for name, text, color, dash in (
             ("jsd", "JSD(p, q)", "#1c1c1c", "solid"), ("floor", "JSD of real points", "#888",
             "dashed"), ("gap", "|D − D*|", REAL, "solid"),

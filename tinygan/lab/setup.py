@@ -39,7 +39,7 @@ FIELDS = (
     Field("latent_size", "Latent numbers", "Nets", least=1, most=16, fresh=True),
     Field("width", "Units of a layer", "Nets", least=1, most=256, fresh=True),
     Field("layers", "Hidden layers", "Nets", least=1, most=4, fresh=True),
-    Field("pack", "Points D judges together", "Nets", (1, 2, 4), fresh=True),
+    Field("pack", "Packing: points for D", "Nets", (1, 2, 4), fresh=True),
     Field("seed", "Seed", "Nets", least=0, most=999_999, fresh=True),
     Field("loss", "Loss", "Game", tuple(GAN_LOSSES)),
     Field("r1", "R1 penalty", "Game", least=0, most=1000),
@@ -76,12 +76,12 @@ class Setup:
     pack: int = 1
     seed: int = 0
     loss: str = "non-saturating"
-    r1: float = 0.05
+    r1: float = 0.005
     r2: float = 0.0
     gradient_penalty: float = 0.0
     penalty_every: int = 1
-    lr: float = 0.002
-    lr_d: float = 0.004
+    lr: float = 0.001
+    lr_d: float = 0.002
     beta1: float = 0.0
     batch_size: int = 128
     d_steps: int = 1
