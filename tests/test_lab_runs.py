@@ -10,9 +10,11 @@ import pytest
 
 import tinygan
 from tinygan.data import synthetic_digits
+from tinygan.data.captions import VOCABULARY
 from tinygan.lab.runs import Log, Run, find_runs, number, thinned
-from tinygan.models import DCGAN
-from tinygan.training import Settings, Trainer
+from tinygan.models import DCGAN, GAWWN
+from tinygan.optim import ExponentialMovingAverage
+from tinygan.training import Settings, Trainer, save_checkpoint
 from tinygan.training.log import read_json_lines
 
 
@@ -184,7 +186,7 @@ def test_the_generator_of_a_run(folder):
     tinygan.manual_seed(0)
     before = tinygan.randn(1).item()
     tinygan.manual_seed(0)
-    subject = generators.RunGenerator(folder)
+    subject = generators.open_generator(folder)
     assert tinygan.randn(1).item() == before  # its initial weights cost nobody else's numbers
     images = subject.images(subject.latent, 3)
     assert images.shape == (16, 1, 28, 28) and subject.classes == 10
@@ -213,27 +215,66 @@ def test_the_strongest_direction_is_what_the_first_layer_makes_most_of():
 
 
 @pytest.mark.parametrize("facts, message", [
-    (None, "there is no run.json"), ({"settings": {"model": None}}, "not a DCGAN"),
-    ({"settings": {"model": {"length": 3}}}, "not a DCGAN's"),
-    ({"settings": {"model": {"width": -1}}}, "not a DCGAN's"),
-    ({"settings": {"model": {"width": 2}}}, "no checkpoint.npz yet"), ({"settings": 3}, "DCGAN"),
+    (None, "there is no run.json"), ({"settings": {"model": None}}, "no options"),
+    ({"settings": {"model": {"length": 3}}}, "of another kind"),
+    ({"settings": {"model": {"width": -1}}}, "of another kind"),
+    ({"settings": {"model": {"width": 2}}}, "no checkpoint.npz yet"),
+    ({"settings": 3}, "no options"),
 ])  # fmt: skip
 def test_a_generator_that_cannot_be_shown_gets_a_sentence(tmp_path, facts, message):
-    from tinygan.lab.generators import RunGenerator
+    from tinygan.lab.generators import open_generator
 
     if facts is not None:
         (tmp_path / "run.json").write_text(json.dumps(facts))
     with pytest.raises(ValueError, match=message):
-        RunGenerator(tmp_path)
+        open_generator(tmp_path)
 
 
 def test_a_damaged_checkpoint_gets_a_sentence(tmp_path):
-    from tinygan.lab.generators import RunGenerator
+    from tinygan.lab.generators import open_generator
 
     (tmp_path / "run.json").write_text('{"settings": {"model": {"width": 2}}}')
     (tmp_path / "checkpoint.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="checkpoint"):
-        RunGenerator(tmp_path)
+        open_generator(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory):
+    """A folder with the untrained nets of a GAWWN."""
+    folder = tmp_path_factory.mktemp("gawwn")
+    model = GAWWN(len(VOCABULARY), width=2)
+    average = ExponentialMovingAverage(model.generator, 0.9)
+    save_checkpoint(folder / "checkpoint.npz", {"average": average}, {})
+    (folder / "run.json").write_text(json.dumps({"settings": {"model": model.options}}))
+    return folder
+
+
+def test_a_sentence_is_drawn_in_a_box(sentences):
+    from tinygan.lab.generators import SentenceGenerator, open_generator
+
+    writer = open_generator(sentences)
+    assert isinstance(writer, SentenceGenerator)
+    images = writer.images("a thin 3", [4, 5, 20, 30])
+    assert images.shape == (8, 3, 40, 40)
+    orange = (images[0] == np.array([0.9, 0.1, -0.8], np.float32)[:, None, None]).all(0)
+    rows, columns = np.nonzero(orange)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 29, 4, 19)
+    assert orange.sum() == 2 * (25 + 16) - 4
+    for sentence, box, message in (("a cat", [4, 5, 20, 30], "'cat'"), ("", [4, 5, 20, 30], "0 w"),
+                                   ("a 3", [20, 5, 20, 30], "left < right"),
+                                   ("a 3", [0, 5, 20, 41], "within 0 to 40")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            writer.images(sentence, box)
+
+
+def test_scores_of_several_kinds_of_samples(tmp_path):
+    (tmp_path / "scores.json").write_text(
+        '{"new words": {"made": {"digit": 0.5}, "real": {"digit": 0.9}}, "minutes": 3}'
+    )
+    run = Run(tmp_path)
+    run.poll()
+    assert run.score_rows() == [("new words: digit", 0.5, 0.9)]
 
 
 # The pages
@@ -267,7 +308,7 @@ def test_the_page_of_a_run_follows_it(folder, tmp_path):
     assert list(page.sources["D", 1].data["y"]) == [] and two.facts.text == ""
 
 
-def test_the_page_of_a_generator(folder, tmp_path):
+def test_the_page_of_a_generator(folder, sentences, tmp_path):
     pytest.importorskip("bokeh", reason="needs Bokeh: pip install 'tinygan[lab]'")
     from bokeh.document import Document
 
@@ -296,5 +337,14 @@ def test_the_page_of_a_generator(folder, tmp_path):
     assert page.sliders[0].value == 0
     page.run.value = "other"
     assert "there is no run.json" in page.message.text and page.one.text == ""
+    assert not page.chosen.visible and not page.sentence.visible
+    asks = GeneratorPage(Document(), "/token", [sentences])
+    assert asks.sentence.visible and "seven leaning left, eight times" in asks.samples.text
+    asks.sentence.value = "a <b>"
+    assert "&#x27;b&#x27;" in asks.message.text
+    asks.sentence.value = "a small 2"
+    assert asks.message.text == "" and "a small 2, eight" in asks.samples.text
+    asks.box[0].value = 39
+    assert "left &lt; right" in asks.message.text
     empty = GeneratorPage(Document(), "/token", [])
     assert "No run was named" in empty.message.text

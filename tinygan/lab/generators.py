@@ -1,4 +1,4 @@
-"""The generator of a run, to be played with: a DCGAN's, with classes or without.
+"""The generator of a run, to be played with: a DCGAN's, with classes or without, or a GAWWN's.
 
 A direction of the latent space that changes the picture much is one that the first layer makes much
 of: with A (latent, outputs) its weights, the eigenvectors of A A^T with the largest eigenvalues
@@ -7,6 +7,7 @@ of: with A (latent, outputs) its weights, the eigenvectors of A A^T with the lar
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,62 +18,80 @@ import numpy as np
 from tinygan import nn
 from tinygan.creation import tensor
 from tinygan.data import Dataset, load_dataset, synthetic_digits
+from tinygan.data.captions import encode
 from tinygan.devices import Generator, generator
 from tinygan.explore import lerp
 from tinygan.images import grid
 from tinygan.lab.runs import read_json_object
 from tinygan.metrics import nearest_neighbours
-from tinygan.models import DCGAN
+from tinygan.models import DCGAN, GAWWN
 from tinygan.training import load_generator, sample
+from tinygan.training.captions import draw
 
 SAMPLES = 16
 DIRECTIONS = 6
 STEPS = 8  # of a walk
 SETS = {"mnist": "mnist", "fashion-mnist": "fashion", "fashion": "fashion"}
 OTHERS = (
-    "Here are generators of dcgan_mnist.py, dcgan_conditional_mnist.py and dcgan_folder.py. "
-    "Sentences and boxes (gawwn.py: --sample draws them), translations (pix2pix.py, cyclegan.py, "
-    "stargan.py) and the fully connected nets (gan_mnist.py, cgan_mnist.py, deligan_mnist.py) are "
-    "not shown."
+    "Here are generators of dcgan_mnist.py, dcgan_conditional_mnist.py, dcgan_folder.py and "
+    "gawwn.py. Translations (pix2pix.py, cyclegan.py, stargan.py) and the fully connected nets "
+    "(gan_mnist.py, cgan_mnist.py, deligan_mnist.py) are not shown."
 )
 
 
+def open_generator(folder: Path) -> RunGenerator | SentenceGenerator:
+    """The averaged generator in the checkpoint of a run.
+
+    Raises:
+        ValueError: the folder has no run of such a model, or no checkpoint yet that can be read.
+    """
+    facts, problem = read_json_object(folder / "run.json")
+    settings = facts.get("settings")
+    options = settings.get("model") if isinstance(settings, dict) else None
+    if problem or not isinstance(options, dict):
+        raise ValueError(f"{folder.name}: {problem or 'its nets have no options'}. {OTHERS}")
+    before = generator.get_state()  # initial weights are drawn, which no one sees
+    try:
+        model = _make(options)
+    finally:
+        generator.set_state(before)
+    if model is None:
+        raise ValueError(f"{folder.name}: its nets are of another kind. {OTHERS}")
+    try:
+        load_generator(folder / "checkpoint.npz", model.generator)
+    except FileNotFoundError:
+        raise ValueError(f"{folder.name} has no checkpoint.npz yet") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder.name}: {str(error).splitlines()[0]}") from None
+    if isinstance(model, GAWWN):
+        return SentenceGenerator(model)
+    data = facts.get("data")
+    return RunGenerator(model, data if isinstance(data, dict) else {})
+
+
+def _make(options: dict[str, Any]) -> DCGAN | GAWWN | None:
+    """The model that has these options, with new weights; None where no model has them."""
+    for kind in (DCGAN, GAWWN):
+        with contextlib.suppress(TypeError, ValueError, MemoryError):
+            return kind(**options)
+    return None
+
+
 class RunGenerator:
-    """The averaged generator in the checkpoint of a run, and 16 latent vectors to begin with.
+    """A DCGAN, and 16 latent vectors to begin with.
 
     Attributes:
         latent: (16, latent_size), the same ones each time.
         directions: (6, latent_size), of length 1, the strongest first.
 
-    Raises:
-        ValueError: the folder has no run of a DCGAN, or no checkpoint yet that can be read.
+    Args:
+        data_facts: what ``run.json`` says of the training set: its name, the number of its images.
     """
 
-    def __init__(self, folder: Path):
-        facts, problem = read_json_object(folder / "run.json")
-        settings = facts.get("settings")
-        options = settings.get("model") if isinstance(settings, dict) else None
-        if problem or not isinstance(options, dict):
-            raise ValueError(f"{folder.name}: {problem or 'its nets are not a DCGAN'}. {OTHERS}")
-        before = generator.get_state()  # initial weights are drawn, which no one sees
-        try:
-            self.model = DCGAN(**options)
-        except (TypeError, ValueError, MemoryError):
-            raise ValueError(f"{folder.name}: its nets are not a DCGAN's. {OTHERS}") from None
-        finally:
-            generator.set_state(before)
-        path = folder / "checkpoint.npz"
-        try:
-            load_generator(path, self.model.generator)
-        except FileNotFoundError:
-            raise ValueError(f"{folder.name} has no checkpoint.npz yet") from None
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{folder.name}: {str(error).splitlines()[0]}") from None
-        data = facts.get("data")
-        self.data_facts: dict[str, Any] = data if isinstance(data, dict) else {}
-        self.classes, self.name = self.model.classes, folder.name
-        self.latent = self.model.latent(SAMPLES, Generator(2)).array
-        self.directions = strongest_directions(self.model)
+    def __init__(self, model: DCGAN, data_facts: dict[str, Any]):
+        self.model, self.classes, self.data_facts = model, model.classes, data_facts
+        self.latent = model.latent(SAMPLES, Generator(2)).array
+        self.directions = strongest_directions(model)
         self._data: Dataset | None = None
 
     def images(self, latent: np.ndarray, label: int = 0) -> np.ndarray:
@@ -122,6 +141,42 @@ class RunGenerator:
                     "for mnist, fashion and synthetic, whose place is known"
                 )
         return self._data
+
+
+class SentenceGenerator:
+    """A GAWWN, which draws what a sentence says into a box."""
+
+    def __init__(self, model: GAWWN):
+        self.model, self.size = model, int(model.options["image_size"])
+        self.latent = model.latent(SAMPLES // 2, Generator(2))
+
+    def images(self, sentence: str, box: Sequence[float]) -> np.ndarray:
+        """Eight images (8, 3, h, w) in [-1, 1], with the box as an orange line.
+
+        Args:
+            box: left, top, right and bottom in pixels.
+
+        Raises:
+            ValueError: a word that is not known, or a box that is none or not within the image.
+        """
+        left, top, right, bottom = box
+        if not (0 <= left < right <= self.size and 0 <= top < bottom <= self.size):
+            raise ValueError(
+                f"the box must be left < right and top < bottom within 0 to {self.size}, got "
+                f"{left}, {top}, {right}, {bottom}"
+            )
+        tokens = encode([sentence] * len(self.latent))
+        boxes = np.tile(np.array(box, np.float32) / self.size, (len(tokens), 1))
+        made = draw(self.model.generator, self.latent, tokens, boxes)
+        if made.shape[1] == 1:
+            made = made.repeat(3, 1)
+        rows, columns = slice(int(top), int(bottom)), slice(int(left), int(right))
+        orange = np.array([0.9, 0.1, -0.8], np.float32)[:, None]
+        for place in (int(top), int(bottom) - 1):
+            made[:, :, place, columns] = orange
+        for place in (int(left), int(right) - 1):
+            made[:, :, rows, place] = orange
+        return made
 
 
 def strongest_directions(model: DCGAN, count: int = DIRECTIONS) -> np.ndarray:

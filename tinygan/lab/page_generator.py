@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import ButtonClick
-from bokeh.models import Button, Div, Select, Slider
+from bokeh.models import Button, Div, Select, Slider, TextInput
 
-from tinygan.lab.generators import DIRECTIONS, OTHERS, SAMPLES, STEPS, RunGenerator, png
+from tinygan.lab.generators import (
+    DIRECTIONS,
+    OTHERS,
+    SAMPLES,
+    STEPS,
+    RunGenerator,
+    SentenceGenerator,
+    open_generator,
+    png,
+)
 from tinygan.lab.page import arguments_of, arrange, escape, spinner
 from tinygan.lab.page_run import NO_RUNS, NONE, names_of
 
@@ -25,6 +34,7 @@ class GeneratorPage:
 
     def __init__(self, document: Any, prefix: str, runs: list[Path]):
         self.named, self.subject = names_of(runs), None  # type: Any, RunGenerator | None
+        self.writer: SentenceGenerator | None = None
         wide: dict[str, Any] = dict(sizing_mode="stretch_width")
         asked = arguments_of(document).get("run")
         first = asked if asked in self.named else next(iter(self.named), NONE)
@@ -37,6 +47,10 @@ class GeneratorPage:
             Slider(title=f"Direction {k + 1}", start=-4, end=4, step=0.1, value=0, **wide)
             for k in range(DIRECTIONS)
         ]
+        self.sentence = TextInput(title="Sentence", value="a large bold seven leaning left",
+                                  visible=False, **wide)  # fmt: skip
+        self.box = [spinner(title, value, low=0, visible=False) for title, value in
+                    (("Left", 8), ("Top", 6), ("Right", 30), ("Bottom", 34))]  # fmt: skip
         self.reset = Button(label="All directions to 0", **wide)
         self.search = Button(label="Nearest training images", **wide)
         self.reload = Button(label="Load the newest checkpoint", **wide)
@@ -50,6 +64,8 @@ class GeneratorPage:
             end.on_change("value", lambda attribute, old, new: self.draw_way())
         for slider in self.sliders:
             slider.on_change("value", lambda attribute, old, new: self.draw_one())
+        for control in (self.sentence, *self.box):
+            control.on_change("value", lambda attribute, old, new: self.draw_sentence())
         self.reset.on_event(ButtonClick, lambda event: self._on_reset())
         self.search.on_event(ButtonClick, lambda event: self._on_search())
         self.reload.on_event(ButtonClick, lambda event: self.load())
@@ -57,6 +73,7 @@ class GeneratorPage:
                     (self.way, True), (self.near, True), (self.note, True)]  # fmt: skip
         arrange(document, prefix, "/generator", [], pictures, [
             ("Generator", [self.run, self.label, self.reload]),
+            ("A sentence and a box, of GAWWN", [self.sentence, *self.box]),
             ("One sample", [self.chosen, *self.sliders, self.reset, self.search]),
             ("A walk", [self.first, self.last]),
         ])  # fmt: skip
@@ -65,13 +82,15 @@ class GeneratorPage:
 
     def load(self, problem: str = "") -> None:
         """The newest weights of the chosen run."""
-        self.subject = None
+        self.subject = self.writer = None
         path = self.named.get(self.run.value)
         if path is None:
             self.message.text = f"<p>{NO_RUNS}</p>"
         else:
             try:
-                self.subject = RunGenerator(path)
+                found = open_generator(path)
+                self.subject = found if isinstance(found, RunGenerator) else None
+                self.writer = found if isinstance(found, SentenceGenerator) else None
             except ValueError as error:
                 problem = str(error)
             self._say(problem)
@@ -81,7 +100,25 @@ class GeneratorPage:
             self.label.options = [str(label) for label in range(classes)]
             if self.label.value not in self.label.options:
                 self.label.value = "0"
+        for control in (self.sentence, *self.box):
+            control.visible = self.writer is not None
+        for control in (self.chosen, *self.sliders, self.reset, self.search, self.first, self.last):
+            control.visible = self.subject is not None
         self.draw()
+        self.draw_sentence()
+
+    def draw_sentence(self) -> None:
+        """What the sentence says where the box is, eight times."""
+        if self.writer is None:
+            return
+        text, box = self.sentence.value, [control.value or 0 for control in self.box]
+        try:
+            images = self.writer.images(text, box)
+        except ValueError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self.samples.text = picture(images, f"{text}, eight times", 4)
 
     def _say(self, text: str) -> None:
         self.message.text = f'<p role="alert" style="color:#a00">{escape(text)}</p>' if text else ""

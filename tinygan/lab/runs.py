@@ -221,13 +221,20 @@ class Run:
         return content if content.startswith(PNG) and b"IEND" in content[-12:] else None
 
     def score_rows(self) -> list[tuple[str, float, float]]:
-        """(name, of generated images, of real ones) of ``scores.json``."""
-        generated, real = (self.final.get(side) for side in ("generated", "real"))
-        if not isinstance(generated, dict):
-            return []
-        floors = real if isinstance(real, dict) else {}
-        return [(name, number(value), number(floors.get(name)))
-                for name, value in generated.items() if not math.isnan(number(value))]  # fmt: skip
+        """(name, of made images, of real ones) of ``scores.json``, which has both for one kind of
+        samples, or for several by their names."""
+        parts = {"": self.final, **self.final} if "generated" in self.final else self.final
+        rows = []
+        for part, content in parts.items():
+            if not isinstance(content, dict):
+                continue
+            made, real = content.get("generated", content.get("made")), content.get("real")
+            floors = real if isinstance(real, dict) else {}
+            for name, value in made.items() if isinstance(made, dict) else ():
+                if not math.isnan(number(value)):
+                    rows.append((f"{part}: {name}" if part else name, number(value),
+                                 number(floors.get(name))))  # fmt: skip
+        return rows
 
     def settings(self) -> list[tuple[str, str]]:
         """What ``run.json`` says, flat: (name, value)."""
