@@ -183,6 +183,18 @@ def test_running_waits_for_the_browser(page):
     assert page.plane.step == 3 * page.plane.setup.speed
 
 
+def test_d_alone_makes_a_hundred_steps_while_the_page_answers(page, monkeypatch):
+    made = []
+    monkeypatch.setattr("tinygan.lab.page_plane.BUDGET", -1.0)  # a tick for each step
+    monkeypatch.setattr(page.plane, "advance_d", made.append)
+    page._on_ready()
+    page._on_only_d()
+    for _ in range(105):
+        page.tick()
+        page.seen.data = {"count": [page._sent]}
+    assert made == [1] * 100 and page.plane.step == 0
+
+
 def test_the_curves_have_every_picture_once(page):
     page._on_run()
     page._on_ready()

@@ -31,7 +31,7 @@ TEMPLATE = """
   summary { font-weight: 600; padding: 4px 0; cursor: pointer; }
   .fields { display: grid; gap: 0 8px; align-items: end;
             grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); }
-  .fields > .of-strokes, .fields > .of-open, .fields > .of-link { grid-column: 1 / -1; }
+  .of-strokes, .of-open, .of-link, .of-sentence { grid-column: 1 / -1; }
   :focus-visible { outline: 2px solid #1f5fa8; outline-offset: 2px; }
   @media (min-width: 700px) { .pictures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
   @media (min-width: 1000px) {

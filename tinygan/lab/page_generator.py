@@ -47,8 +47,8 @@ class GeneratorPage:
             Slider(title=f"Direction {k + 1}", start=-4, end=4, step=0.1, value=0, **wide)
             for k in range(DIRECTIONS)
         ]
-        self.sentence = TextInput(title="Sentence", value="a large bold seven leaning left",
-                                  visible=False, **wide)  # fmt: skip
+        self.sentence = TextInput(title="Sentence", name="sentence", visible=False,
+                                  value="a large bold seven leaning left", **wide)  # fmt: skip
         self.box = [spinner(title, value, low=0, visible=False) for title, value in
                     (("Left", 8), ("Top", 6), ("Right", 30), ("Bottom", 34))]  # fmt: skip
         self.reset = Button(label="All directions to 0", **wide)

@@ -62,6 +62,7 @@ class PlanePage:
         except ValueError as error:
             setup, problem = Setup(), f"{error}. The link's other settings are left out too."
         self.plane, self.running, self.problem = Plane(setup), True, problem
+        self._alone = 0  # steps of D alone that are still to be made
         self._setting = False  # whether the controls follow the setup just now, not it them
         self._drawn: float | None = None  # when the mouse last drew
         self._ready, self._sent, self._times = False, 0, [(0.0, 0)]
@@ -175,7 +176,7 @@ class PlanePage:
         self.side.on_change("value", lambda attribute, old, new: self.show())
 
     def _on_run(self) -> None:
-        self.running = not self.running
+        self.running, self._alone = not self.running, 0
         self.run.label = "Pause" if self.running else "Run"
         self._sent = self.seen.data["count"][0]
         self._times = [(time.monotonic(), self._sent)]
@@ -189,11 +190,10 @@ class PlanePage:
     def _on_only_d(self) -> None:
         if self.running:
             self._on_run()
-        for _ in range(100):
-            self.plane.advance_d(1)
-        self.show()
+        self._alone = 100
 
     def _on_again(self) -> None:
+        self._alone = 0
         self.plane.restart()
         self.figures.forget()
         self._say("")
@@ -248,16 +248,22 @@ class PlanePage:
     def tick(self) -> None:
         """Trains and shows the next picture, if it is wanted and the last ones have been seen."""
         self._end_of_stroke()
-        if not (self._ready and self.running) or self._sent - self.seen.data["count"][0] >= WAITING:
+        wanted = self.running or self._alone
+        if not (self._ready and wanted) or self._sent - self.seen.data["count"][0] >= WAITING:
             return
         end = time.monotonic() + BUDGET
-        for _ in range(self.plane.setup.speed):
-            self.plane.advance(1)
+        for _ in range(self._alone or self.plane.setup.speed):
+            if self._alone:
+                self.plane.advance_d(1)
+                self._alone -= 1
+            else:
+                self.plane.advance(1)
             if time.monotonic() > end:
                 break
         if self.plane.problem:
+            self.running, self._alone = True, 0
             self._on_run()
-        self.show(whole=self._sent % TEXTS == 0)
+        self.show(whole=not self.running or self._sent % TEXTS == 0)
 
     def show(self, whole: bool = True) -> None:
         """Draws what there is to be seen, in one message to the browser; the curves and the
