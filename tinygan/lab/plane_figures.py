@@ -161,8 +161,9 @@ def columns(points: np.ndarray) -> dict[str, np.ndarray]:
 def output_title(plane: Plane) -> str:
     """What the map of D shows."""
     if plane.setup.loss in PROBABILITIES:
-        what = "sigmoid(D)"
+        what = "sigmoid(D): 0 orange, 1 blue"
+    elif plane.setup.loss == "least-squares":
+        what = "D: 0 orange, 1 blue"
     else:
-        what = "D" if plane.setup.loss == "least-squares" else "D, from its least to its greatest"
-    beside = "" if plane.setup.pack == 1 else ", beside other points"
-    return f"{what}{beside}: 0 orange, 1/2 white, 1 blue"
+        what = "D: least orange, greatest blue"
+    return what + ("" if plane.setup.pack == 1 else ", beside others")

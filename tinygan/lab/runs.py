@@ -17,6 +17,7 @@ import numpy as np
 LARGEST_FILE = 16 * 2**20  # bytes of run.json, scores.json or a picture
 BLOCK = 2**22  # bytes of the log that are read at a time
 MOST_ALARMS = 100
+MOST_COLUMNS = 64
 LONGEST_LINE = 2**20
 KNOWN_END = 64  # bytes before the place that was read last, which must still stand there
 PICTURE = re.compile(r"epoch_(\d{1,9})\.png")
@@ -155,8 +156,9 @@ def append(table: dict[str, list[float]], entry: dict[str, Any]) -> None:
     """A row of the table from the numbers of an entry; NaN where one of them is missing."""
     rows = len(next(iter(table.values())))
     for name, value in entry.items():
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and len(table) < 64:
-            table.setdefault(name, [math.nan] * rows)
+        new = name not in table and len(table) < MOST_COLUMNS
+        if new and isinstance(value, (int, float)) and not isinstance(value, bool):
+            table[name] = [math.nan] * rows
     for name, values in table.items():
         values.append(number(entry.get(name)))
 
