@@ -37,7 +37,7 @@ MODULES = (
     "tinygan.utils.data", "tinygan.vision.datasets", "tinygan.vision.transforms",
     "tinygan.vision.utils", "tinygan.vision.io", "tinygan.weights", "tinygan.cuda",
     "tinygan.models", "tinygan.training", "tinygan.data", "tinygan.metrics", "tinygan.explore",
-    "tinygan.images", "tinygan.pretrained", "tinygan.recipes",
+    "tinygan.images", "tinygan.lab", "tinygan.pretrained", "tinygan.recipes",
 )  # fmt: skip
 CLASSES = (tinygan.Tensor, tinygan.nn.Module, tinygan.optim.Optimizer)
 

@@ -36,6 +36,7 @@ FLOORS = [
     ["models", "metrics"],
     ["training"],
     ["explore", "doctor", "compat", "recipes", "pretrained"],
+    ["lab"],
     ["commands"],
     ["cli"],
     ["__main__"],

@@ -269,6 +269,8 @@ REFUSED = [
     ("walk --stops 1", "must be an integer of at least 2, got 1"),
     ("evaluate nowhere", "WHAT: nowhere is no file or folder, and none of"),
     ("report nowhere", "must be the folder of a run; 'nowhere' is not there"),
+    ("lab .", "holds no run"),
+    ("lab --port 70000", "must be an integer from 0 to 65535, got 70000"),
     ("run nowhere.py", "there is no file nowhere.py"),
     ("completion fsh", "invalid choice: 'fsh'"),
 ]

@@ -70,7 +70,8 @@ def test_an_editable_install_is_found_from_the_folder_that_contains_the_checkout
 def test_import_needs_no_optional_package():
     code = (
         "import sys, tinygan\n"
-        "optional = {'cupy', 'torch', 'PIL', 'matplotlib', 'tqdm', 'scipy', 'safetensors'}\n"
+        "optional = {'cupy', 'torch', 'PIL', 'matplotlib', 'tqdm', 'scipy', 'safetensors',\n"
+        "            'bokeh'}\n"
         "print(sorted(optional & set(sys.modules)), tinygan.__version__)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a model by name or by a file of settings",
     "evaluate": "score a run's samples, or pictures, beside real ones",
     "report": "a run on one page, or in JSON",
+    "lab": "a local page: a GAN on a plane, runs, generators",
     "bench": "check and time the kernels",
     "run": "run a program that was written for PyTorch",
     "doctor": "what this machine has, and what is missing",
