@@ -346,5 +346,6 @@ def test_the_page_of_a_generator(folder, sentences, tmp_path):
     assert asks.message.text == "" and "a small 2, eight" in asks.samples.text
     asks.box[0].value = 39
     assert "left &lt; right" in asks.message.text
-    empty = GeneratorPage(Document(), "/token", [])
-    assert "No run was named" in empty.message.text
+    ours = GeneratorPage(Document(), "/token", [])  # those that come with tinygan
+    assert ours.run.value.endswith(", of tinygan") and ours.message.text == ""
+    assert ours.label.visible and "Samples 1 to 16" in ours.samples.text

@@ -25,6 +25,7 @@ from tinygan.images import grid
 from tinygan.lab.runs import read_json_object
 from tinygan.metrics import nearest_neighbours
 from tinygan.models import DCGAN, GAWWN
+from tinygan.pretrained import load_trained
 from tinygan.training import load_generator, sample
 from tinygan.training.captions import draw
 
@@ -39,12 +40,15 @@ OTHERS = (
 )
 
 
-def open_generator(folder: Path) -> RunGenerator | SentenceGenerator:
-    """The averaged generator in the checkpoint of a run.
+def open_generator(folder: Path | str) -> RunGenerator | SentenceGenerator:
+    """The averaged generator in the checkpoint of a run, or, by name, one that comes with tinygan.
 
     Raises:
         ValueError: the folder has no run of such a model, or no checkpoint yet that can be read.
     """
+    if isinstance(folder, str):
+        trained = load_trained(folder)
+        return RunGenerator(trained.model, trained.facts["data"])
     facts, problem = read_json_object(folder / "run.json")
     settings = facts.get("settings")
     options = settings.get("model") if isinstance(settings, dict) else None

@@ -22,6 +22,7 @@ from tinygan.lab.generators import (
 )
 from tinygan.lab.page import arguments_of, arrange, escape, spinner
 from tinygan.lab.page_run import NO_RUNS, NONE, names_of
+from tinygan.pretrained import trained_names
 
 
 def generator_page(document: Any, prefix: str, runs: list[Path]) -> None:
@@ -33,7 +34,10 @@ class GeneratorPage:
     """One browser page: a generator, its controls and its pictures."""
 
     def __init__(self, document: Any, prefix: str, runs: list[Path]):
-        self.named, self.subject = names_of(runs), None  # type: Any, RunGenerator | None
+        self.named: dict[str, Path | str] = {
+            **names_of(runs), **{f"{name}, of tinygan": name for name in trained_names()}
+        }  # fmt: skip
+        self.subject: RunGenerator | None = None
         self.writer: SentenceGenerator | None = None
         wide: dict[str, Any] = dict(sizing_mode="stretch_width")
         asked = arguments_of(document).get("run")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygan.creation import tensor
-from tinygan.devices import Generator
+from tinygan.devices import Generator, temporary_seed
 from tinygan.models import CGAN, DCGAN, GAN
 from tinygan.nn import Module
 from tinygan.serialization import load, save
@@ -106,16 +106,18 @@ def load_trained(source: str | Path) -> Trained:
 
 
 def model_of(options: Any, source: object = "it") -> Any:
-    """The model with these options, which is told by their names; its weights are new.
+    """The model with these options, which is told by their names; its weights are new, and drawn
+    without a trace in the random stream.
 
     Raises:
         ValueError: no model has such options.
     """
-    for kind in MODELS.values():
-        try:
-            return kind(**options)
-        except TypeError:  # other names
-            continue
+    with temporary_seed(0):
+        for kind in MODELS.values():
+            try:
+                return kind(**options)
+            except TypeError:  # other names
+                continue
     raise ValueError(f"{source} is of other nets than {', '.join(MODELS)}'s: {options!r}")
 
 
