@@ -62,9 +62,16 @@ def digits_options(options: Parser) -> None:
     add("--epochs", type=positive, default=8, help="epochs in all (%(default)s)")
     add("--width", type=positive, default=48, help="channels next to the image (%(default)s)")
     add("--batch-size", type=positive, default=64, help="images per step (%(default)s)")
-    add("--lr", type=rate, default=5e-4, help="G's rate in Adam (%(default)s)")
-    add("--recipe", choices=("r1", "relativistic"), default="r1", help="%(default)s")
-    add("--constant-rate", action="store_true", help="the rate does not fall at the end")
+    add("--lr", type=rate, default=1e-3, help="G's rate in Adam (%(default)s)")
+    add("--recipe", choices=("r1", "relativistic"), default="relativistic", help="%(default)s")
+    constant_rate_option(options)
+
+
+def constant_rate_option(options: Parser) -> None:
+    """Of a recipe whose rates fall to zero in the second half: a run cannot go on beyond that."""
+    options.add_argument("--constant-rate", action="store_true",
+                         help="the rates do not fall in the second half of --epochs, so that the "
+                         "run can go on to more of them")  # fmt: skip
 
 
 def digits_settings(options: argparse.Namespace) -> Settings:

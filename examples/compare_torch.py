@@ -3,7 +3,7 @@
     pip install torch
     python examples/compare_torch.py --epochs 8 --out runs/torch_mnist
 
-Same nets, initialisation, data order, losses, R1 penalty, Adam and moving average; other random
+Same nets, initialisation, data order, losses, penalties, Adam and moving average; other random
 numbers.
 Prints the scores after each epoch, from the averaged weights and from the last ones.
 """
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import command_line
+import common
 
 try:
     import torch_digits
@@ -23,16 +24,13 @@ except ImportError as missing:
 from tinygan.data import BatchSampler, load_dataset
 from tinygan.images import grid, save_png
 from tinygan.metrics import Scorer, classifier_for, format_scores
-from tinygan.training import Settings
 
 
 def main() -> None:
     parser = command_line.Parser(__doc__, ("PIL.Image",))
     add = parser.add_argument
-    for name, default in (("epochs", 8), ("batch-size", 64), ("width", 48)):
-        add(f"--{name}", type=command_line.positive, default=default, help="%(default)s")
+    common.digits_options(parser)
     add("--seed", type=command_line.whole(0), default=0, help="%(default)s")
-    add("--lr", type=command_line.rate, default=5e-4, help="%(default)s")
     add("--samples", type=command_line.whole(4), default=10_000, help="images per score")
     add("--out", type=Path, default=Path("runs/torch_mnist"), help="%(default)s")
     options = parser.parse_args()
@@ -42,8 +40,7 @@ def main() -> None:
         if options.batch_size > len(train):
             parser.error(f"--batch-size: must be at most {len(train)}, got {options.batch_size}")
     scorer = Scorer(classifier_for(train, progress=print), train, test)
-    settings = Settings(options.batch_size, options.lr, seed=options.seed,
-                        **command_line.RECIPES["r1"])  # fmt: skip
+    settings = common.digits_settings(options)
     sampler = BatchSampler(len(train), options.batch_size, options.seed)
     digits = torch_digits.TorchDigits(options.width, settings, len(sampler), options.samples)
     start = time.monotonic()

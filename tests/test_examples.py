@@ -38,7 +38,8 @@ SMALL = ("--width", 4, "--batch-size", 64)
 
 
 def test_dcgan_trains_scores_resumes_and_samples(run, tmp_path):
-    text = run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 1, "--log", "csv", *SMALL)
+    words = ("dcgan_mnist.py", "--data", "synthetic", "--constant-rate", *SMALL)
+    text = run(*words, "--epochs", 1, "--log", "csv")
     out = tmp_path / "runs" / "dcgan_mnist"
     assert "real (floor)" in text
     assert "right on the test set" in text
@@ -48,7 +49,7 @@ def test_dcgan_trains_scores_resumes_and_samples(run, tmp_path):
     assert "real (floor)" in (out / "report.html").read_text(encoding="utf-8")
     assert (out / "scores.csv").read_text().startswith("step,epoch,")
 
-    text = run("dcgan_mnist.py", "--data", "synthetic", "--epochs", 2, "--resume", *SMALL)
+    text = run(*words, "--epochs", 2, "--resume")
     assert "2 epochs" in text
     assert {"epoch_001.png", "epoch_002.png"} == {p.name for p in (out / "samples").iterdir()}
 

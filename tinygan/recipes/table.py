@@ -53,7 +53,7 @@ RECIPES = {
     "dcgan": Recipe(
         "convolutions, 28x28 digits", DCGAN,
         {"width": 48, "batch_norm_d": False, "categories": 30},
-        {"batch_size": 64, "lr": 5e-4, **ALONE}, 8,
+        {"batch_size": 64, "lr": 1e-3, **ALONE, "r2": 1.0, "loss": "relativistic"}, 8, falls=True,
     ),
     "dcgan-conditional": Recipe(
         "convolutions and labels, 28x28 digits", DCGAN, {"width": 48, "batch_norm_d": False},
