@@ -276,6 +276,9 @@ class _Team:
         self.lock = threading.Lock()  # one job at a time
         self.job = 0
         self.sleeping: collections.deque[threading.Lock] = collections.deque()
+        # Compiled here and not by a worker, whose compiling the end of a short program cuts off: it
+        # would not be kept, and come again the next time.
+        _watch(_address(self.board), 0, 0)
         for index in range(workers):
             name = f"tinygan-{index}"
             threading.Thread(target=self._work, name=name, daemon=True).start()
