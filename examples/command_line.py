@@ -35,7 +35,7 @@ from tinygan.command_line import (
 )
 from tinygan.devices import check_device
 from tinygan.kernels.bench.documents import Markers, check_markers
-from tinygan.training.callbacks import LOGS, Callback
+from tinygan.training.callbacks import LOGS, Callback, logs_of
 
 __all__ = [
     "NAMED", "PICTURES", "RECIPES", "Parser", "callbacks_of", "check_file", "check_folder",
@@ -92,7 +92,7 @@ def run_options(options: Parser) -> None:
 
 def callbacks_of(options: argparse.Namespace) -> list[Callback]:
     """What --log asks for."""
-    return [LOGS[name]() for name in dict.fromkeys(getattr(options, "log", ()))]
+    return logs_of(getattr(options, "log", ()))
 
 
 RECIPES: dict[str, dict[str, Any]] = {

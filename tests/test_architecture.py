@@ -21,8 +21,8 @@ KERNELS = Path(tinygan.kernels.__path__[0])
 # memory, and memory handed over becomes one.
 FLOORS = [
     ["kernels", "files", "packages", "printing", "reading", "absent", "tensor_text"],
-    ["devices", "data", "command_line"],
-    ["cuda", "images"],
+    ["devices", "data"],
+    ["cuda", "images", "command_line"],
     ["precision"],
     ["grad_mode", "dtypes"],
     [{"autograd", "tensor", "ops", "dlpack", "static_function", "walk", "gradient_hooks"}],

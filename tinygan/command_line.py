@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tinygan.data.load import NAMED
 from tinygan.files import make_folder
 from tinygan.packages import require
 from tinygan.printing import escape_unprintable
@@ -127,9 +128,6 @@ def port(text: str) -> int:
         if 0 <= int(text) < 1 << 16:
             return int(text)
     raise argparse.ArgumentTypeError(f"must be an integer from 0 to 65535, got {text}")
-
-
-NAMED = ("mnist", "fashion", "synthetic")
 
 
 def data_source(text: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import tinygan
 from tinygan.command_line import Parser, checking, cores, data_source, positive, whole
 from tinygan.data import Dataset, image_folder, load_dataset
+from tinygan.data.load import NAMED
 from tinygan.metrics import Scorer, features_for, format_scores, hold_out
 from tinygan.pretrained import load_trained, trained_names
 from tinygan.printing import say
@@ -60,7 +61,7 @@ def images_of(options: argparse.Namespace) -> tuple[np.ndarray, str]:
 
 def _real(source: str, shape: tuple[int, ...] | None) -> tuple[Dataset, Dataset]:
     """The reference and the held-out images."""
-    if source in ("mnist", "fashion", "synthetic"):
+    if source in NAMED:
         return load_dataset(source), load_dataset(source, "test")
     channels, size = (3, 64) if shape is None else (shape[1], shape[2])
     return hold_out(load_dataset(source, "train", size, channels), count=1000)

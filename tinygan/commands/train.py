@@ -25,7 +25,7 @@ from tinygan.devices import check_device
 from tinygan.packages import require
 from tinygan.recipes import RECIPES, Plan, Training, parse_changes
 from tinygan.training import TrainingDiverged
-from tinygan.training.callbacks import LOGS
+from tinygan.training.callbacks import LOGS, logs_of
 
 EPILOG = """models:
 {models}
@@ -94,10 +94,9 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         tinygan.set_num_threads(options.threads)
     with checking():
-        callbacks = [LOGS[name]() for name in dict.fromkeys(options.log)]
         training = Training(
-            plan, out, resume=options.resume, device=options.device, callbacks=callbacks,
-            skip_unreadable=options.skip_unreadable,
+            plan, out, resume=options.resume, device=options.device,
+            callbacks=logs_of(options.log), skip_unreadable=options.skip_unreadable,
         )  # fmt: skip
     try:
         finished = training.run()

@@ -9,6 +9,9 @@ from .folder import image_folder
 from .mnist_family import fashion_mnist, mnist
 from .synthetic import synthetic_digits
 
+NAMED = ("mnist", "fashion", "synthetic")
+"""The data sets that have a name."""
+
 SYNTHETIC_SPLITS = {"train": (60_000, 0), "test": (10_000, 1)}
 """How many synthetic digits a split has, and the seed they are drawn with."""
 
@@ -28,7 +31,7 @@ def load_dataset(
     """
     if split not in SYNTHETIC_SPLITS:
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
-    if source in ("mnist", "fashion", "synthetic"):
+    if source in NAMED:
         if (size, channels) != (28, 1):
             raise ValueError(
                 f"size is {size} and channels {channels}; expected 28 and 1 for {source!r}"

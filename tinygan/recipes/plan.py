@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import tinygan.devices
+from tinygan.data.load import NAMED
 from tinygan.recipes.table import RECIPES
 from tinygan.training import Settings
 
-NAMED = ("mnist", "fashion", "synthetic")
 TABLES = ("nets", "settings", "game")
 
 

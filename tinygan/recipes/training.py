@@ -11,10 +11,11 @@ import numpy as np
 
 import tinygan.devices
 from tinygan.data import Dataset, image_folder, load_dataset, pair_folder
+from tinygan.data.load import NAMED
 from tinygan.files import atomic_write
 from tinygan.metrics import Scorer, features_for, hold_out
 from tinygan.printing import say
-from tinygan.recipes.plan import NAMED, Plan
+from tinygan.recipes.plan import Plan
 from tinygan.recipes.table import RECIPES
 from tinygan.training import (
     Callback,

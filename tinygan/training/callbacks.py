@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,3 +127,8 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 LOGS = {"tensorboard": TensorBoard, "csv": CSV}
 """The logs that can be asked for by name, besides ``log.jsonl``, which is always there."""
+
+
+def logs_of(names: Iterable[str]) -> list[Callback]:
+    """The logs of these names, each once."""
+    return [LOGS[name]() for name in dict.fromkeys(names)]
