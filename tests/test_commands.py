@@ -115,7 +115,7 @@ def test_a_walk_ends_where_it_began(command, tmp_path):
             frames.append(np.asarray(picture.convert("L"), float))
     assert len(frames) == 15 and frames[0].shape == (58, 58)
     moves = [np.abs(a - b).mean() for a, b in zip(frames, [*frames[1:], frames[0]], strict=True)]
-    assert 0 < max(moves) < 5 * np.mean(moves)
+    assert 0 < moves[-1] < 1.5 * max(moves[:-1])  # the last one leads back to the first frame
 
 
 # Training
